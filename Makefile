@@ -1,0 +1,63 @@
+# The front door. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
+
+JOBS ?= $(shell nproc)
+PRESETS ?= dev asan tsan
+FUZZ_SECONDS ?= 30
+NIGHTLY_FUZZ_SECONDS ?= 900
+DATA ?= ./data
+
+.PHONY: help build run test lint format bench fuzz nightly clean
+
+help:
+	@echo 'make build    install what is missing, build build/release/nunc'
+	@echo 'make run      build, then start the server with its data in $(DATA)'
+	@echo 'make test     install what is missing, build and run every test ($(PRESETS))'
+	@echo 'make lint     formatter, clang-tidy, layers, sizes and banned words'
+	@echo 'make format   let the formatter write its changes'
+	@echo 'make bench    compare with Redis, one table'
+	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make nightly  the long suites'
+	@echo 'make clean    remove build/'
+
+build:
+	tools/deps.sh build
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target nunc
+
+run: build
+	exec build/release/nunc start --data $(DATA)
+
+test:
+	tools/deps.sh test
+	set -e; for preset in $(PRESETS); do \
+	  cmake --preset $$preset; \
+	  cmake --build --preset $$preset --parallel $(JOBS); \
+	  ctest --preset $$preset --parallel $(JOBS); \
+	done
+
+lint:
+	tools/deps.sh test
+	cmake --preset lint
+	JOBS=$(JOBS) tools/lint.sh build/lint
+
+format:
+	tools/lint.sh --format
+
+bench:
+	tools/deps.sh bench
+	cmake --preset release -DNUNC_BENCH=ON
+	cmake --build --preset release --parallel $(JOBS)
+	NUNC_BINARY=$(CURDIR)/build/release/nunc bench/run
+
+fuzz:
+	tools/deps.sh test
+	cmake --preset fuzz
+	cmake --build --preset fuzz --parallel $(JOBS)
+	JOBS=$(JOBS) tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+nightly: test
+	$(MAKE) fuzz FUZZ_SECONDS=$(NIGHTLY_FUZZ_SECONDS)
+	ctest --preset dev --label-regex e2e --repeat until-fail:10
+
+clean:
+	rm -rf build

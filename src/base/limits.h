@@ -1,0 +1,63 @@
+// Every named limit of the server, with the policy at the limit.
+//
+// Units:   bytes, counts, microseconds or milliseconds as the name ends.
+// Source:  docs/limits.md lists the same numbers for users; a test at the limit and at the limit
+//          + 1 exists for each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nunc {
+
+// Names and values. At the limit: the command is refused with an error that names the limit.
+inline constexpr std::size_t kKeyBytesMax = 4096;
+inline constexpr std::size_t kValueBytesMaxDefault = std::size_t{8} << 20;
+inline constexpr std::size_t kValueBytesMaxCeiling = std::size_t{64} << 20;
+inline constexpr std::size_t kNameBytesMax = 128;     // database and user names
+inline constexpr std::size_t kSecretBytesMax = 1024;  // tokens and passwords
+inline constexpr std::size_t kDatabasesMax = 10'000;
+inline constexpr std::size_t kWatchesPerSessionMax = 100'000;
+inline constexpr std::size_t kOpenConflictsPerDatabaseMax = 10'000;
+// Closed conflicts kept for arbiters that follow a chain; at the limit the oldest is removed.
+inline constexpr std::size_t kClosedConflictsPerDatabaseMax = 1'000;
+
+// Requests. A command is its value plus room for verb, key and version.
+inline constexpr std::size_t kCommandOverheadBytesMax = kKeyBytesMax + 4096;
+inline constexpr std::size_t kCommandsPerMessageMax = 10'000;  // then the whole message is refused
+inline constexpr std::size_t kJsonDepthMax = 512;  // deeper brackets do not protect a `;`
+inline constexpr std::size_t kHttpHeadBytesMax = std::size_t{16} << 10;  // then 431
+inline constexpr std::size_t kHttpHeadersMax = 100;                      // then 431
+// An HTTP answer at this size runs no further command of its request; each says so.
+inline constexpr std::size_t kHttpAnswerBytesMax = std::size_t{64} << 20;
+
+// Connections. At the limit: accepted and closed at once, with a reason where the protocol has one.
+inline constexpr std::size_t kConnectionsMaxDefault = 100'000;
+// With this much unsent a connection is not read, and its watches lag (newest values later).
+inline constexpr std::size_t kUnsentBytesMax = std::size_t{1} << 20;
+// All partial requests and unsent bytes of all connections together. At the limit: the connection
+// that asks for more is closed.
+inline constexpr std::size_t kBufferedBytesMaxDefault = std::size_t{1} << 30;
+inline constexpr std::uint32_t kHandshakeTimeoutMsDefault = 10'000;  // then closed
+inline constexpr std::uint32_t kHttpIdleTimeoutMsDefault = 75'000;   // keep-alive without request
+inline constexpr std::uint32_t kPingIntervalMsDefault =
+    30'000;  // quiet peer: ping; 2 unanswered: closed
+
+// One turn of the loop. At the limit: the rest waits for the next turn, behind the others.
+inline constexpr std::size_t kReadBytesPerTurn = std::size_t{256} << 10;  // per connection
+inline constexpr std::size_t kCommandsPerTurn = 512;                      // per connection
+inline constexpr std::int64_t kSendSliceUs = 2'000;
+inline constexpr std::size_t kAcceptsPerTurn = 64;
+
+// Wire.
+inline constexpr std::size_t kWsFragmentBytes =
+    65'535;                                           // outgoing messages above leave in fragments
+// Shorter messages are sent as they are, and longer ones would hold up the loop for over 1 ms.
+inline constexpr std::size_t kDeflateBytesMin = 512;
+inline constexpr std::size_t kDeflateBytesMax = std::size_t{64} << 10;
+
+// Tombstones of one database: dropped, oldest first, above max(this, a quarter of the live keys).
+inline constexpr std::size_t kTombstonesMin = 100'000;
+inline constexpr std::int64_t kTombstoneAgeUsMax = std::int64_t{24} * 3600 * 1'000'000;
+
+}  // namespace nunc

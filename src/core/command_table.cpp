@@ -1,0 +1,250 @@
+#include "core/command_table.h"
+
+#include <cstddef>
+
+#include "base/check.h"
+
+namespace nunc {
+namespace {
+
+constexpr Argument Word(std::string_view name, Field field, std::string_view missing) {
+  return {.name = name, .kind = ArgumentKind::kWord, .field = field, .missing = missing};
+}
+
+constexpr Argument OptionalWord(std::string_view name, Field field) {
+  return {.name = name, .field = field, .presence = Presence::kOptional};
+}
+
+constexpr Argument Rest(std::string_view name, Field field, std::string_view missing) {
+  return {.name = name, .kind = ArgumentKind::kRest, .field = field, .missing = missing};
+}
+
+constexpr Argument OptionalRest(std::string_view name, Field field) {
+  return {
+      .name = name, .kind = ArgumentKind::kRest, .field = field, .presence = Presence::kOptional};
+}
+
+constexpr Argument Typed(std::string_view name, ArgumentKind kind, std::string_view missing) {
+  return {.name = name, .kind = kind, .missing = missing};
+}
+
+constexpr Argument OptionalTyped(std::string_view name, ArgumentKind kind) {
+  return {.name = name, .kind = kind, .presence = Presence::kOptional};
+}
+
+constexpr std::string_view kResolveParts =
+    "resolve must be followed by an id, a database, a key, a version and a value";
+
+constexpr std::array kTable = {
+    CommandRow{
+        .verb = Verb::kAuth,
+        .name = "auth",
+        .level = Level::kOpen,
+        .arguments = {OptionalWord("USER", Field::kName), OptionalRest("PASSWORD", Field::kSecret)},
+        .summary = "makes this connection an admin's"},
+    CommandRow{.verb = Verb::kUseDb,
+               .name = "use-db",
+               .alias = "use",
+               .level = Level::kOpen,
+               .arguments = {Word("DATABASE", Field::kName,
+                                  "use-db must be followed by a database name and a token"),
+                             Typed("[USER] TOKEN", ArgumentKind::kLogin,
+                                   "use-db must be followed by a database name and a token")},
+               .summary = "selects a database, with its token or as one of its users"},
+    CommandRow{.verb = Verb::kCreateDb,
+               .name = "create-db",
+               .level = Level::kAdmin,
+               .arguments = {Word("NAME", Field::kName, "create-db must be followed by a token"),
+                             Word("TOKEN", Field::kSecret, "create-db must be followed by a token"),
+                             OptionalTyped("STRATEGY", ArgumentKind::kStrategy)},
+               .summary = "creates a database; the strategy is none, newer or arbiter"},
+    CommandRow{.verb = Verb::kCreateUser,
+               .name = "create-user",
+               .level = Level::kSecure,
+               .arguments = {Word("USER", Field::kName,
+                                  "create-user must be followed by a user name and a token"),
+                             Rest("TOKEN", Field::kSecret,
+                                  "create-user must be followed by a user name and a token")},
+               .summary = "creates a user of the selected database, or replaces the token"},
+    CommandRow{.verb = Verb::kSetPermissions,
+               .name = "set-permissions",
+               .level = Level::kSecure,
+               .arguments = {Word("USER", Field::kName, "user is mandatory"),
+                             Rest("LIST", Field::kValue, "permission list is mandatory")},
+               .summary = "says which keys a user may read, write, increment and remove"},
+    CommandRow{.verb = Verb::kSnapshot,
+               .name = "snapshot",
+               .level = Level::kAdmin,
+               .arguments = {OptionalWord("true|false", Field::kName),
+                             OptionalWord("DATABASE|DATABASE...", Field::kValue)},
+               .summary = "accepted; databases are in memory only until the op log comes"},
+    CommandRow{.verb = Verb::kReplicateSnapshot,
+               .name = "replicate-snapshot",
+               .level = Level::kAdmin,
+               .arguments = {Word("DATABASE|DATABASE...", Field::kValue,
+                                  "replicate-snapshot must contain a db name"),
+                             OptionalWord("true|false", Field::kName)},
+               .summary = "the same, as backup scripts ask for it"},
+    CommandRow{.verb = Verb::kGet,
+               .name = "get",
+               .level = Level::kKey,
+               .permission = Permission::kRead,
+               .arguments = {Word("KEY", Field::kKey, "get must contain a key")},
+               .summary = "answers the value of a key"},
+    CommandRow{.verb = Verb::kGetSafe,
+               .name = "get-safe",
+               .level = Level::kKey,
+               .permission = Permission::kRead,
+               .arguments = {Word("KEY", Field::kKey, "get-safe must contain a key")},
+               .summary = "answers the version and the value of a key"},
+    CommandRow{.verb = Verb::kSet,
+               .name = "set",
+               .level = Level::kKey,
+               .permission = Permission::kWrite,
+               .arguments = {Word("KEY", Field::kKey, "set must contain a key"),
+                             OptionalRest("VALUE", Field::kValue)},
+               .summary = "stores a value, whatever was there"},
+    CommandRow{
+        .verb = Verb::kSetSafe,
+        .name = "set-safe",
+        .level = Level::kKey,
+        .permission = Permission::kWrite,
+        .arguments = {Word("KEY", Field::kKey, "set-safe must be followed by a version and key"),
+                      Typed("VERSION", ArgumentKind::kVersion,
+                            "set-safe must be followed by a version and key"),
+                      Rest("VALUE", Field::kValue, "set-safe must be followed by a key")},
+        .summary = "stores a value unless the key has changed since VERSION"},
+    CommandRow{.verb = Verb::kIncrement,
+               .name = "increment",
+               .level = Level::kKey,
+               .permission = Permission::kIncrement,
+               .arguments = {Word("KEY", Field::kKey, "increment must contain a key"),
+                             OptionalTyped("AMOUNT", ArgumentKind::kAmount)},
+               .summary = "adds to a whole number; a missing key counts as 0"},
+    CommandRow{.verb = Verb::kRemove,
+               .name = "remove",
+               .level = Level::kKey,
+               .permission = Permission::kRemove,
+               .arguments = {Word("KEY", Field::kKey, "remove must contain a key")},
+               .summary = "removes a key"},
+    CommandRow{.verb = Verb::kKeys,
+               .name = "keys",
+               .alias = "ls",
+               .level = Level::kDatabase,
+               .arguments = {OptionalRest("PATTERN", Field::kKey)},
+               .summary = "lists keys: prefix*, *suffix or contained text"},
+    CommandRow{.verb = Verb::kWatch,
+               .name = "watch",
+               .level = Level::kKey,
+               .permission = Permission::kRead,
+               .arguments = {Word("KEY", Field::kKey, "watch must contain a key")},
+               .summary = "sends every later change of a key to this connection"},
+    CommandRow{.verb = Verb::kUnwatch,
+               .name = "unwatch",
+               .level = Level::kDatabase,
+               .arguments = {Word("KEY", Field::kKey, "unwatch must contain a key")},
+               .summary = "ends the watch of a key"},
+    CommandRow{.verb = Verb::kUnwatchAll,
+               .name = "unwatch-all",
+               .level = Level::kDatabase,
+               .summary = "ends all watches in the selected database"},
+    CommandRow{.verb = Verb::kArbiter,
+               .name = "arbiter",
+               .level = Level::kDatabase,
+               .summary = "makes this connection one that decides conflicts"},
+    CommandRow{.verb = Verb::kResolve,
+               .name = "resolve",
+               .level = Level::kOpen,
+               .arguments = {Typed("ID", ArgumentKind::kConflictId, "opp id mandatory"),
+                             Word("DATABASE", Field::kName, kResolveParts),
+                             Word("KEY", Field::kKey, kResolveParts),
+                             Typed("VERSION", ArgumentKind::kVersion, kResolveParts),
+                             Rest("VALUE", Field::kValue, kResolveParts)},
+               .summary = "decides a conflict (arbiters with write permission, admins)"},
+    CommandRow{.verb = Verb::kDebug,
+               .name = "debug",
+               .level = Level::kAdmin,
+               .arguments = {Word("list-dbs|pending-conflicts|pending-ops|process-info",
+                                  Field::kName, "command is mandatory")},
+               .summary = "shows what is going on inside"},
+    CommandRow{.verb = Verb::kListCommands,
+               .name = "list-commands",
+               .level = Level::kAdmin,
+               .summary = "lists the command words"},
+    CommandRow{.verb = Verb::kMetricsState,
+               .name = "metrics-state",
+               .level = Level::kAdmin,
+               .summary = "answers counters in one line"},
+    CommandRow{.verb = Verb::kClusterState,
+               .name = "cluster-state",
+               .level = Level::kAdmin,
+               .summary = "lists the members and their roles"},
+    CommandRow{
+        .verb = Verb::kPing, .name = "ping", .level = Level::kOpen, .summary = "answers pong"},
+};
+
+constexpr bool RowsAreInVerbOrder() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<std::size_t>(kTable[i].verb) != i) {
+      return false;
+    }
+  }
+  return kTable.size() == static_cast<std::size_t>(Verb::kRejected);
+}
+static_assert(RowsAreInVerbOrder(), "every verb has its row, in the order of the enum");
+
+}  // namespace
+
+std::span<const Argument> CommandRow::argument_list() const {
+  std::size_t count = 0;
+  while (count < arguments.size() && !arguments[count].name.empty()) {
+    ++count;
+  }
+  return {arguments.data(), count};
+}
+
+std::span<const CommandRow> CommandTable() {
+  return kTable;
+}
+
+const CommandRow& RowOf(Verb verb) {
+  CHECK(verb != Verb::kRejected);
+  return kTable[static_cast<std::size_t>(verb)];
+}
+
+const CommandRow* FindCommand(std::string_view name) {
+  for (const CommandRow& row : kTable) {
+    if (row.name == name || (!row.alias.empty() && row.alias == name)) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+std::string_view LevelName(const CommandRow& row) {
+  switch (row.level) {
+    case Level::kOpen:
+      return "open";
+    case Level::kAdmin:
+      return "admin";
+    case Level::kDatabase:
+      return "database";
+    case Level::kSecure:
+      return "admin, database";
+    case Level::kKey:
+      break;
+  }
+  switch (row.permission) {
+    case Permission::kRead:
+      return "key (r)";
+    case Permission::kWrite:
+      return "key (w)";
+    case Permission::kIncrement:
+      return "key (i)";
+    case Permission::kRemove:
+      break;
+  }
+  return "key (x)";
+}
+
+}  // namespace nunc

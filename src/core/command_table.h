@@ -1,0 +1,68 @@
+// One declaration per command: it feeds the parsers, the right check, the help and the docs.
+//
+// Shape:   a constant table, one row per Verb. Adding a command is a row here, a handler in
+//          executor.cpp and nothing else.
+// Source:  docs/language.md is checked against this table by a test.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/command.h"
+#include "core/permissions.h"
+
+namespace nunc {
+
+// Who may call. Failures are told in this order: key well formed, secure, database, permission.
+enum class Level : std::uint8_t {
+  kOpen,      // anyone
+  kAdmin,     // after a good `auth`
+  kDatabase,  // with a database selected
+  kSecure,    // admin, with a database selected: it writes a `$$` key
+  kKey,       // `$$` keys: admin. Then a database, then the row's permission on the key
+};
+
+enum class ArgumentKind : std::uint8_t {
+  kWord,        // up to the next space
+  kRest,        // all that is left, spaces included
+  kLogin,       // all that is left: TOKEN, or USER and TOKEN
+  kVersion,     // whole number; out of 32 bits: unconditional
+  kAmount,      // whole number of 64 bits; empty: 1
+  kConflictId,  // whole number
+  kStrategy,    // none, newer or arbiter
+};
+
+// Where a kWord or kRest goes in the Command.
+enum class Field : std::uint8_t { kName, kKey, kSecret, kValue, kNowhere };
+
+enum class Presence : std::uint8_t { kRequired, kOptional };
+
+struct Argument {
+  std::string_view name;  // as help and docs show it
+  ArgumentKind kind = ArgumentKind::kWord;
+  Field field = Field::kNowhere;
+  Presence presence = Presence::kRequired;
+  std::string_view missing{};  // error text when a required one is absent
+};
+
+struct CommandRow {
+  Verb verb = Verb::kRejected;
+  std::string_view name;
+  std::string_view alias{};  // may be empty
+  Level level = Level::kOpen;
+  Permission permission = Permission::kRead;  // of Level::kKey
+  std::array<Argument, 5> arguments{};        // ends at the first without a name
+  std::string_view summary;
+
+  [[nodiscard]] std::span<const Argument> argument_list() const;
+};
+
+std::span<const CommandRow> CommandTable();
+const CommandRow& RowOf(Verb verb);
+// By name or alias; null when there is none.
+const CommandRow* FindCommand(std::string_view name);
+std::string_view LevelName(const CommandRow& row);
+
+}  // namespace nunc

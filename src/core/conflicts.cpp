@@ -1,0 +1,84 @@
+#include "core/conflicts.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace nunc {
+
+std::string ConflictKey(std::string_view key, ConflictId id) {
+  std::string name = "$conflicts_";
+  name += key;
+  name += '_';
+  name += std::to_string(id.value);
+  return name;
+}
+
+bool Conflicts::Open(std::string_view key, ConflictId id) {
+  if (open_count_ >= kOpenConflictsPerDatabaseMax) {
+    return false;
+  }
+  const auto [at, inserted] = open_.try_emplace(std::string(key));
+  at->second.push_back(id);
+  ++open_count_;
+  return true;
+}
+
+const std::deque<ConflictId>& Conflicts::OpenOf(std::string_view key) const {
+  static const std::deque<ConflictId> none;
+  const auto found = open_.find(key);
+  return found == open_.end() ? none : found->second;
+}
+
+void Conflicts::CloseOldest(std::string_view key) {
+  const auto found = open_.find(key);
+  CHECK(found != open_.end() && !found->second.empty());
+  closed_.push_back(ConflictKey(key, found->second.front()));
+  found->second.pop_front();
+  --open_count_;
+  if (found->second.empty()) {
+    open_.erase(found);
+  }
+}
+
+void Conflicts::Forget(std::string_view key) {
+  const auto found = open_.find(key);
+  if (found != open_.end()) {
+    open_count_ -= found->second.size();
+    open_.erase(found);
+  }
+}
+
+std::vector<std::string> Conflicts::TakeClosed() {
+  std::vector<std::string> taken(std::make_move_iterator(closed_.begin()),
+                                 std::make_move_iterator(closed_.end()));
+  closed_.clear();
+  std::sort(taken.begin(), taken.end());
+  return taken;
+}
+
+std::vector<std::string> Conflicts::TakeClosedOverLimit() {
+  std::vector<std::string> taken;
+  while (closed_.size() > kClosedConflictsPerDatabaseMax) {
+    taken.push_back(std::move(closed_.front()));
+    closed_.pop_front();
+  }
+  return taken;
+}
+
+std::vector<std::string> Conflicts::OpenConflictKeys() const {
+  std::vector<std::string> keys;
+  keys.reserve(open_count_);
+  for (const auto& [key, ids] : open_) {
+    for (const ConflictId id : ids) {
+      keys.push_back(ConflictKey(key, id));
+    }
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+}  // namespace nunc

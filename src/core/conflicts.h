@@ -1,0 +1,60 @@
+// Open conflicts of one database under strategy arbiter: who waits for which decision.
+//
+// Shape:   per key the ids of its open conflicts, oldest first; the texts are ordinary entries
+//          (`$conflicts_KEY_ID`). Decisions are taken oldest first, so that each one builds on the
+//          one before and none is lost.
+// Limits:  kOpenConflictsPerDatabaseMax open ones; kClosedConflictsPerDatabaseMax decided ones are
+//          remembered for arbiters that follow a chain, then the oldest is forgotten.
+// Owner:   Database.
+// Source:  docs/language.md (conflicts); docs/reference-server.md §4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nunc {
+
+// Nanoseconds of the wall clock when it arose, raised where needed so that it is unique.
+struct ConflictId {
+  std::int64_t value = 0;
+  friend bool operator==(ConflictId, ConflictId) = default;
+};
+
+std::string ConflictKey(std::string_view key, ConflictId id);
+
+class Conflicts {
+ public:
+  // False at the limit.
+  [[nodiscard]] bool Open(std::string_view key, ConflictId id);
+  // Oldest first; empty when the key has none.
+  [[nodiscard]] const std::deque<ConflictId>& OpenOf(std::string_view key) const;
+  // The oldest one of `key` is decided; its conflict key is remembered as closed.
+  void CloseOldest(std::string_view key);
+  // The key is gone, and what was open with it.
+  void Forget(std::string_view key);
+
+  // Conflict keys of decided conflicts that are to be removed: all of them, or those over the
+  // limit.
+  std::vector<std::string> TakeClosed();
+  std::vector<std::string> TakeClosedOverLimit();
+
+  // All open conflict keys in byte order of their names, as arbiters are told them.
+  [[nodiscard]] std::vector<std::string> OpenConflictKeys() const;
+
+  // An arbiter has registered at some time: from then on conflicts are queued, not refused.
+  [[nodiscard]] bool arbiter_seen() const { return arbiter_seen_; }
+  void set_arbiter_seen() { arbiter_seen_ = true; }
+
+ private:
+  std::map<std::string, std::deque<ConflictId>, std::less<>> open_;
+  std::deque<std::string> closed_;
+  std::size_t open_count_ = 0;
+  bool arbiter_seen_ = false;
+};
+
+}  // namespace nunc

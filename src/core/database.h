@@ -1,0 +1,129 @@
+// One database: its entries in three orders, its watches, its conflicts and its users' rights.
+//
+// Shape:   Set and Remove change an entry and its place in all orders; who must hear is the
+// caller's
+//          business (Executor). Nothing here knows sessions' rights or texts.
+// Units:   times in microseconds; a revision comes from the caller, one per change.
+// Limits:  tombstones as limits.h says; dropping one raises the horizon.
+// Owner:   Store (executor.h). Entries are owned here.
+// Source:  docs/architecture.md §3.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/conflicts.h"
+#include "core/entry.h"
+#include "core/hash_index.h"
+#include "core/ids.h"
+#include "core/key_order.h"
+#include "core/permissions.h"
+#include "core/watches.h"
+
+namespace nunc {
+
+// What happens to a write that names an older version than the stored one.
+enum class Strategy : std::uint8_t {
+  kNone,     // it is refused
+  kNewer,    // it wins, being the later one
+  kArbiter,  // a client decides (conflicts.h)
+};
+
+// Fields of a new database.
+struct DatabaseOptions {
+  DatabaseId id;
+  std::string name;
+  Strategy strategy = Strategy::kNone;
+  std::uint64_t hash_seed = 0;
+};
+
+class Database {
+ public:
+  explicit Database(DatabaseOptions options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  [[nodiscard]] DatabaseId id() const { return options_.id; }
+  [[nodiscard]] const std::string& name() const { return options_.name; }
+  [[nodiscard]] Strategy strategy() const { return options_.strategy; }
+
+  [[nodiscard]] std::uint64_t Hash(std::string_view key) const { return index_.Hash(key); }
+  // Null for a key that is absent or removed.
+  [[nodiscard]] Entry* Find(std::string_view key) const { return Find(key, Hash(key)); }
+  [[nodiscard]] Entry* Find(std::string_view key, std::uint64_t hash) const;
+
+  struct Write {
+    std::string_view key{};
+    std::uint64_t hash = 0;
+    std::string_view value{};
+    std::uint32_t version = 0;
+    Revision revision{};
+    bool in_conflict = false;
+  };
+  // `existing` is what Find gave for the key just now.
+  Entry* Set(Entry* existing, const Write& write);
+  // `existing` becomes a tombstone and is freed.
+  void Remove(Entry* existing, std::uint64_t hash, Revision revision, std::int64_t now_us);
+
+  // Keys the server itself keeps (`$connections`): in listings, outside the revision order.
+  Entry* SetLive(std::string_view key, std::string_view value);
+
+  [[nodiscard]] KeyOrder::Cursor Seek(std::string_view key) const { return keys_.Seek(key); }
+  [[nodiscard]] const RevisionOrder& revision_order() const { return revisions_; }
+  [[nodiscard]] std::size_t live_keys() const { return index_.size() - tombstones_; }
+  [[nodiscard]] std::size_t tombstones() const { return tombstones_; }
+  // The newest revision of a dropped tombstone: a prefix cursor older than it gets a snapshot.
+  [[nodiscard]] Revision horizon() const { return horizon_; }
+  // Drops tombstones over the count or the age; at most `most` at a time.
+  void DropOldTombstones(std::int64_t now_us, std::size_t most);
+
+  // Null: `user` has no list.
+  [[nodiscard]] const PermissionList* PermissionsOf(std::string_view user) const;
+  // Changes whenever any list does, so that sessions may keep what they looked up.
+  [[nodiscard]] std::uint64_t permissions_epoch() const { return permissions_epoch_; }
+
+  Watches& watches() { return watches_; }
+  Conflicts& conflicts() { return conflicts_; }
+
+  // Sessions that have this database selected, and whether watchers of the count must be told.
+  struct Connections {
+    std::int64_t count = 0;
+    bool changed = false;
+  };
+  Connections& connections() { return connections_; }
+
+ private:
+  Entry* Insert(const Write& write);
+  void UnlinkTombstone(Entry* tombstone);
+  void NoteSecureKey(std::string_view key, std::string_view value, bool removed);
+
+  DatabaseOptions options_;
+  HashIndex index_;
+  KeyOrder keys_;
+  RevisionOrder revisions_;
+  Entry* oldest_tombstone_ = nullptr;
+  Entry* newest_tombstone_ = nullptr;
+  std::size_t tombstones_ = 0;
+  Revision horizon_;
+  std::map<std::string, PermissionList, std::less<>> permissions_;
+  std::uint64_t permissions_epoch_ = 1;
+  Watches watches_;
+  Conflicts conflicts_;
+  Connections connections_;
+};
+
+// Names with a meaning of their own (docs/language.md, special names).
+inline constexpr std::string_view kConnectionsKey = "$connections";
+inline constexpr std::string_view kTokenKey = "$$token";
+inline constexpr std::string_view kUserKeyPrefix = "$$user_";
+inline constexpr std::string_view kPermissionKeyPrefix = "$$permission_$";
+inline constexpr std::string_view kSecurePrefix = "$$";
+inline constexpr std::string_view kConflictsKey = "$conflicts";
+inline constexpr std::string_view kConflictKeyPrefix = "$conflicts_";
+inline constexpr std::string_view kAdminDatabase = "$admin";
+
+}  // namespace nunc

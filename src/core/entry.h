@@ -1,0 +1,103 @@
+// One key with its value, version and revision, in a single allocation.
+//
+// Shape:   [header 36 B][key][value]. A value that does not fit where the first one stood (or is
+//          over kInlineValueBytesMax) lives in an allocation of its own whose address stands in
+//          the value's place, so that an entry never moves: hash index, key order and revision
+//          order all hold its address.
+//          A removed key is a tombstone: the same header and key, no value, linked with the other
+//          tombstones of its database.
+// Units:   bytes; versions count up from 0 (the wire shows -2 while `in_conflict`).
+// Owner:   the Database; created and freed only through Create and Destroy.
+// Source:  docs/architecture.md §3; the layout is argued in docs/performance.md (memory).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/ids.h"
+
+namespace nunc {
+
+class Entry {
+ public:
+  static constexpr std::size_t kInlineValueBytesMax = 512;
+
+  // What stands in the value's place of a tombstone.
+  struct TombstoneLinks {
+    std::int64_t removed_at_us = 0;
+    Entry* previous = nullptr;
+    Entry* next = nullptr;
+  };
+
+  static Entry* Create(std::string_view key, std::string_view value);
+  static Entry* CreateTombstone(std::string_view key, const TombstoneLinks& links);
+  static void Destroy(Entry* entry);
+
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+  [[nodiscard]] std::string_view key() const { return {Bytes(), key_length_}; }
+  [[nodiscard]] std::string_view value() const;
+  void SetValue(std::string_view value);
+
+  [[nodiscard]] bool is_tombstone() const { return (flags_ & kTombstone) != 0; }
+  [[nodiscard]] TombstoneLinks tombstone_links() const;
+  void set_tombstone_links(const TombstoneLinks& links);
+
+  // The version as clients compare it; an open conflict is not a number here.
+  [[nodiscard]] std::uint32_t version() const { return version_; }
+  void set_version(std::uint32_t version) { version_ = version; }
+  [[nodiscard]] bool in_conflict() const { return (flags_ & kInConflict) != 0; }
+  void set_in_conflict(bool in_conflict);
+
+  [[nodiscard]] Revision revision() const { return revision_; }
+  void set_revision(Revision revision) { revision_ = revision; }
+
+ private:
+  friend class RevisionOrder;
+
+  static constexpr std::uint8_t kTombstone = 1;
+  static constexpr std::uint8_t kOutOfLine = 2;
+  static constexpr std::uint8_t kInConflict = 4;
+
+  Entry() = default;
+  ~Entry() = default;
+
+  static Entry* Allocate(std::string_view key, std::size_t inline_bytes);
+  [[nodiscard]] const char* Bytes() const;
+  char* Bytes();
+  [[nodiscard]] char* OutOfLineBytes() const;
+  [[nodiscard]] std::size_t InlineCapacity() const;
+  void StoreOutOfLine(std::string_view value);
+
+  Entry* older_ = nullptr;  // revision order
+  Entry* newer_ = nullptr;
+  Revision revision_;
+  std::uint32_t version_ = 0;
+  std::uint32_t value_length_ = 0;
+  std::uint16_t key_length_ = 0;
+  std::uint8_t flags_ = 0;
+  std::uint8_t unused_ = 0;
+};
+
+// Doubly linked list through the entries, oldest revision first. A changed entry moves to the end.
+//
+// Shape:   Append and Remove are O(1); no allocation.
+// Owner:   one per Database; holds no entry alive.
+class RevisionOrder {
+ public:
+  void Append(Entry* entry);
+  void Remove(Entry* entry);
+  void MoveToEnd(Entry* entry);
+
+  [[nodiscard]] Entry* oldest() const { return oldest_; }
+  [[nodiscard]] Entry* newest() const { return newest_; }
+  [[nodiscard]] static Entry* After(const Entry* entry) { return entry->newer_; }
+
+ private:
+  Entry* oldest_ = nullptr;
+  Entry* newest_ = nullptr;
+};
+
+}  // namespace nunc

@@ -1,0 +1,534 @@
+#include "core/executor.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace nunc {
+namespace {
+
+// How much a drained session is given at once, so that it cannot fill its socket's queue again.
+constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
+// Tombstones dropped per database and turn: a turn stays short after a mass removal.
+constexpr std::size_t kTombstonesPerTurn = 256;
+
+bool HasControlCharacter(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
+bool IsSecure(std::string_view key) {
+  return key.starts_with(kSecurePrefix);
+}
+
+}  // namespace
+
+Executor::Executor(ExecutorOptions options) : options_(std::move(options)) {
+  Output unheard;
+  CreateDatabase(kAdminDatabase, options_.password, Strategy::kNewer, unheard);
+}
+
+// ---- sessions
+
+void Executor::Open(SessionId id, SessionKind kind) {
+  if (sessions_.size() <= id.slot) {
+    sessions_.resize(std::size_t{id.slot} + 1);
+  }
+  CHECK(sessions_[id.slot] == nullptr);
+  sessions_[id.slot] = std::make_unique<Session>();
+  sessions_[id.slot]->id = id;
+  sessions_[id.slot]->kind = kind;
+}
+
+void Executor::Close(SessionId id) {
+  Session* session = SessionOf(id);
+  if (session == nullptr) {
+    return;
+  }
+  for (const Session::DatabaseWatches& watching : session->watches) {
+    watching.database->watches().RemoveAll(*watching.watches);
+  }
+  Deselect(*session);
+  sessions_[id.slot].reset();
+}
+
+Session* Executor::SessionOf(SessionId id) {
+  if (id.slot >= sessions_.size() || sessions_[id.slot] == nullptr ||
+      !(sessions_[id.slot]->id == id)) {
+    return nullptr;
+  }
+  return sessions_[id.slot].get();
+}
+
+WatchingSession* Executor::FindWatching(const Session& session, const Database& database) {
+  for (const Session::DatabaseWatches& watching : session.watches) {
+    if (watching.database == &database) {
+      return watching.watches.get();
+    }
+  }
+  return nullptr;
+}
+
+WatchingSession& Executor::WatchingIn(Session& session, Database& database) {
+  if (WatchingSession* found = FindWatching(session, database); found != nullptr) {
+    return *found;
+  }
+  session.watches.push_back(
+      {.database = &database, .watches = std::make_unique<WatchingSession>(session.id)});
+  session.watches.back().watches->set_lagging(session.lagging);
+  return *session.watches.back().watches;
+}
+
+void Executor::MarkLagging(SessionId id) {
+  if (Session* session = SessionOf(id); session != nullptr) {
+    session->lagging = true;
+    for (const Session::DatabaseWatches& watching : session->watches) {
+      watching.watches->set_lagging(true);
+    }
+  }
+}
+
+void Executor::Drain(SessionId id, Output& output) {
+  Session* session = SessionOf(id);
+  if (session == nullptr) {
+    return;
+  }
+  std::size_t bytes = 0;
+  const std::size_t items_before = output.items.size();
+  for (const Session::DatabaseWatches& watching : session->watches) {
+    Database& database = *watching.database;
+    while (bytes < kDrainBytes) {
+      const WatchedKey* watched = watching.watches->TakeDirty();
+      if (watched == nullptr) {
+        break;
+      }
+      if (watched->key() == kConflictsKey) {
+        ReplayConflicts(database, *watching.watches, output);
+        continue;
+      }
+      const Entry* entry = database.Find(watched->key());
+      Change change = entry != nullptr
+                          ? ChangeOf(*entry)
+                          : Change{.kind = ChangeKind::kRemoved, .key = watched->key()};
+      change.first = output.targets.size();
+      change.count = 1;
+      bytes += change.key.size() + change.value.size();
+      output.targets.push_back(id);
+      output.items.emplace_back(change);
+    }
+  }
+  if (output.items.size() == items_before) {
+    session->lagging = false;
+    for (const Session::DatabaseWatches& watching : session->watches) {
+      watching.watches->set_lagging(false);
+    }
+  }
+}
+
+void Executor::EndTurn(Output& output) {
+  for (Database* database : connections_changed_) {
+    database->connections().changed = false;
+    const std::uint64_t hash = database->Hash(kConnectionsKey);
+    if (const Entry* entry = database->Find(kConnectionsKey, hash); entry != nullptr) {
+      Announce(*database, hash, ChangeOf(*entry), output);
+    }
+  }
+  connections_changed_.clear();
+}
+
+void Executor::DropOldTombstones() {
+  for (const auto& [name, database] : databases_) {
+    database->DropOldTombstones(now_.mono_us, kTombstonesPerTurn);
+  }
+}
+
+// ---- form and rights
+
+std::optional<ErrorCode> Executor::CheckForm(const Command& command, const CommandRow& row) const {
+  if (row.level == Level::kKey || command.verb == Verb::kResolve) {
+    if (command.key.empty()) {
+      return ErrorCode::kEmptyKey;
+    }
+    if (command.key.size() > kKeyBytesMax) {
+      return ErrorCode::kKeyTooLong;
+    }
+    if (HasControlCharacter(command.key)) {
+      return ErrorCode::kKeyCharacter;
+    }
+  }
+  if (command.value.size() > options_.value_bytes_max) {
+    return ErrorCode::kValueTooLong;
+  }
+  return std::nullopt;
+}
+
+std::optional<ErrorCode> Executor::CheckRights(Session& session, const Command& command,
+                                               const CommandRow& row) {
+  const bool secure =
+      row.level == Level::kSecure || (row.level == Level::kKey && IsSecure(command.key));
+  if (secure && !session.admin) {
+    return ErrorCode::kSecureKey;
+  }
+  if (row.level == Level::kAdmin && !session.admin) {
+    return ErrorCode::kNotAuth;
+  }
+  if (row.level == Level::kOpen || row.level == Level::kAdmin) {
+    return std::nullopt;
+  }
+  if (session.database == nullptr) {
+    return ErrorCode::kNoDatabaseSelected;
+  }
+  if (row.level == Level::kKey && !secure && !Permits(session, row.permission, command.key)) {
+    return ErrorCode::kPermissionDenied;
+  }
+  return std::nullopt;
+}
+
+const PermissionList* Executor::RefreshPermissions(Session& session) {
+  if (session.permissions_epoch != session.database->permissions_epoch()) {
+    session.permissions_epoch = session.database->permissions_epoch();
+    session.permissions =
+        session.database->PermissionsOf(session.user.empty() ? "all" : session.user);
+  }
+  return session.permissions;
+}
+
+bool Executor::Permits(Session& session, Permission permission, std::string_view key) {
+  const PermissionList* list = RefreshPermissions(session);
+  // Without a list the token opens everything, and a user nothing.
+  return list == nullptr ? session.user.empty() : list->Allows(permission, key);
+}
+
+void Executor::Execute(SessionId id, const Command& command, Output& output) {
+  Session* session = SessionOf(id);
+  if (session == nullptr) {
+    return;
+  }
+  ++commands_;
+  if (command.verb == Verb::kRejected) {
+    Error(*session, ErrorCode::kRejected, output, command.name);
+    return;
+  }
+  const CommandRow& row = RowOf(command.verb);
+  std::optional<ErrorCode> refusal = CheckForm(command, row);
+  if (!refusal) {
+    refusal = CheckRights(*session, command, row);
+  }
+  if (refusal) {
+    const auto limit = static_cast<std::int64_t>(options_.value_bytes_max);
+    Error(*session, *refusal, output, {}, *refusal == ErrorCode::kValueTooLong ? limit : 0);
+    return;
+  }
+  Dispatch(*session, command, output);
+}
+
+void Executor::Dispatch(Session& session, const Command& command, Output& output) {
+  switch (command.verb) {
+    case Verb::kGet:
+    case Verb::kGetSafe:
+      return Get(session, command, output);
+    case Verb::kSet:
+    case Verb::kSetSafe:
+      return SetKey(session, command, output);
+    case Verb::kIncrement:
+      return Increment(session, command, output);
+    case Verb::kRemove:
+      return RemoveKey(session, command, output);
+    case Verb::kKeys:
+      return Keys(session, command, output);
+    case Verb::kWatch:
+      return Watch(session, command, output);
+    case Verb::kUnwatch:
+      return Unwatch(session, command, output);
+    case Verb::kUnwatchAll:
+      return UnwatchAll(session, output);
+    case Verb::kAuth:
+      return Auth(session, command, output);
+    case Verb::kUseDb:
+      return UseDb(session, command, output);
+    case Verb::kCreateDb:
+      return CreateDb(session, command, output);
+    case Verb::kCreateUser:
+      return CreateUser(session, command, output);
+    case Verb::kSetPermissions:
+      return SetPermissions(session, command, output);
+    case Verb::kSnapshot:
+      return Snapshot(session, command, output);
+    case Verb::kReplicateSnapshot:
+      return ReplicateSnapshot(session, command, output);
+    case Verb::kArbiter:
+      return Arbiter(session, output);
+    case Verb::kResolve:
+      return Resolve(session, command, output);
+    case Verb::kDebug:
+      return Debug(session, command, output);
+    case Verb::kListCommands:
+      Data(session, {.kind = ReplyKind::kCommands}, output);
+      return Ok(session, output);
+    case Verb::kMetricsState:
+      output.counters = {.commands = commands_, .query_time_ms_average = query_time_ms_};
+      Data(session, {.kind = ReplyKind::kMetrics}, output);
+      return Ok(session, output);
+    case Verb::kClusterState:
+      Data(session, {.kind = ReplyKind::kCluster, .text = options_.address}, output);
+      return Ok(session, output);
+    case Verb::kPing:
+      Data(session, {.kind = ReplyKind::kPong}, output);
+      return Ok(session, output);
+    case Verb::kRejected:
+      break;
+  }
+  CHECK(false);
+}
+
+// ---- data
+
+void Executor::Get(Session& session, const Command& command, Output& output) {
+  const Entry* entry = session.database->Find(command.key);
+  Reply reply{.text = entry == nullptr ? std::string_view{} : entry->value()};
+  if (command.verb == Verb::kGet) {
+    reply.kind = entry == nullptr ? ReplyKind::kNoValue : ReplyKind::kValue;
+  } else {
+    reply.kind = entry == nullptr ? ReplyKind::kNoValueVersion : ReplyKind::kValueVersion;
+    reply.number = entry == nullptr ? 0 : ChangeOf(*entry).version;
+  }
+  Data(session, reply, output);
+  Ok(session, output);
+}
+
+void Executor::SetKey(Session& session, const Command& command, Output& output) {
+  if (RefuseServerKey(session, command.key, output)) {
+    return;
+  }
+  if (command.version && *command.version < 0) {
+    return Error(session, ErrorCode::kNegativeVersion, output);
+  }
+  const Place place = Locate(*session.database, command.key);
+  const Entry* existing = place.existing;
+  const bool behind = existing != nullptr && command.version &&
+                      static_cast<std::uint64_t>(*command.version) < existing->version();
+  if (existing != nullptr && (existing->in_conflict() || behind)) {
+    return HandleConflict(session, command, place.existing, output);
+  }
+  std::uint32_t version = 0;
+  if (command.version) {
+    version = static_cast<std::uint32_t>(*command.version + 1);
+  } else if (existing != nullptr) {
+    if (existing->version() == std::numeric_limits<std::uint32_t>::max()) {
+      return Error(session, ErrorCode::kVersionLimit, output);
+    }
+    version = existing->version() + 1;
+  }
+  StoreAndAnnounce(place, {.value = command.value, .version = version}, output);
+  Ok(session, output);
+}
+
+void Executor::Increment(Session& session, const Command& command, Output& output) {
+  if (RefuseServerKey(session, command.key, output)) {
+    return;
+  }
+  const Place place = Locate(*session.database, command.key);
+  const Entry* existing = place.existing;
+  std::int64_t number = 0;
+  std::uint32_t version = 0;
+  if (existing != nullptr) {
+    if (existing->in_conflict()) {
+      // An amount cannot be handed to an arbiter, and the decision would overwrite it.
+      const ConflictId newest = session.database->conflicts().OpenOf(command.key).back();
+      return Error(session, ErrorCode::kConflictUnresolved, output,
+                   output.Keep(ConflictKey(command.key, newest)));
+    }
+    const std::string_view text = existing->value();
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (fault != std::errc{} || end != text.data() + text.size()) {
+      return Error(session, ErrorCode::kNotNumeric, output);
+    }
+    if (existing->version() == std::numeric_limits<std::uint32_t>::max()) {
+      return Error(session, ErrorCode::kVersionLimit, output);
+    }
+    version = existing->version() + 1;
+  }
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(number, command.amount, &sum)) {
+    return Error(session, ErrorCode::kNumberOverflow, output);
+  }
+  char digits[24];
+  const auto written = std::to_chars(digits, digits + sizeof(digits), sum);
+  const std::string_view text(digits, static_cast<std::size_t>(written.ptr - digits));
+  StoreAndAnnounce(place, {.value = text, .version = version}, output);
+  Ok(session, output);
+}
+
+void Executor::RemoveKey(Session& session, const Command& command, Output& output) {
+  if (command.key == kTokenKey) {
+    return Error(session, ErrorCode::kTokenRemoval, output);
+  }
+  if (RefuseServerKey(session, command.key, output)) {
+    return;
+  }
+  Database& database = *session.database;
+  const Place place = Locate(database, command.key);
+  if (place.existing != nullptr && place.existing->in_conflict()) {
+    // Removing the key decides its conflicts: nothing is left to merge with.
+    std::vector<std::string> queued;
+    for (const ConflictId id : database.conflicts().OpenOf(command.key)) {
+      queued.push_back(ConflictKey(command.key, id));
+    }
+    database.conflicts().Forget(command.key);
+    RemoveConflictKeys(database, queued, output);
+  }
+  RemoveAndAnnounce(place, output);
+  Ok(session, output);
+}
+
+void Executor::Keys(Session& session, const Command& command, Output& output) {
+  const std::string_view pattern = command.key;
+  // Only a prefix bounds the walk; MatchesPattern strips the same stars.
+  std::string_view prefix;
+  if (pattern.ends_with('*')) {
+    prefix = pattern.substr(std::min(pattern.find_first_not_of('*'), pattern.size()));
+    prefix = prefix.substr(0, prefix.find_last_not_of('*') + 1);
+  }
+  for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
+       cursor.Advance()) {
+    const std::string_view key = cursor.entry()->key();
+    if (!key.starts_with(prefix)) {
+      break;
+    }
+    if (MatchesPattern(key, pattern) && (session.admin || !IsSecure(key))) {
+      output.rows.push_back({.name = key});
+    }
+  }
+  Data(session, {.kind = ReplyKind::kKeys}, output);
+  Ok(session, output);
+}
+
+void Executor::Watch(Session& session, const Command& command, Output& output) {
+  Database& database = *session.database;
+  const Watches::Added added = database.watches().Add(WatchingIn(session, database), command.key,
+                                                      database.Hash(command.key));
+  if (added == Watches::Added::kLimit) {
+    return Error(session, ErrorCode::kTooManyWatches, output);
+  }
+  if (command.key == kConflictsKey) {
+    database.conflicts().set_arbiter_seen();
+  }
+  Ok(session, output);
+}
+
+void Executor::Unwatch(Session& session, const Command& command, Output& output) {
+  Database& database = *session.database;
+  if (WatchingSession* watching = FindWatching(session, database); watching != nullptr) {
+    database.watches().Remove(*watching, command.key, database.Hash(command.key));
+  }
+  Ok(session, output);
+}
+
+void Executor::UnwatchAll(Session& session, Output& output) {
+  Database& database = *session.database;
+  if (WatchingSession* watching = FindWatching(session, database); watching != nullptr) {
+    database.watches().RemoveAll(*watching);
+  }
+  Ok(session, output);
+}
+
+// Keys that follow from what happens; a client that wrote them would make them lie.
+bool Executor::RefuseServerKey(const Session& session, std::string_view key, Output& output) {
+  const bool admins_token = session.database == admin_ && key == kTokenKey;
+  if (!admins_token && key != kConnectionsKey && key != kConflictsKey &&
+      !key.starts_with(kConflictKeyPrefix)) {
+    return false;
+  }
+  Error(session, ErrorCode::kServerKey, output, key);
+  return true;
+}
+
+// ---- changes and who hears of them
+
+Executor::Place Executor::Locate(Database& database, std::string_view key) const {
+  const std::uint64_t hash = database.Hash(key);
+  return {.database = database, .key = key, .hash = hash, .existing = database.Find(key, hash)};
+}
+
+Entry* Executor::Store(const Place& place, const NewValue& fresh) {
+  ++revision_.value;
+  return place.database.Set(place.existing, {.key = place.key,
+                                             .hash = place.hash,
+                                             .value = fresh.value,
+                                             .version = fresh.version,
+                                             .revision = revision_,
+                                             .in_conflict = fresh.in_conflict});
+}
+
+void Executor::StoreAndAnnounce(const Place& place, const NewValue& fresh, Output& output) {
+  const Entry* entry = Store(place, fresh);
+  Announce(place.database, place.hash, ChangeOf(*entry), output);
+}
+
+void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
+  ++revision_.value;
+  if (place.existing != nullptr) {
+    place.database.Remove(place.existing, place.hash, revision_, now_.mono_us);
+    place.database.DropOldTombstones(now_.mono_us, kTombstonesPerTurn);
+  }
+  // Also for a key that is not there: existing clients hear that too.
+  Announce(place.database, place.hash, {.kind = ChangeKind::kRemoved, .key = place.key}, output);
+}
+
+Change Executor::ChangeOf(const Entry& entry) {
+  return {.kind = ChangeKind::kSet,
+          .key = entry.key(),
+          .value = entry.value(),
+          .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()}};
+}
+
+void Executor::Announce(Database& database, std::uint64_t hash, Change change, Output& output) {
+  if (database.watches().size() == 0) {
+    return;
+  }
+  const WatchedKey* watched = database.watches().Find(
+      change.kind == ChangeKind::kConflict ? kConflictsKey : change.key, hash);
+  if (watched == nullptr) {
+    return;
+  }
+  change.first = output.targets.size();
+  for (const WatchedKey::Watcher& watcher : watched->watchers()) {
+    if (watcher.session->lagging()) {
+      watcher.session->MarkDirty(watcher.interest);
+    } else {
+      output.targets.push_back(watcher.session->id());
+    }
+  }
+  change.count = output.targets.size() - change.first;
+  if (change.count > 0) {
+    output.items.emplace_back(change);
+  }
+}
+
+// ---- replies
+
+void Executor::Ok(const Session& session, Output& output) {
+  output.items.emplace_back(Reply{.session = session.id, .kind = ReplyKind::kOk});
+}
+
+void Executor::Data(const Session& session, Reply reply, Output& output) {
+  reply.session = session.id;
+  output.items.emplace_back(reply);
+}
+
+void Executor::Error(const Session& session, ErrorCode code, Output& output, std::string_view text,
+                     std::int64_t number) {
+  output.items.emplace_back(Reply{.session = session.id,
+                                  .kind = ReplyKind::kError,
+                                  .error = code,
+                                  .text = text,
+                                  .number = number});
+}
+
+}  // namespace nunc

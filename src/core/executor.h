@@ -1,0 +1,154 @@
+// Runs commands against the store: checks rights, changes entries, says who must hear.
+//
+// Shape:   Execute appends to an Output: data, changes, and one status per command. Pure: time and
+//          ids come from the caller, nothing is sent here.
+// Errors:  as kError replies with a code; the session and the data stay as they were.
+// Limits:  names, values, databases, watches, conflicts: base/limits.h.
+// Owner:   Node; loop thread only.
+// Source:  docs/language.md; docs/architecture.md §3-4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/command.h"
+#include "core/command_table.h"
+#include "core/database.h"
+#include "core/ids.h"
+#include "core/output.h"
+#include "core/session.h"
+
+namespace nunc {
+
+struct ExecutorOptions {
+  std::string user;
+  std::string password;
+  std::string address;             // as `cluster-state` names this node
+  std::int64_t start_time_ms = 0;  // as `debug process-info` shows it
+  std::uint64_t hash_seed = 0;
+  std::size_t value_bytes_max = 0;
+};
+
+class Executor {
+ public:
+  explicit Executor(ExecutorOptions options);
+
+  void SetNow(Now now) { now_ = now; }
+  void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
+
+  void Open(SessionId id, SessionKind kind);
+  void Close(SessionId id);
+  void Execute(SessionId id, const Command& command, Output& output);
+
+  // The session's socket takes no more: from now on its watched keys are only marked.
+  void MarkLagging(SessionId id);
+  // The socket has drained: some newest values of what was marked. When nothing was marked any
+  // more, no item is appended and the session is live again.
+  void Drain(SessionId id, Output& output);
+
+  // Tells watchers of `$connections` the newest count.
+  void EndTurn(Output& output);
+  // Drops tombstones that have come of age; call it now and then.
+  void DropOldTombstones();
+
+  // For the server's own use: the demo database.
+  void CreateDatabase(std::string_view name, std::string_view token, Strategy strategy,
+                      Output& output);
+
+  [[nodiscard]] Revision revision() const { return revision_; }
+  [[nodiscard]] const Database* FindDatabase(std::string_view name) const;
+
+ private:
+  // Rights and form (executor.cpp).
+  [[nodiscard]] std::optional<ErrorCode> CheckForm(const Command& command,
+                                                   const CommandRow& row) const;
+  std::optional<ErrorCode> CheckRights(Session& session, const Command& command,
+                                       const CommandRow& row);
+  bool Permits(Session& session, Permission permission, std::string_view key);
+  static const PermissionList* RefreshPermissions(Session& session);
+  void Dispatch(Session& session, const Command& command, Output& output);
+
+  // Data (executor.cpp).
+  void Get(Session& session, const Command& command, Output& output);
+  void SetKey(Session& session, const Command& command, Output& output);
+  void Increment(Session& session, const Command& command, Output& output);
+  void RemoveKey(Session& session, const Command& command, Output& output);
+  void Keys(Session& session, const Command& command, Output& output);
+  void Watch(Session& session, const Command& command, Output& output);
+  void Unwatch(Session& session, const Command& command, Output& output);
+  void UnwatchAll(Session& session, Output& output);
+  bool RefuseServerKey(const Session& session, std::string_view key, Output& output);
+
+  // Sessions and administration (executor_admin.cpp).
+  void Auth(Session& session, const Command& command, Output& output);
+  void UseDb(Session& session, const Command& command, Output& output);
+  void CreateDb(Session& session, const Command& command, Output& output);
+  void CreateUser(Session& session, const Command& command, Output& output);
+  void SetPermissions(Session& session, const Command& command, Output& output);
+  void Snapshot(Session& session, const Command& command, Output& output);
+  void ReplicateSnapshot(Session& session, const Command& command, Output& output);
+  void Debug(Session& session, const Command& command, Output& output);
+  void Select(Session& session, Database* database);
+  void Deselect(Session& session);
+  void UpdateConnections(Database& database);
+  [[nodiscard]] std::vector<std::string_view> UnknownDatabases(std::string_view names) const;
+
+  // Conflicts (executor_conflicts.cpp).
+  void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
+  void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
+  void Arbiter(Session& session, Output& output);
+  void Resolve(Session& session, const Command& command, Output& output);
+  void Decide(Database& database, const Command& command, Output& output);
+  void ReplayConflicts(Database& database, const WatchingSession& watching, Output& output);
+  void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
+  ConflictId NextConflictId();
+
+  // Changes and who hears of them (executor.cpp).
+  struct Place {
+    Database& database;
+    std::string_view key{};
+    std::uint64_t hash = 0;
+    Entry* existing = nullptr;
+  };
+  Place Locate(Database& database, std::string_view key) const;
+  struct NewValue {
+    std::string_view value{};
+    std::uint32_t version = 0;
+    bool in_conflict = false;
+  };
+  Entry* Store(const Place& place, const NewValue& fresh);
+  void StoreAndAnnounce(const Place& place, const NewValue& fresh, Output& output);
+  void RemoveAndAnnounce(const Place& place, Output& output);
+  static void Announce(Database& database, std::uint64_t hash, Change change, Output& output);
+  static Change ChangeOf(const Entry& entry);
+
+  static void Ok(const Session& session, Output& output);
+  static void Data(const Session& session, Reply reply, Output& output);
+  static void Error(const Session& session, ErrorCode code, Output& output,
+                    std::string_view text = {}, std::int64_t number = 0);
+
+  Session* SessionOf(SessionId id);
+  WatchingSession& WatchingIn(Session& session, Database& database);
+  static WatchingSession* FindWatching(const Session& session, const Database& database);
+
+  ExecutorOptions options_;
+  Now now_;
+  double query_time_ms_ = 0;
+  std::uint64_t commands_ = 0;
+  Revision revision_;
+  ConflictId last_conflict_;
+  std::uint32_t databases_created_ = 0;
+  // By name, in order: listings come out the same everywhere.
+  std::map<std::string, std::unique_ptr<Database>, std::less<>> databases_;
+  Database* admin_ = nullptr;
+  std::vector<std::unique_ptr<Session>> sessions_;  // by slot
+  std::vector<Database*> connections_changed_;
+};
+
+}  // namespace nunc

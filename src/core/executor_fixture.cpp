@@ -1,0 +1,102 @@
+#include "core/executor_fixture.h"
+
+namespace nunc {
+
+ExecutorTest::Status ExecutorTest::Run(SessionId id, const Command& command) {
+  output_.Clear();
+  executor_.Execute(id, command, output_);
+  Write();
+  std::size_t statuses = 0;
+  for (const auto& item : output_.items) {
+    const Reply* reply = std::get_if<Reply>(&item);
+    statuses += reply != nullptr && reply->is_status() ? 1U : 0U;
+  }
+  EXPECT_EQ(statuses, 1U) << "each command has exactly one status";
+  const Reply* last = output_.items.empty() ? nullptr : std::get_if<Reply>(&output_.items.back());
+  if (last == nullptr || !last->is_status()) {
+    ADD_FAILURE() << "the status comes last";
+    return ErrorCode::kRejected;
+  }
+  EXPECT_EQ(last->session, id);
+  error_text_ = last->text;
+  error_number_ = last->number;
+  return last->kind == ReplyKind::kOk ? kFine : Status(last->error);
+}
+
+void ExecutorTest::Write() {
+  for (const auto& item : output_.items) {
+    if (const Reply* reply = std::get_if<Reply>(&item); reply != nullptr) {
+      told_[reply->session.slot].push_back(LineOf(*reply));
+      continue;
+    }
+    const Change& change = std::get<Change>(item);
+    EXPECT_GT(change.count, 0U);
+    for (std::size_t i = 0; i < change.count; ++i) {
+      told_[output_.targets.at(change.first + i).slot].push_back(LineOf(change));
+    }
+  }
+}
+
+std::string ExecutorTest::LineOf(const Reply& reply) const {
+  std::string rows;
+  for (const Output::Row& row : output_.rows) {
+    rows.append(rows.empty() ? "" : ",").append(row.name);
+    rows.append(row.detail.empty() ? "" : ":").append(row.detail);
+  }
+  const std::string text(reply.text);
+  const std::string number = std::to_string(reply.number);
+  switch (reply.kind) {
+    case ReplyKind::kOk:
+      return "ok";
+    case ReplyKind::kError:
+      return "error";
+    case ReplyKind::kValue:
+      return "value " + text;
+    case ReplyKind::kNoValue:
+      return "no value";
+    case ReplyKind::kValueVersion:
+      return "value-version " + number + ' ' + text;
+    case ReplyKind::kNoValueVersion:
+      return "no value-version";
+    case ReplyKind::kAuthValid:
+      return "auth valid";
+    case ReplyKind::kAuthInvalid:
+      return "auth invalid";
+    case ReplyKind::kDatabaseCreated:
+      return "database created";
+    case ReplyKind::kKeys:
+      return "keys " + rows;
+    case ReplyKind::kDatabases:
+      return "databases " + rows;
+    case ReplyKind::kConflicts:
+      return "conflicts " + rows;
+    case ReplyKind::kPendingOps:
+      return "pending ops";
+    case ReplyKind::kProcess:
+      return "process " + number;
+    case ReplyKind::kCommands:
+      return "commands";
+    case ReplyKind::kMetrics:
+      return "metrics " + std::to_string(output_.counters.commands);
+    case ReplyKind::kCluster:
+      return "cluster " + text;
+    case ReplyKind::kPong:
+      break;
+  }
+  return "pong";
+}
+
+std::string ExecutorTest::LineOf(const Change& change) {
+  const std::string key(change.key);
+  switch (change.kind) {
+    case ChangeKind::kSet:
+      return "set " + key + ' ' + std::string(change.value) + ' ' + std::to_string(change.version);
+    case ChangeKind::kRemoved:
+      return "removed " + key;
+    case ChangeKind::kConflict:
+      break;
+  }
+  return key + ": " + std::string(change.value);
+}
+
+}  // namespace nunc

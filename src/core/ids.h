@@ -1,0 +1,34 @@
+// Names and positions that must never be mixed up, as distinct types.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace nunc {
+
+// Position in the op log: one per record, dense, the same on every node. 0 = before the first.
+struct Revision {
+  std::uint64_t value = 0;
+  friend auto operator<=>(Revision, Revision) = default;
+};
+
+// Never used twice, also after its database is gone.
+struct DatabaseId {
+  std::uint32_t value = 0;
+  friend auto operator<=>(DatabaseId, DatabaseId) = default;
+};
+
+// A client session. The slot is reused, the generation tells one user of it from the next.
+struct SessionId {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  friend bool operator==(SessionId, SessionId) = default;
+};
+
+// Monotonic time drives deadlines; wall time is what people and conflict ids are shown.
+struct Now {
+  std::int64_t mono_us = 0;
+  std::int64_t wall_us = 0;
+};
+
+}  // namespace nunc

@@ -1,0 +1,102 @@
+#include "core/key_order.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/check.h"
+
+namespace nunc {
+namespace {
+
+bool KeyBelow(const Entry* entry, std::string_view key) {
+  return entry->key() < key;
+}
+
+}  // namespace
+
+void KeyOrder::Cursor::Advance() {
+  if (++position_ == order_->blocks_[block_].size()) {
+    ++block_;
+    position_ = 0;
+  }
+}
+
+// The last block that starts at or below `key`, else the first.
+std::size_t KeyOrder::BlockOf(std::string_view key) const {
+  const auto after = std::upper_bound(
+      blocks_.begin(), blocks_.end(), key,
+      [](std::string_view sought, const Block& block) { return sought < block.front()->key(); });
+  const auto position = static_cast<std::size_t>(after - blocks_.begin());
+  return position == 0 ? 0 : position - 1;
+}
+
+void KeyOrder::Insert(Entry* entry) {
+  if (blocks_.empty()) {
+    blocks_.emplace_back(1, entry);
+    return;
+  }
+  const std::size_t number = BlockOf(entry->key());
+  if (blocks_[number].size() == kBlockEntriesMax) {
+    const bool at_the_end =
+        number + 1 == blocks_.size() && blocks_[number].back()->key() < entry->key();
+    if (at_the_end) {
+      // Keys that come in order (a load, a recovery) leave full blocks behind, not half full ones.
+      blocks_.emplace_back(1, entry);
+      return;
+    }
+    Block upper(blocks_[number].begin() + kBlockEntriesMax / 2, blocks_[number].end());
+    blocks_[number].resize(kBlockEntriesMax / 2);
+    blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(number) + 1, std::move(upper));
+    Insert(entry);
+    return;
+  }
+  Block& block = blocks_[number];
+  block.insert(std::lower_bound(block.begin(), block.end(), entry->key(), KeyBelow), entry);
+}
+
+void KeyOrder::Erase(const Entry* entry) {
+  const std::size_t number = BlockOf(entry->key());
+  CHECK(number < blocks_.size());
+  Block& block = blocks_[number];
+  const auto at = std::lower_bound(block.begin(), block.end(), entry->key(), KeyBelow);
+  CHECK(at != block.end() && (*at)->key() == entry->key());
+  block.erase(at);
+  if (block.empty()) {
+    blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(number));
+    return;
+  }
+  MergeWithNext(number);
+  if (number > 0) {
+    MergeWithNext(number - 1);
+  }
+}
+
+// Merging at half leaves room, so that one key set and removed again does not split and merge.
+void KeyOrder::MergeWithNext(std::size_t block) {
+  if (block + 1 >= blocks_.size() ||
+      blocks_[block].size() + blocks_[block + 1].size() > kBlockEntriesMax / 2) {
+    return;
+  }
+  std::copy(blocks_[block + 1].begin(), blocks_[block + 1].end(),
+            std::back_inserter(blocks_[block]));
+  blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(block) + 1);
+}
+
+KeyOrder::Cursor KeyOrder::Seek(std::string_view key) const {
+  Cursor cursor;
+  cursor.order_ = this;
+  if (blocks_.empty()) {
+    return cursor;
+  }
+  cursor.block_ = BlockOf(key);
+  const Block& block = blocks_[cursor.block_];
+  const auto at = std::lower_bound(block.begin(), block.end(), key, KeyBelow);
+  cursor.position_ = static_cast<std::size_t>(at - block.begin());
+  if (at == block.end()) {
+    ++cursor.block_;
+    cursor.position_ = 0;
+  }
+  return cursor;
+}
+
+}  // namespace nunc

@@ -1,0 +1,163 @@
+#include "core/key_order.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace nunc {
+namespace {
+
+struct DestroyEntry {
+  void operator()(Entry* entry) const { Entry::Destroy(entry); }
+};
+using OwnedEntry = std::unique_ptr<Entry, DestroyEntry>;
+
+// An order and what must be in it.
+class Pair {
+ public:
+  void Insert(const std::string& key) {
+    OwnedEntry entry(Entry::Create(key, ""));
+    order_.Insert(entry.get());
+    model_.emplace(key, std::move(entry));
+  }
+  void Erase(const std::string& key) {
+    const auto found = model_.find(key);
+    order_.Erase(found->second.get());
+    model_.erase(found);
+  }
+  bool Has(const std::string& key) const { return model_.contains(key); }
+  std::size_t size() const { return model_.size(); }
+
+  // The order from `key` on, at most `most` steps, is what it must be.
+  testing::AssertionResult AgreesFrom(const std::string& key, std::size_t most) const {
+    KeyOrder::Cursor cursor = order_.Seek(key);
+    auto expected = model_.lower_bound(key);
+    for (std::size_t step = 0; step < most; ++step, ++expected, cursor.Advance()) {
+      if (cursor.at_end() || expected == model_.end()) {
+        return cursor.at_end() == (expected == model_.end())
+                   ? testing::AssertionSuccess()
+                   : testing::AssertionFailure() << "ends at step " << step;
+      }
+      if (cursor.entry() != expected->second.get()) {
+        return testing::AssertionFailure() << "step " << step << ": " << cursor.entry()->key()
+                                           << " instead of " << expected->first;
+      }
+    }
+    return testing::AssertionSuccess();
+  }
+  testing::AssertionResult Agrees() const { return AgreesFrom("", model_.size() + 1); }
+
+ private:
+  KeyOrder order_;
+  std::map<std::string, OwnedEntry> model_;
+};
+
+std::string Numbered(std::size_t number) {
+  std::string digits = std::to_string(number);
+  return "k" + std::string(8 - digits.size(), '0') + digits;
+}
+
+TEST(KeyOrder, AnEmptyOneIsAtItsEnd) {
+  const KeyOrder order;
+  EXPECT_TRUE(order.Seek("").at_end());
+  EXPECT_TRUE(order.Seek("key").at_end());
+}
+
+TEST(KeyOrder, SeekGivesTheFirstKeyNotBelow) {
+  Pair pair;
+  pair.Insert("b");
+  pair.Insert("d");
+  for (const char* key : {"", "a", "b", "b0", "c", "d", "d0", "e"}) {
+    EXPECT_TRUE(pair.AgreesFrom(key, 3)) << key;
+  }
+}
+
+TEST(KeyOrder, BytesAreComparedAsUnsigned) {
+  Pair pair;
+  for (const std::string& key :
+       {std::string("a"), std::string("\xC3\xA9"), std::string("a\0b", 3), std::string("a\x01"),
+        std::string("~"), std::string("\xFF"), std::string("A")}) {
+    pair.Insert(key);
+  }
+  EXPECT_TRUE(pair.Agrees());
+}
+
+TEST(KeyOrder, KeysThatComeInOrderStayInOrder) {
+  Pair pair;
+  for (std::size_t i = 0; i < 2'000; ++i) {
+    pair.Insert(Numbered(i));
+  }
+  EXPECT_TRUE(pair.Agrees());
+  for (std::size_t i = 0; i < 2'000; i += 97) {
+    EXPECT_TRUE(pair.AgreesFrom(Numbered(i) + "x", 300));
+  }
+}
+
+TEST(KeyOrder, KeysThatComeBackwardsAreInOrder) {
+  Pair pair;
+  for (std::size_t i = 2'000; i > 0; --i) {
+    pair.Insert(Numbered(i));
+  }
+  EXPECT_TRUE(pair.Agrees());
+}
+
+TEST(KeyOrder, AFullBlockTakesAKeyAtEveryPlace) {
+  for (std::size_t place = 0; place <= 512; place += 8) {
+    Pair pair;
+    for (std::size_t i = 0; i < 512; ++i) {
+      pair.Insert(Numbered(i * 2));
+    }
+    pair.Insert(Numbered(place * 2) + "x");
+    ASSERT_TRUE(pair.Agrees()) << "place " << place;
+  }
+}
+
+TEST(KeyOrder, ErasingFromEitherEndKeepsTheRest) {
+  for (const bool from_front : {true, false}) {
+    Pair pair;
+    for (std::size_t i = 0; i < 2'000; ++i) {
+      pair.Insert(Numbered(i));
+    }
+    for (std::size_t i = 0; i < 2'000; ++i) {
+      pair.Erase(Numbered(from_front ? i : 1'999 - i));
+      if (i % 50 == 0) {
+        ASSERT_TRUE(pair.Agrees()) << "after " << i;
+      }
+    }
+    EXPECT_EQ(pair.size(), 0U);
+    EXPECT_TRUE(pair.Agrees());
+    pair.Insert("again");
+    EXPECT_TRUE(pair.Agrees());
+  }
+}
+
+TEST(KeyOrder, AgreesWithAMapUnderRandomChanges) {
+  Pair pair;
+  std::mt19937_64 random(20'003);
+  constexpr std::size_t kKeys = 4'000;
+  for (int step = 0; step < 60'000; ++step) {
+    const bool grow = random() % 100 < (step < 30'000 ? 65U : 35U);
+    // Half of the changes crowd into one corner, so that blocks split and merge there.
+    const std::size_t number = random() % 2 == 0 ? random() % kKeys : random() % 300;
+    const std::string key = Numbered(number);
+    if (!pair.Has(key) && grow) {
+      pair.Insert(key);
+    } else if (pair.Has(key) && !grow) {
+      pair.Erase(key);
+    }
+    ASSERT_TRUE(pair.AgreesFrom(key, 3)) << "step " << step;
+    ASSERT_TRUE(pair.AgreesFrom(Numbered(random() % kKeys), 3)) << "step " << step;
+    if (step % 1'000 == 0) {
+      ASSERT_TRUE(pair.Agrees()) << "step " << step;
+    }
+  }
+  EXPECT_TRUE(pair.Agrees());
+}
+
+}  // namespace
+}  // namespace nunc

@@ -1,0 +1,140 @@
+// What a Step has decided, as data: the driver carries it out, in this order.
+//
+// Shape:   items in the order in which their sessions must get them. Each command ends in exactly
+//          one status (kOk or kError); its data comes before.
+// Owner:   the driver reuses one Output; Clear keeps the memory. Views in it point into the store,
+//          into the command or into this Output, and hold until the next Step.
+// Source:  docs/architecture.md §4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/ids.h"
+
+namespace nunc {
+
+// The texts are the language's business (language/nql_reply.cpp).
+enum class ErrorCode : std::uint8_t {
+  kRejected,  // the request could not be read; Reply::text says why
+  kNotAuth,
+  kSecureKey,
+  kNoDatabaseSelected,
+  kPermissionDenied,
+  kEmptyKey,
+  kKeyTooLong,
+  kKeyCharacter,
+  kBadName,  // text: the name
+  kBadSecret,
+  kValueTooLong,  // number: the limit
+  kUnknownDatabase,
+  kInvalidToken,
+  kDatabaseExists,
+  kTooManyDatabases,
+  kTooManyWatches,
+  kBadPermissionList,  // text: what is wrong
+  kServerKey,          // text: the key
+  kTokenRemoval,
+  kNegativeVersion,
+  kVersionLimit,
+  kInvalidVersion,
+  kNoArbiter,
+  kConflictUnresolved,  // text: the conflict's key
+  kTooManyConflicts,
+  kNotArbiter,
+  kConflictNotOpen,   // text: the conflict's key
+  kConflictNotFirst,  // text: the key of the one that comes first
+  kNotNumeric,
+  kNumberOverflow,
+  kSnapshotWithoutDatabase,
+  kSnapshotFlag,              // text: the word
+  kSnapshotUnknownDatabases,  // rows: the names
+  kReplicateSnapshotUnknown,  // text: the name
+  kUnknownDebugCommand,       // text: the word
+};
+
+enum class ReplyKind : std::uint8_t {
+  kOk,
+  kError,
+  kValue,         // text
+  kNoValue,       // the key is absent
+  kValueVersion,  // text, number
+  kNoValueVersion,
+  kAuthValid,
+  kAuthInvalid,
+  kDatabaseCreated,
+  kKeys,       // rows: name
+  kDatabases,  // rows: name, strategy
+  kConflicts,  // rows: text of each open conflict
+  kPendingOps,
+  kProcess,  // number: start time in milliseconds
+  kCommands,
+  kMetrics,  // counters
+  kCluster,  // text: the own address
+  kPong,
+};
+
+struct Counters {
+  std::uint64_t commands = 0;
+  double query_time_ms_average = 0;
+};
+
+struct Reply {
+  SessionId session{};
+  ReplyKind kind = ReplyKind::kOk;
+  ErrorCode error = ErrorCode::kRejected;  // of kError
+  std::string_view text{};
+  std::int64_t number = 0;
+
+  [[nodiscard]] bool is_status() const {
+    return kind == ReplyKind::kOk || kind == ReplyKind::kError;
+  }
+};
+
+enum class ChangeKind : std::uint8_t {
+  kSet,
+  kRemoved,
+  kConflict,  // for arbiters: value is the whole message
+};
+
+// The version existing clients see while a conflict on a key is open.
+inline constexpr std::int64_t kVersionInConflict = -2;
+
+// One change and the sessions that must hear of it: Output::targets[first, first + count).
+struct Change {
+  ChangeKind kind = ChangeKind::kSet;
+  std::string_view key{};
+  std::string_view value{};
+  std::int64_t version = 0;
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+struct Output {
+  struct Row {
+    std::string_view name{};
+    std::string_view detail{};
+  };
+
+  std::vector<std::variant<Reply, Change>> items;
+  std::vector<SessionId> targets;
+  std::vector<Row> rows;          // of the one reply that has any
+  Counters counters;              // of kMetrics
+  std::deque<std::string> texts;  // what no one else holds; a deque never moves them
+
+  void Clear() {
+    items.clear();
+    targets.clear();
+    rows.clear();
+    texts.clear();
+  }
+  std::string_view Keep(std::string text) { return texts.emplace_back(std::move(text)); }
+};
+
+}  // namespace nunc

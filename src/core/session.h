@@ -1,0 +1,41 @@
+// What the core knows of one connected client.
+//
+// Owner:   Executor, by slot. A database outlives the sessions that use it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/database.h"
+#include "core/ids.h"
+#include "core/watches.h"
+
+namespace nunc {
+
+enum class SessionKind : std::uint8_t {
+  kConnection,  // counts in $connections of the database it selects
+  kRequest,     // one HTTP request: does not count
+};
+
+struct Session {
+  struct DatabaseWatches {
+    Database* database = nullptr;
+    std::unique_ptr<WatchingSession> watches;  // an address that watched keys may hold
+  };
+
+  SessionId id;
+  SessionKind kind = SessionKind::kConnection;
+  bool admin = false;
+  bool lagging = false;
+  Database* database = nullptr;  // the selected one
+  std::string user;              // empty: came with the database's token
+  // Looked up again when the database's epoch has moved on.
+  std::uint64_t permissions_epoch = 0;
+  const PermissionList* permissions = nullptr;
+  // One per database that it watches something in; watches stay when another one is selected.
+  std::vector<DatabaseWatches> watches;
+};
+
+}  // namespace nunc

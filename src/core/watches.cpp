@@ -1,0 +1,152 @@
+#include "core/watches.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace nunc {
+
+void WatchingSession::MarkDirty(std::uint32_t interest) {
+  if (interests_[interest].dirty) {
+    if (newest_dirty_ == interest) {
+      return;
+    }
+    Unlink(interest);
+  }
+  Interest& marked = interests_[interest];
+  marked.dirty = true;
+  marked.older = newest_dirty_;
+  marked.newer = kNone;
+  (newest_dirty_ != kNone ? interests_[newest_dirty_].newer : oldest_dirty_) = interest;
+  newest_dirty_ = interest;
+}
+
+const WatchedKey* WatchingSession::TakeDirty() {
+  if (oldest_dirty_ == kNone) {
+    return nullptr;
+  }
+  const std::uint32_t interest = oldest_dirty_;
+  Unlink(interest);
+  return interests_[interest].key;
+}
+
+void WatchingSession::Unlink(std::uint32_t interest) {
+  Interest& unlinked = interests_[interest];
+  (unlinked.older != kNone ? interests_[unlinked.older].newer : oldest_dirty_) = unlinked.newer;
+  (unlinked.newer != kNone ? interests_[unlinked.newer].older : newest_dirty_) = unlinked.older;
+  unlinked.dirty = false;
+  unlinked.older = kNone;
+  unlinked.newer = kNone;
+}
+
+// The interest at `from` has been copied to `to`: whoever names it follows.
+void WatchingSession::Relink(std::uint32_t from, std::uint32_t to) {
+  Interest& moved = interests_[to];
+  moved.key->watchers_[moved.watcher].interest = to;
+  if (moved.dirty) {
+    (moved.older != kNone ? interests_[moved.older].newer : oldest_dirty_) = to;
+    (moved.newer != kNone ? interests_[moved.newer].older : newest_dirty_) = to;
+  }
+  CHECK(oldest_dirty_ != from && newest_dirty_ != from);
+}
+
+// Walks the shorter of the two lists: one session with many keys and one key with many sessions
+// are both common, both long at once is not.
+std::uint32_t Watches::FindInterest(const WatchingSession& session, const WatchedKey& key) {
+  if (session.interests_.size() <= key.watchers_.size()) {
+    for (std::uint32_t i = 0; i < session.interests_.size(); ++i) {
+      if (session.interests_[i].key == &key) {
+        return i;
+      }
+    }
+    return WatchingSession::kNone;
+  }
+  for (const WatchedKey::Watcher& watcher : key.watchers_) {
+    if (watcher.session == &session) {
+      return watcher.interest;
+    }
+  }
+  return WatchingSession::kNone;
+}
+
+Watches::Added Watches::Add(WatchingSession& session, std::string_view key, std::uint64_t hash) {
+  const auto found = keys_.find(HashedKey{.key = key, .hash = hash});
+  if (found != keys_.end() && FindInterest(session, *found->second) != WatchingSession::kNone) {
+    return Added::kAlready;
+  }
+  if (session.interests_.size() >= kWatchesPerSessionMax) {
+    return Added::kLimit;
+  }
+  WatchedKey* watched = nullptr;
+  if (found != keys_.end()) {
+    watched = found->second.get();
+  } else {
+    auto fresh = std::make_unique<WatchedKey>();
+    fresh->key_ = key;
+    fresh->hash_ = hash;
+    watched = fresh.get();
+    keys_.emplace(HashedKey{.key = watched->key_, .hash = hash}, std::move(fresh));
+  }
+  const auto interest = static_cast<std::uint32_t>(session.interests_.size());
+  session.interests_.push_back(
+      {.key = watched, .watcher = static_cast<std::uint32_t>(watched->watchers_.size())});
+  watched->watchers_.push_back({.session = &session, .interest = interest});
+  return Added::kYes;
+}
+
+bool Watches::Remove(WatchingSession& session, std::string_view key, std::uint64_t hash) {
+  const auto found = keys_.find(HashedKey{.key = key, .hash = hash});
+  if (found == keys_.end()) {
+    return false;
+  }
+  const std::uint32_t interest = FindInterest(session, *found->second);
+  if (interest == WatchingSession::kNone) {
+    return false;
+  }
+  Drop(session, interest);
+  return true;
+}
+
+void Watches::RemoveAll(WatchingSession& session) {
+  while (!session.interests_.empty()) {
+    Drop(session, static_cast<std::uint32_t>(session.interests_.size() - 1));
+  }
+}
+
+void Watches::Drop(WatchingSession& session, std::uint32_t interest) {
+  if (session.interests_[interest].dirty) {
+    session.Unlink(interest);
+  }
+  WatchedKey* key = session.interests_[interest].key;
+  const std::uint32_t watcher = session.interests_[interest].watcher;
+  const auto last_watcher = static_cast<std::uint32_t>(key->watchers_.size() - 1);
+  if (watcher != last_watcher) {
+    key->watchers_[watcher] = key->watchers_[last_watcher];
+    const WatchedKey::Watcher& moved = key->watchers_[watcher];
+    moved.session->interests_[moved.interest].watcher = watcher;
+  }
+  key->watchers_.pop_back();
+  const auto last_interest = static_cast<std::uint32_t>(session.interests_.size() - 1);
+  if (interest != last_interest) {
+    session.interests_[interest] = session.interests_[last_interest];
+    session.Relink(last_interest, interest);
+  }
+  session.interests_.pop_back();
+  if (key->watchers_.empty()) {
+    keys_.erase(keys_.find(HashedKey{.key = key->key_, .hash = key->hash_}));
+  }
+}
+
+bool Watches::Contains(const WatchingSession& session, std::string_view key,
+                       std::uint64_t hash) const {
+  const WatchedKey* watched = Find(key, hash);
+  return watched != nullptr && FindInterest(session, *watched) != WatchingSession::kNone;
+}
+
+const WatchedKey* Watches::Find(std::string_view key, std::uint64_t hash) const {
+  const auto found = keys_.find(HashedKey{.key = key, .hash = hash});
+  return found == keys_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace nunc

@@ -1,0 +1,183 @@
+#include "language/nql_parse.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+namespace nunc {
+namespace {
+
+// Decimal with an optional sign, nothing else.
+bool IsInteger(std::string_view word) {
+  if (word.starts_with('-') || word.starts_with('+')) {
+    word.remove_prefix(1);
+  }
+  return !word.empty() &&
+         std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool ReadInt64(std::string_view word, std::int64_t& number) {
+  if (word.starts_with('+')) {
+    word.remove_prefix(1);
+  }
+  const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), number);
+  return fault == std::errc{} && end == word.data() + word.size();
+}
+
+std::string Quoted(std::string_view word) {
+  constexpr std::size_t kShownBytesMax = 64;  // an error must not repeat megabytes
+  std::string quoted = "'";
+  quoted += word.substr(0, kShownBytesMax);
+  quoted += word.size() > kShownBytesMax ? "...'" : "'";
+  return quoted;
+}
+
+std::string_view* FieldOf(Command& command, Field field) {
+  switch (field) {
+    case Field::kName:
+      return &command.name;
+    case Field::kKey:
+      return &command.key;
+    case Field::kSecret:
+      return &command.secret;
+    case Field::kValue:
+      return &command.value;
+    case Field::kNowhere:
+      break;
+  }
+  return nullptr;
+}
+
+bool ReadStrategy(std::string_view word, Strategy& strategy) {
+  if (word.empty() || word == "none") {
+    strategy = Strategy::kNone;
+  } else if (word == "newer") {
+    strategy = Strategy::kNewer;
+  } else if (word == "arbiter") {
+    strategy = Strategy::kArbiter;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Command NqlParser::Reject(std::string reason) {
+  reason_ = std::move(reason);
+  return {.verb = Verb::kRejected, .name = reason_};
+}
+
+std::string_view NqlParser::TakeWord(Rest& rest) {
+  const std::size_t space = rest.text.find(' ');
+  const std::string_view word = rest.text.substr(0, space);
+  rest.ended = space == std::string_view::npos;
+  rest.text.remove_prefix(rest.ended ? rest.text.size() : space + 1);
+  return word;
+}
+
+Command NqlParser::Parse(std::string_view text) {
+  while (text.starts_with('\n')) {
+    text.remove_prefix(1);
+  }
+  while (text.ends_with('\n')) {
+    text.remove_suffix(1);
+  }
+  Rest rest{.text = text};
+  const std::string_view verb = TakeWord(rest);
+  const CommandRow* row = FindCommand(verb);
+  if (row == nullptr) {
+    return Reject(verb.empty() ? "empty command"
+                               : "unknown command: " + std::string(verb.substr(0, 128)));
+  }
+  Command command{.verb = row->verb};
+  for (const Argument& argument : row->argument_list()) {
+    if (rest.ended) {
+      if (argument.presence == Presence::kRequired) {
+        return Reject(std::string(argument.missing));
+      }
+      break;
+    }
+    if (!TakeArgument(*row, argument, rest, command)) {
+      break;
+    }
+  }
+  return command;
+}
+
+bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Rest& rest,
+                             Command& command) {
+  if (argument.kind == ArgumentKind::kRest || argument.kind == ArgumentKind::kLogin) {
+    const std::string_view all = WithoutLineFeeds(std::exchange(rest.text, {}));
+    rest.ended = true;
+    const std::size_t space = all.find(' ');
+    if (argument.kind == ArgumentKind::kRest) {
+      *FieldOf(command, argument.field) = all;
+    } else if (space == std::string_view::npos) {
+      command.secret = all;
+    } else {
+      command.user = all.substr(0, space);
+      command.secret = all.substr(space + 1);
+    }
+    return true;
+  }
+  const std::string_view word = TakeWord(rest);
+  if (argument.kind == ArgumentKind::kWord) {
+    *FieldOf(command, argument.field) = word;
+    return true;
+  }
+  if (argument.kind == ArgumentKind::kStrategy) {
+    if (ReadStrategy(word, command.strategy)) {
+      return true;
+    }
+    command = Reject("unknown strategy " + Quoted(word) + ": allowed are none, newer, arbiter");
+    return false;
+  }
+  return TakeNumber(row, argument, word, command);
+}
+
+bool NqlParser::TakeNumber(const CommandRow& row, const Argument& argument, std::string_view word,
+                           Command& command) {
+  if (argument.kind == ArgumentKind::kAmount && word.empty()) {
+    return true;  // `increment KEY ` with nothing behind the space adds one
+  }
+  std::int64_t number = 0;
+  const bool fits = ReadInt64(word, number);
+  if (argument.kind == ArgumentKind::kVersion && IsInteger(word)) {
+    // Existing clients send milliseconds for a version that they do not know: out of 32 bits, and
+    // -1, mean whatever is stored.
+    const bool in_range = fits && number >= std::numeric_limits<std::int32_t>::min() &&
+                          number <= std::numeric_limits<std::int32_t>::max();
+    if (in_range && number != -1) {
+      command.version = number;
+    }
+    return true;
+  }
+  if (!fits) {
+    command = Reject(std::string(row.name) + ": " + std::string(argument.name) +
+                     " must be a whole number of 64 bits, not " + Quoted(word));
+    return false;
+  }
+  if (argument.kind == ArgumentKind::kConflictId) {
+    command.conflict.value = number;
+  } else {
+    command.amount = number;
+  }
+  return true;
+}
+
+// Replies are lines, so a line feed inside a value would end one; existing clients know that it is
+// dropped.
+std::string_view NqlParser::WithoutLineFeeds(std::string_view value) {
+  if (value.find('\n') == std::string_view::npos) {
+    return value;
+  }
+  value_.clear();
+  std::copy_if(value.begin(), value.end(), std::back_inserter(value_),
+               [](char c) { return c != '\n'; });
+  return value_;
+}
+
+}  // namespace nunc

@@ -1,0 +1,283 @@
+#include "language/nql_reply.h"
+
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+
+#include "base/limits.h"
+#include "core/command_table.h"
+
+namespace nunc {
+namespace {
+
+constexpr std::string_view kEmptyMarker = "<Empty>";
+
+void AppendNumber(std::string& out, std::int64_t number) {
+  char digits[24];
+  const auto written = std::to_chars(digits, digits + sizeof(digits), number);
+  out.append(digits, written.ptr);
+}
+
+// As existing monitoring reads it: at least one digit behind the point.
+void AppendDecimal(std::string& out, double number) {
+  char text[40];
+  const int length = std::snprintf(text, sizeof(text), "%.3f", number);
+  std::string_view shown(text, static_cast<std::size_t>(length));
+  while (shown.ends_with('0') && !shown.ends_with(".0")) {
+    shown.remove_suffix(1);
+  }
+  out.append(shown);
+}
+
+void AppendRows(std::string& out, const Output& output, std::string_view before,
+                std::string_view between) {
+  for (const Output::Row& row : output.rows) {
+    out.append(before).append(row.name);
+    if (!row.detail.empty()) {
+      out.append(between).append(row.detail);
+    }
+  }
+}
+
+void AppendCommandWords(std::string& out) {
+  out += "commands-list ";
+  for (const CommandRow& row : CommandTable()) {
+    out.append(",").append(row.name);
+    if (!row.alias.empty()) {
+      out.append(",").append(row.alias);
+    }
+  }
+  out += '\n';
+}
+
+// There is no op log and no peer yet, so their figures are what they are: nothing.
+void AppendMetrics(std::string& out, const Counters& counters) {
+  out +=
+      "metrics-state pending_ops: 0, op_log_file_size: 0, op_log_count: 0,"
+      "replication_time_moving_avg: 0.0, get_query_time_moving_avg: ";
+  AppendDecimal(out, counters.query_time_ms_average);
+  out += "\n\n";
+}
+
+void AppendUnknownDatabases(std::string& out, const Output& output) {
+  if (output.rows.size() == 1) {
+    out.append(output.rows.front().name).append(" is not a valid database name");
+    return;
+  }
+  for (const Output::Row& row : output.rows) {
+    out.append(row.name).append(", ");
+  }
+  out += "are not a valid database names";
+}
+
+// Texts with something of the request in them; empty prefix and suffix: see ErrorText.
+struct TextAround {
+  std::string_view before;
+  std::string_view after;
+};
+
+TextAround AroundText(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kBadName:
+      return {"not a valid name: '",
+              "'. Allowed are 1 to 128 bytes without spaces, control characters and / \\ , ; |"};
+    case ErrorCode::kServerKey:
+      return {"the server keeps ", " itself: it cannot be written"};
+    case ErrorCode::kConflictUnresolved:
+      return {"$$conflitct unresolved ", ""};
+    case ErrorCode::kConflictNotOpen:
+      return {"", " is not an open conflict"};
+    case ErrorCode::kConflictNotFirst:
+      return {"", " must be resolved first"};
+    case ErrorCode::kSnapshotFlag:
+      return {"snapshot takes true or false before the database names, not '", "'"};
+    case ErrorCode::kReplicateSnapshotUnknown:
+      return {"Error trying to snapshot database: Database ", " not found"};
+    case ErrorCode::kUnknownDebugCommand:
+      return {"unknown debug command '",
+              "': allowed are list-dbs, pending-conflicts, pending-ops, process-info"};
+    default:
+      return {"", ""};
+  }
+}
+
+// Texts that are always the same; empty: the reply's own text says it.
+std::string_view ErrorText(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kNotAuth:
+      return "Not auth";
+    case ErrorCode::kSecureKey:
+      return "To read security keys you must auth as an admin!";
+    case ErrorCode::kNoDatabaseSelected:
+      return "error no-db-selected\n";
+    case ErrorCode::kPermissionDenied:
+      return "permission denied\n";
+    case ErrorCode::kEmptyKey:
+      return "the key must not be empty";
+    case ErrorCode::kKeyTooLong:
+      static_assert(kKeyBytesMax == 4096);
+      return "the key is too long: allowed are 4096 bytes";
+    case ErrorCode::kKeyCharacter:
+      return "the key holds a control character: allowed is any text without spaces and control "
+             "characters";
+    case ErrorCode::kBadSecret:
+      static_assert(kSecretBytesMax == 1024);
+      return "the token must be 1 to 1024 bytes";
+    case ErrorCode::kUnknownDatabase:
+      return "Not a valid database name";
+    case ErrorCode::kInvalidToken:
+      return "Invalid token";
+    case ErrorCode::kDatabaseExists:
+      return "database already exists";
+    case ErrorCode::kTooManyDatabases:
+      static_assert(kDatabasesMax == 10'000);
+      return "too many databases: allowed are 10000";
+    case ErrorCode::kTooManyWatches:
+      static_assert(kWatchesPerSessionMax == 100'000);
+      return "too many watches: allowed are 100000 per connection and database";
+    case ErrorCode::kTokenRemoval:
+      return "$$token key cannot be removed";
+    case ErrorCode::kNegativeVersion:
+      return "the version must be -1 (unconditional) or at least 0";
+    case ErrorCode::kVersionLimit:
+      return "the version of this key has reached its limit: remove the key to start anew";
+    case ErrorCode::kInvalidVersion:
+      return "Invalid version!";
+    case ErrorCode::kNoArbiter:
+      return "An conflitct happend and there is no arbiter client not connected";
+    case ErrorCode::kTooManyConflicts:
+      static_assert(kOpenConflictsPerDatabaseMax == 10'000);
+      return "too many open conflicts: allowed are 10000 per database";
+    case ErrorCode::kNotArbiter:
+      return "resolve is for arbiters of this database and admins: send arbiter first";
+    case ErrorCode::kNotNumeric:
+      return "Key is not numeric";
+    case ErrorCode::kNumberOverflow:
+      return "the sum does not fit in 64 bits";
+    case ErrorCode::kSnapshotWithoutDatabase:
+      return "No database selected";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+void AppendData(std::string& out, const Reply& reply, const Output& output) {
+  switch (reply.kind) {
+    case ReplyKind::kValue:
+      out.append("value ").append(reply.text) += '\n';
+      return;
+    case ReplyKind::kNoValue:
+      out.append("value ").append(kEmptyMarker) += '\n';
+      return;
+    case ReplyKind::kValueVersion:
+      out += "value-version ";
+      AppendNumber(out, reply.number);
+      out.append(" ").append(reply.text) += '\n';
+      return;
+    case ReplyKind::kNoValueVersion:
+      out.append("value-version 1 ").append(kEmptyMarker) += '\n';
+      return;
+    case ReplyKind::kAuthValid:
+      out += "valid auth\n";
+      return;
+    case ReplyKind::kAuthInvalid:
+      out += "invalid auth\n";
+      return;
+    case ReplyKind::kDatabaseCreated:
+      out += "create-db success\n";
+      return;
+    case ReplyKind::kKeys:
+      out += "keys ";
+      AppendRows(out, output, ",", "");
+      out += '\n';
+      return;
+    case ReplyKind::kDatabases:
+      out += "dbs-list ";
+      AppendRows(out, output, "\n", " : ");
+      out += '\n';
+      return;
+    case ReplyKind::kConflicts:
+      out += "conflitcts-list ";
+      AppendRows(out, output, "\n", "");
+      out += '\n';
+      return;
+    case ReplyKind::kPendingOps:
+      out += "pending-ops \n";
+      return;
+    case ReplyKind::kProcess:
+      out += "process-info \nprocess_id: ";
+      AppendNumber(out, reply.number);
+      out += '\n';
+      return;
+    case ReplyKind::kCommands:
+      return AppendCommandWords(out);
+    case ReplyKind::kMetrics:
+      return AppendMetrics(out, output.counters);
+    case ReplyKind::kCluster:
+      out.append("cluster-state  ").append(reply.text).append("(self):Primary ,\n");
+      return;
+    case ReplyKind::kPong:
+      out += "pong\n";
+      return;
+    case ReplyKind::kOk:
+    case ReplyKind::kError:
+      return AppendStatus(out, reply, output);
+  }
+}
+
+void AppendErrorText(std::string& out, const Reply& reply, const Output& output) {
+  if (reply.error == ErrorCode::kSnapshotUnknownDatabases) {
+    return AppendUnknownDatabases(out, output);
+  }
+  if (reply.error == ErrorCode::kValueTooLong) {
+    out += "the value is too long: allowed are ";
+    AppendNumber(out, reply.number);
+    out += " bytes";
+    return;
+  }
+  const std::string_view fixed = ErrorText(reply.error);
+  if (!fixed.empty()) {
+    out += fixed;
+    return;
+  }
+  const TextAround around = AroundText(reply.error);
+  out.append(around.before).append(reply.text).append(around.after);
+}
+
+std::string_view ErrorEcho(const Reply& reply) {
+  const bool echoed =
+      reply.error == ErrorCode::kNoDatabaseSelected || reply.error == ErrorCode::kPermissionDenied;
+  return echoed ? ErrorText(reply.error) : std::string_view{};
+}
+
+void AppendStatus(std::string& out, const Reply& reply, const Output& output) {
+  if (reply.kind == ReplyKind::kOk) {
+    out += "ok \n";
+    return;
+  }
+  out += "error ";
+  AppendErrorText(out, reply, output);
+  out += " \n";
+}
+
+void AppendChanged(std::string& out, const Change& change) {
+  out.append("changed ").append(change.key).append(" ").append(change.value) += '\n';
+}
+
+void AppendChangedVersion(std::string& out, const Change& change) {
+  out.append("changed-version ").append(change.key) += ' ';
+  AppendNumber(out, change.version);
+  out.append(" ").append(change.value) += '\n';
+}
+
+void AppendRemoved(std::string& out, const Change& change) {
+  out.append("removed ").append(change.key) += '\n';
+}
+
+void AppendConflict(std::string& out, const Change& change) {
+  out.append(change.value) += '\n';
+}
+
+}  // namespace nunc

@@ -1,0 +1,303 @@
+#include "transport/connection.h"
+
+#include <sys/epoll.h>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "transport/hub.h"
+
+namespace nunc {
+namespace {
+
+// How long the peer's last bytes are waited for after our side is shut.
+constexpr std::int64_t kLingerUs = 1'000'000;
+// How long a peer that does not read may keep a closing connection.
+constexpr std::int64_t kCloseSendUs = 30'000'000;
+
+}  // namespace
+
+Connection::Connection(Hub& hub, Socket socket, std::uint32_t slot)
+    : hub_(hub), socket_(std::move(socket)), out_(hub.buffers()), slot_(slot) {
+  last_heard_us_ = hub.now_us();
+}
+
+Connection::~Connection() {
+  if (registration_.fd >= 0) {
+    hub_.loop().Remove(registration_);
+  }
+  hub_.ForgetBuffered(accounted_bytes_);
+}
+
+bool Connection::Start(std::unique_ptr<Protocol> protocol) {
+  events_ = EPOLLIN;
+  const Result<Loop::Registration> added = hub_.loop().Add(socket_.fd(), events_, *this);
+  if (!added) {
+    return false;
+  }
+  registration_ = *added;
+  TuneConnection(socket_, hub_.limits().ping_interval_ms);
+  protocol_ = std::move(protocol);
+  form_ = protocol_->form();
+  protocol_->OnOpen();
+  return true;
+}
+
+// ---- input
+
+void Connection::OnReady(std::uint32_t events) {
+  if (state_ == State::kDead) {
+    return;
+  }
+  if ((events & EPOLLOUT) != 0) {
+    blocked_ = false;
+    Sending();
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+    ReadSome();
+  } else if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+    Die();
+  }
+}
+
+void Connection::ReadSome() {
+  if (state_ != State::kOpen) {
+    return DiscardInput();
+  }
+  // What came before must run first; the socket keeps the rest meanwhile.
+  if (!input_.empty() || commands_pending_ || peer_ended_) {
+    return;
+  }
+  const std::span<char> buffer = hub_.read_buffer();
+  const Transfer received = ReceiveBytes(socket_, buffer);
+  if (received.would_block) {
+    return;
+  }
+  if (received.ended) {
+    peer_ended_ = true;
+    return AfterProcessing();
+  }
+  last_heard_us_ = hub_.now_us();
+  Process(buffer.first(received.bytes));
+}
+
+void Connection::DiscardInput() {
+  const Transfer received = ReceiveBytes(socket_, hub_.read_buffer());
+  if (received.ended) {
+    Die();
+  }
+}
+
+bool Connection::MayRun() const {
+  return state_ == State::kOpen && out_.size() < kUnsentBytesMax &&
+         (commands_left_ > 0 || commands_turn_ != hub_.turn());
+}
+
+void Connection::Execute(const Command& command) {
+  if (commands_turn_ != hub_.turn()) {
+    commands_turn_ = hub_.turn();
+    commands_left_ = kCommandsPerTurn;
+  }
+  if (commands_left_ > 0) {
+    --commands_left_;
+  }
+  hub_.Execute(session_, command);
+}
+
+void Connection::Process(std::span<char> fresh) {
+  if (input_.empty()) {
+    const std::size_t taken = Feed(fresh);
+    input_.assign(fresh.data() + taken, fresh.size() - taken);
+  } else {
+    input_.append(fresh.data(), fresh.size());
+    input_.erase(0, Feed(input_));
+  }
+  if (input_.empty()) {
+    input_.shrink_to_fit();
+  }
+  AfterProcessing();
+}
+
+std::size_t Connection::Feed(std::span<char> input) {
+  std::size_t taken = 0;
+  while (state_ == State::kOpen) {
+    commands_pending_ = !protocol_->RunPending();
+    if (commands_pending_ || taken == input.size()) {
+      break;
+    }
+    const std::size_t step = protocol_->OnBytes(input.subspan(taken));
+    taken += step;
+    if (next_protocol_ != nullptr) {
+      protocol_ = std::exchange(next_protocol_, nullptr);
+      form_ = protocol_->form();
+      protocol_->OnOpen();
+    } else if (step == 0 || !MayRun()) {
+      commands_pending_ = !protocol_->RunPending();
+      break;
+    }
+  }
+  return state_ == State::kOpen ? taken : input.size();
+}
+
+void Connection::Resume() {
+  if (state_ == State::kOpen && (!input_.empty() || commands_pending_)) {
+    Process({});
+  }
+}
+
+void Connection::AfterProcessing() {
+  if (state_ != State::kOpen) {
+    return;
+  }
+  if (!input_.empty() || commands_pending_) {
+    // Not when replies wait to be read: Flush resumes it then.
+    if (out_.size() < kUnsentBytesMax) {
+      hub_.ResumeNextTurn(*this);
+    }
+  } else if (peer_ended_) {
+    CloseAfterSending();
+  }
+  Account();
+  UpdateEvents();
+}
+
+// ---- output
+
+void Connection::Sending() {
+  hub_.FlushLater(*this);
+}
+
+void Connection::Deliver(Frames& frames) {
+  if (form_ == WireForm::kNone || state_ != State::kOpen) {
+    return;
+  }
+  out_.Share(frames.Get(form_));
+  Sending();
+  if (out_.size() >= kUnsentBytesMax) {
+    Lag();
+  }
+}
+
+void Connection::Lag() {
+  if (!lagging_ && session_open_) {
+    lagging_ = true;
+    hub_.Step(SessionLagging{session_});
+  }
+}
+
+void Connection::Flush() {
+  if (state_ == State::kDead || state_ == State::kLingering || blocked_) {
+    return;
+  }
+  const Transfer transfer = out_.Flush(socket_);
+  if (transfer.ended) {
+    return Die();
+  }
+  if (transfer.would_block) {
+    blocked_ = true;
+    Lag();
+  } else {
+    Drained();
+  }
+  if (state_ == State::kOpen && out_.size() < kUnsentBytesMax &&
+      (!input_.empty() || commands_pending_)) {
+    hub_.ResumeNextTurn(*this);
+  }
+  Account();
+  UpdateEvents();
+}
+
+// Everything has been sent.
+void Connection::Drained() {
+  if (state_ == State::kClosing) {
+    ShutdownSending(socket_);
+    state_ = State::kLingering;
+    end_by_us_ = hub_.now_us() + kLingerUs;
+    if (peer_ended_) {
+      Die();
+    }
+  } else if (lagging_) {
+    hub_.Drain(session_);
+    lagging_ = !out_.empty();
+  }
+}
+
+// ---- sessions and the end
+
+void Connection::OpenSession(SessionKind kind) {
+  session_ = hub_.NextSession(slot_);
+  session_open_ = true;
+  lagging_ = false;
+  hub_.Step(SessionOpened{.session = session_, .kind = kind});
+}
+
+void Connection::CloseSession() {
+  if (session_open_) {
+    session_open_ = false;
+    hub_.Step(SessionClosed{session_});
+  }
+}
+
+void Connection::CloseAfterSending() {
+  if (state_ == State::kOpen) {
+    state_ = State::kClosing;
+    end_by_us_ = hub_.now_us() + kCloseSendUs;
+    CloseSession();
+    input_ = {};
+    Sending();
+  }
+}
+
+void Connection::Die() {
+  if (state_ != State::kDead) {
+    state_ = State::kDead;
+    CloseSession();
+    hub_.Bury(*this);
+  }
+}
+
+void Connection::Stop() {
+  if (state_ == State::kOpen) {
+    protocol_->OnStop();
+    CloseAfterSending();
+  }
+}
+
+void Connection::OnTick(std::int64_t now_us) {
+  if (state_ != State::kOpen && now_us >= end_by_us_) {
+    return Die();
+  }
+  // Keepalive says nothing while something is unacknowledged.
+  if (!out_.empty() && PeerIsGone(socket_, 4 * hub_.limits().ping_interval_ms)) {
+    LogInfo("connection lost: the peer no longer acknowledges");
+    return Die();
+  }
+  if (state_ == State::kOpen) {
+    protocol_->OnTick(now_us);
+  }
+}
+
+void Connection::Account() {
+  const std::size_t bytes = out_.size() + input_.size() + protocol_->BufferedBytes();
+  if (!hub_.AccountBuffered(accounted_bytes_, bytes)) {
+    LogWarn("connection closed: the memory for unsent and unread data is used up");
+    out_.Clear();
+    Die();
+  }
+  accounted_bytes_ = bytes;
+}
+
+void Connection::UpdateEvents() {
+  if (state_ == State::kDead) {
+    return;
+  }
+  const bool reads = state_ == State::kLingering ||
+                     (state_ == State::kOpen && !peer_ended_ && out_.size() < kUnsentBytesMax);
+  const std::uint32_t wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
+  if (wanted != events_) {
+    events_ = wanted;
+    hub_.loop().Change(registration_, wanted);
+  }
+}
+
+}  // namespace nunc

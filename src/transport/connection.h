@@ -1,0 +1,108 @@
+// One client socket: what came, what is to be sent, and how it ends.
+//
+// Shape:   open -> closing (what is queued is still sent) -> lingering (our side is shut, the
+//          peer's last bytes are dropped, so that no reset destroys replies on their way) -> dead.
+//          A dead one is collected at the end of the turn, never inside its own call.
+// Limits:  kUnsentBytesMax: not read beyond it, watches lag; kReadBytesPerTurn, kCommandsPerTurn.
+// Owner:   Hub, by slot.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/command.h"
+#include "core/ids.h"
+#include "core/session.h"
+#include "net/loop.h"
+#include "net/tcp.h"
+#include "transport/out_queue.h"
+#include "transport/protocol.h"
+
+namespace nunc {
+
+class Hub;
+
+class Connection final : public Loop::Handler {
+ public:
+  Connection(Hub& hub, Socket socket, std::uint32_t slot);
+  ~Connection() override;
+
+  // False: the loop has no room for it.
+  bool Start(std::unique_ptr<Protocol> protocol);
+
+  // For protocols.
+  Hub& hub() { return hub_; }
+  // May one more command run now? False: its turn is used up, or its replies are not being read.
+  [[nodiscard]] bool MayRun() const;
+  void Execute(const Command& command);
+  // Append to it, then call Sending().
+  std::string& Out() { return out_.Bytes(); }
+  void Sending();
+  // Sends what is queued, then ends. No byte that comes later is looked at.
+  void CloseAfterSending();
+  // The protocol is replaced once its OnBytes has returned.
+  void SwitchTo(std::unique_ptr<Protocol> protocol) { next_protocol_ = std::move(protocol); }
+  void OpenSession(SessionKind kind);
+  void CloseSession();
+  [[nodiscard]] SessionId session() const { return session_; }
+  [[nodiscard]] std::int64_t last_heard_us() const { return last_heard_us_; }
+  [[nodiscard]] bool sending_blocked() const { return blocked_; }
+
+  // For the hub.
+  [[nodiscard]] std::uint32_t slot() const { return slot_; }
+  [[nodiscard]] Protocol& protocol() { return *protocol_; }
+  void Deliver(Frames& frames);
+  void Flush();
+  // Goes on with what its last turn left.
+  void Resume();
+  void OnTick(std::int64_t now_us);
+  void Stop();
+  [[nodiscard]] bool dead() const { return state_ == State::kDead; }
+  void Die();
+  // In one of the hub's lists already.
+  bool in_flush_list = false;
+  bool in_resume_list = false;
+
+  void OnReady(std::uint32_t events) override;
+
+ private:
+  enum class State : std::uint8_t { kOpen, kClosing, kLingering, kDead };
+
+  void ReadSome();
+  void DiscardInput();
+  void Process(std::span<char> fresh);
+  std::size_t Feed(std::span<char> input);
+  void AfterProcessing();
+  void Drained();
+  void Lag();
+  void Account();
+  void UpdateEvents();
+
+  Hub& hub_;
+  Socket socket_;
+  Loop::Registration registration_;
+  std::unique_ptr<Protocol> protocol_;
+  std::unique_ptr<Protocol> next_protocol_;
+  OutQueue out_;
+  std::string input_;  // came, but its turn has not
+  SessionId session_{};
+  std::int64_t last_heard_us_ = 0;
+  std::int64_t end_by_us_ = 0;
+  std::size_t accounted_bytes_ = 0;
+  std::size_t commands_left_ = 0;
+  std::uint64_t commands_turn_ = 0;
+  std::uint32_t slot_ = 0;
+  std::uint32_t events_ = 0;
+  WireForm form_ = WireForm::kNone;
+  State state_ = State::kOpen;
+  bool session_open_ = false;
+  bool commands_pending_ = false;  // the protocol holds read commands that have not run
+  bool blocked_ = false;           // the socket took no more
+  bool lagging_ = false;
+  bool peer_ended_ = false;
+};
+
+}  // namespace nunc

@@ -1,0 +1,80 @@
+#include "transport/frames.h"
+
+#include <cstddef>
+#include <memory>
+
+#include "base/limits.h"
+#include "language/nql_reply.h"
+#include "net/websocket.h"
+
+namespace nunc {
+
+void AppendTextMessage(std::string& out, std::string_view text, WireForm form, Deflater& deflater,
+                       std::string& scratch) {
+  // Short texts hardly shrink, and a long one would hold up the loop.
+  const bool worth_it = form == WireForm::kWebSocketDeflate && text.size() >= kDeflateBytesMin &&
+                        text.size() <= kDeflateBytesMax;
+  if (worth_it && deflater.Compress(text, scratch)) {
+    AppendWsMessage(out, WsOpcode::kText, scratch, WsForm::kCompressed);
+  } else {
+    AppendWsMessage(out, WsOpcode::kText, text);
+  }
+}
+
+void Frames::Begin(const Change& change) {
+  change_ = &change;
+  frames_.fill(nullptr);
+}
+
+const SharedFrame& Frames::Get(WireForm form) {
+  SharedFrame& frame = frames_[static_cast<std::size_t>(form)];
+  if (frame != nullptr) {
+    return frame;
+  }
+  if (form == WireForm::kWebSocketDeflate && change_->value.size() < kDeflateBytesMin / 2) {
+    frame = Get(WireForm::kWebSocket);
+    return frame;
+  }
+  std::string encoded;
+  if (form == WireForm::kLines) {
+    EncodeLines(encoded);
+  } else {
+    EncodeMessages(encoded, form);
+  }
+  frame = std::make_shared<const std::string>(std::move(encoded));
+  return frame;
+}
+
+void Frames::EncodeLines(std::string& out) const {
+  switch (change_->kind) {
+    case ChangeKind::kSet:
+      AppendChanged(out, *change_);
+      AppendChangedVersion(out, *change_);
+      return;
+    case ChangeKind::kRemoved:
+      return AppendRemoved(out, *change_);
+    case ChangeKind::kConflict:
+      return AppendConflict(out, *change_);
+  }
+}
+
+void Frames::EncodeMessages(std::string& out, WireForm form) {
+  std::string text;
+  const auto append = [&](auto&& write) {
+    text.clear();
+    write(text, *change_);
+    AppendTextMessage(out, text, form, deflater_, scratch_);
+  };
+  switch (change_->kind) {
+    case ChangeKind::kSet:
+      append(AppendChanged);
+      append(AppendChangedVersion);
+      return;
+    case ChangeKind::kRemoved:
+      return append(AppendRemoved);
+    case ChangeKind::kConflict:
+      return append(AppendConflict);
+  }
+}
+
+}  // namespace nunc

@@ -1,0 +1,229 @@
+#include "transport/http_door.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/limits.h"
+#include "language/nql_reply.h"
+#include "net/utf8.h"
+#include "net/websocket_handshake.h"
+#include "transport/connection.h"
+#include "transport/hub.h"
+#include "transport/ws_door.h"
+
+namespace nunc {
+namespace {
+
+constexpr std::string_view kPlainText = "text/plain; charset=UTF-8";
+// The whole request must have come by then, however steadily it drips.
+constexpr std::int64_t kRequestUsMax = 300'000'000;
+
+std::string_view TrimRight(std::string_view text) {
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' ||
+                           text.back() == '\t')) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
+std::string_view PathOf(std::string_view target) {
+  return target.substr(0, target.find('?'));
+}
+
+}  // namespace
+
+HttpDoor::HttpDoor(Connection& connection, Serves serves)
+    : connection_(connection),
+      serves_(serves),
+      parser_({.head_bytes_max = kHttpHeadBytesMax,
+               .headers_max = kHttpHeadersMax,
+               .body_bytes_max = connection.hub().limits().command_bytes_max()}) {}
+
+std::size_t HttpDoor::OnBytes(std::span<char> input) {
+  std::span<const char> rest = input;
+  while (connection_.MayRun() && !commands_ && !upgraded_) {
+    const HttpParser::Outcome outcome = parser_.Next(rest);
+    if (outcome == HttpParser::Outcome::kNeedMore) {
+      if (parser_.InRequest() && request_since_us_ == 0) {
+        request_since_us_ = connection_.hub().now_us();
+      }
+      break;
+    }
+    if (outcome == HttpParser::Outcome::kContinue) {
+      connection_.Out() += kHttpContinue;
+      connection_.Sending();
+    } else if (outcome == HttpParser::Outcome::kRequest) {
+      request_since_us_ = 0;
+      OnRequest();
+    } else {
+      const HttpFault& fault = parser_.LastFault();
+      close_after_answer_ = true;
+      AnswerText(fault.status, fault.detail);
+    }
+  }
+  return input.size() - rest.size();
+}
+
+void HttpDoor::OnRequest() {
+  const HttpRequest& request = parser_.Request();
+  close_after_answer_ = !request.keep_alive || connection_.hub().stopping();
+  head_only_ = request.method == "HEAD";
+  version_minor_ = request.version_minor;
+  if (WantsWebSocket(request)) {
+    return Upgrade();
+  }
+  if (serves_ == Serves::kUpgradesOnly) {
+    close_after_answer_ = true;
+    return Answer(WsRefusal(AnswerWsHandshake(request, WsDeflate::kOff)));
+  }
+  if (request.method == "POST") {
+    return StartCommands();
+  }
+  if (request.method == "GET" || request.method == "HEAD") {
+    return Get();
+  }
+  if (request.method == "OPTIONS") {
+    return Preflight();
+  }
+  Answer({.status = 405,
+          .content_type = kPlainText,
+          .headers = {{"Allow", "GET, HEAD, POST, OPTIONS"}},
+          .body = "allowed are GET, HEAD, POST and OPTIONS\n"});
+}
+
+void HttpDoor::Upgrade() {
+  const WsHandshake handshake = AnswerWsHandshake(parser_.Request(), WsDeflate::kOffer);
+  if (handshake.status != 101) {
+    close_after_answer_ = true;
+    return Answer(WsRefusal(handshake));
+  }
+  AppendWsAccept(connection_.Out(), handshake);
+  connection_.Sending();
+  upgraded_ = true;
+  connection_.SwitchTo(std::make_unique<WsDoor>(connection_, handshake.deflate));
+}
+
+void HttpDoor::Get() {
+  const std::string_view path = PathOf(parser_.Request().target);
+  if (path == "/livez" || path == "/readyz") {
+    return AnswerText(200, "ok\n");
+  }
+  const std::optional<StaticPage> page = connection_.hub().FindPage(path);
+  if (!page) {
+    return AnswerText(404,
+                      "nothing here: pages are / and /demo, health is /livez and /readyz, "
+                      "commands go by POST to /\n");
+  }
+  Answer({.content_type = page->content_type,
+          .headers = {{"Content-Security-Policy", std::string(page->security_policy)},
+                      {"Cache-Control", "no-cache"}},
+          .body = page->body});
+}
+
+void HttpDoor::Preflight() {
+  Answer({.status = 204,
+          .headers = {{"Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"},
+                      {"Access-Control-Allow-Headers", "Content-Type, Authorization"},
+                      {"Access-Control-Max-Age", "86400"}}});
+}
+
+void HttpDoor::StartCommands() {
+  const std::string_view body = parser_.Request().body;
+  if (!IsValidUtf8(body)) {
+    return AnswerText(400, "the body must be UTF-8 text\n");
+  }
+  const std::size_t count = NqlSplitter(body).CountRest();
+  if (count > kCommandsPerMessageMax) {
+    return AnswerText(413, "too many commands in one request: " + std::to_string(count) +
+                               ", allowed are " + std::to_string(kCommandsPerMessageMax) + "\n");
+  }
+  connection_.OpenSession(SessionKind::kRequest);
+  commands_.emplace(body);
+  answer_.clear();
+  RunPending();
+}
+
+bool HttpDoor::RunPending() {
+  if (!commands_) {
+    return true;
+  }
+  for (std::string_view part; connection_.MayRun();) {
+    if (!commands_->Next(part)) {
+      commands_.reset();
+      connection_.CloseSession();
+      Answer({.content_type = kPlainText, .body = answer_});
+      answer_ = {};
+      parser_.Reset();
+      return true;
+    }
+    if (!answer_.empty()) {
+      answer_ += ';';
+    }
+    if (answer_.size() >= kHttpAnswerBytesMax) {
+      answer_ += "not run: the answer has reached its limit of " +
+                 std::to_string(kHttpAnswerBytesMax) + " bytes";
+      continue;
+    }
+    segment_has_data_ = false;
+    connection_.Execute(connection_.hub().parser().Parse(TrimRight(part)));
+  }
+  return false;
+}
+
+// An error is told alone; a success by its first data message, or `empty`.
+void HttpDoor::OnReply(const Reply& reply, const Output& output) {
+  if (!reply.is_status()) {
+    if (!segment_has_data_) {
+      AppendData(answer_, reply, output);
+      segment_has_data_ = true;
+    }
+  } else if (reply.kind == ReplyKind::kError) {
+    AppendErrorText(answer_, reply, output);
+  } else if (!segment_has_data_) {
+    answer_ += "empty";
+  }
+}
+
+void HttpDoor::AnswerText(std::uint16_t status, std::string_view text) {
+  Answer({.status = status, .content_type = kPlainText, .body = text});
+}
+
+void HttpDoor::Answer(HttpResponse response) {
+  response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  response.keep_alive = !close_after_answer_;
+  response.head_only = head_only_;
+  response.version_minor = version_minor_;
+  AppendHttpResponse(connection_.Out(), response, connection_.hub().HttpDate());
+  connection_.Sending();
+  if (close_after_answer_) {
+    connection_.CloseAfterSending();
+  }
+}
+
+void HttpDoor::OnTick(std::int64_t now_us) {
+  if (commands_) {
+    return;
+  }
+  const HubLimits& limits = connection_.hub().limits();
+  const std::int64_t quiet_us = now_us - connection_.last_heard_us();
+  if (request_since_us_ != 0) {
+    const bool stalled = quiet_us > std::int64_t{limits.handshake_timeout_ms} * 1000;
+    if (stalled || now_us - request_since_us_ > kRequestUsMax) {
+      close_after_answer_ = true;
+      AnswerText(408, "the request did not arrive in time\n");
+    }
+    return;
+  }
+  const std::uint32_t idle_ms =
+      serves_ == Serves::kUpgradesOnly ? limits.handshake_timeout_ms : limits.http_idle_timeout_ms;
+  if (quiet_us > std::int64_t{idle_ms} * 1000) {
+    connection_.CloseAfterSending();
+  }
+}
+
+std::size_t HttpDoor::BufferedBytes() const {
+  return parser_.BufferedBytes() + answer_.size();
+}
+
+}  // namespace nunc

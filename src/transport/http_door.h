@@ -1,0 +1,61 @@
+// HTTP/1.1: NQL in the body of a POST, pages and health by GET, upgrades to WebSocket.
+//
+// Shape:   one request at a time. A POST is a session of its own; each command's answer is one
+//          segment of the body: its first data message, `empty`, or the bare error text.
+// Limits:  head, headers, body: limits.h; kCommandsPerMessageMax; an answer of
+//          kHttpAnswerBytesMax runs no further command of its request, and says so.
+// Owner:   Connection.
+// Source:  RFC 9110, RFC 9112; docs/language.md; docs/reference-server.md §1.4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "language/nql_split.h"
+#include "net/http.h"
+#include "transport/protocol.h"
+
+namespace nunc {
+
+class Connection;
+
+class HttpDoor final : public Protocol {
+ public:
+  enum class Serves : std::uint8_t { kEverything, kUpgradesOnly };
+
+  HttpDoor(Connection& connection, Serves serves);
+
+  [[nodiscard]] WireForm form() const override { return WireForm::kNone; }
+  std::size_t OnBytes(std::span<char> input) override;
+  bool RunPending() override;
+  void OnReply(const Reply& reply, const Output& output) override;
+  void OnTick(std::int64_t now_us) override;
+  [[nodiscard]] std::size_t BufferedBytes() const override;
+
+ private:
+  void OnRequest();
+  void Upgrade();
+  void StartCommands();
+  void Get();
+  void Preflight();
+  void Answer(HttpResponse response);
+  void AnswerText(std::uint16_t status, std::string_view text);
+
+  Connection& connection_;
+  Serves serves_;
+  HttpParser parser_;
+  std::optional<NqlSplitter> commands_;  // of the request that is being run
+  std::string answer_;
+  bool segment_has_data_ = false;
+  bool close_after_answer_ = false;
+  bool head_only_ = false;
+  int version_minor_ = 1;
+  bool upgraded_ = false;              // what follows is the WebSocket door's
+  std::int64_t request_since_us_ = 0;  // 0: none has begun
+};
+
+}  // namespace nunc

@@ -1,0 +1,285 @@
+#include "transport/hub.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "transport/http_door.h"
+#include "transport/tcp_door.h"
+
+namespace nunc {
+namespace {
+
+constexpr std::int64_t kTickUsMax = 1'000'000;
+constexpr std::int64_t kTickUsMin = 10'000;
+constexpr std::int64_t kNodeTickUs = 1'000'000;
+// How long commands that were read before a stop may still run.
+constexpr std::int64_t kStopRunUs = 2'000'000;
+// The backlog's part of a slice that newer output cannot take.
+constexpr std::int64_t kBacklogSliceUs = kSendSliceUs / 2;
+
+// Timeouts are kept to a quarter of the shortest one.
+std::int64_t TickInterval(const HubLimits& limits) {
+  const std::int64_t shortest_ms =
+      std::min({limits.handshake_timeout_ms, limits.http_idle_timeout_ms, limits.ping_interval_ms});
+  return std::clamp(shortest_ms * 1000 / 4, kTickUsMin, kTickUsMax);
+}
+
+std::unique_ptr<Protocol> MakeProtocol(Connection& connection, Door door) {
+  switch (door) {
+    case Door::kTcp:
+      return std::make_unique<TcpDoor>(connection);
+    case Door::kWebSocket:
+      return std::make_unique<HttpDoor>(connection, HttpDoor::Serves::kUpgradesOnly);
+    case Door::kHttp:
+      break;
+  }
+  return std::make_unique<HttpDoor>(connection, HttpDoor::Serves::kEverything);
+}
+
+}  // namespace
+
+std::size_t HubLimits::command_bytes_max() const {
+  return value_bytes_max + kCommandOverheadBytesMax;
+}
+
+Hub::Hub(Loop& loop, Node& node, HubLimits limits, PageFinder pages)
+    : loop_(loop),
+      node_(node),
+      limits_(limits),
+      pages_(std::move(pages)),
+      tick_interval_us_(TickInterval(limits)),
+      read_buffer_(kReadBytesPerTurn),
+      frames_(deflater_, scratch_) {
+  StartTurn();
+}
+
+// Connections give their memory back to the pool and the accounts, which must still be there.
+Hub::~Hub() {
+  slots_.clear();
+}
+
+// ---- the turn
+
+void Hub::StartTurn() {
+  now_ = {.mono_us = MonotonicUs(), .wall_us = WallUs()};
+  ++turn_;
+  turn_ended_ = false;
+  told_too_late_ = false;
+  commands_ = 0;
+  Step(TurnStarted{.now = now_, .query_time_ms_average = query_time_ms_});
+}
+
+std::int64_t Hub::WaitUs() const {
+  if (told_too_late_ || !resume_.empty() || !fresh_.empty() || !backlog_.empty()) {
+    return 0;
+  }
+  return std::max<std::int64_t>(0, next_tick_us_ - MonotonicUs());
+}
+
+void Hub::Turn() {
+  loop_.Wait(WaitUs());
+  StartTurn();
+  loop_.Dispatch();
+  ResumeAll();
+  node_.Step(TurnEnded{}, output_);
+  Route(output_);
+  turn_ended_ = true;
+  if (commands_ > 0) {
+    constexpr double kWeight = 0.01;  // the reference's average spans 100 samples
+    const auto spent_us = static_cast<double>(MonotonicUs() - now_.mono_us);
+    query_time_ms_ +=
+        kWeight * (spent_us / 1000.0 / static_cast<double>(commands_) - query_time_ms_);
+  }
+  FlushAll();
+  if (now_.mono_us >= next_tick_us_) {
+    next_tick_us_ = now_.mono_us + tick_interval_us_;
+    TickAll();
+  }
+  CollectDead();
+}
+
+void Hub::RunAllThatWasRead() {
+  const std::int64_t until_us = MonotonicUs() + kStopRunUs;
+  do {
+    StartTurn();
+    ResumeAll();
+    FlushAll();
+  } while (!resume_.empty() && MonotonicUs() < until_us);
+}
+
+void Hub::ResumeAll() {
+  resuming_.swap(resume_);
+  for (const std::uint32_t slot : resuming_) {
+    if (Connection* connection = Find(slot); connection != nullptr) {
+      connection->in_resume_list = false;
+      connection->Resume();
+    }
+  }
+  resuming_.clear();
+}
+
+void Hub::FlushFrom(std::deque<std::uint32_t>& list, std::int64_t until_us) {
+  while (!list.empty() && MonotonicUs() < until_us) {
+    Connection* connection = Find(list.front());
+    list.pop_front();
+    if (connection != nullptr) {
+      connection->in_flush_list = false;
+      connection->Flush();
+    }
+  }
+}
+
+void Hub::FlushAll() {
+  const std::int64_t started_us = MonotonicUs();
+  const std::int64_t until_us = started_us + kSendSliceUs;
+  FlushFrom(fresh_, backlog_.empty() ? until_us : until_us - kBacklogSliceUs);
+  FlushFrom(backlog_, until_us);
+  backlog_.insert(backlog_.end(), fresh_.begin(), fresh_.end());
+  fresh_.clear();
+}
+
+void Hub::TickAll() {
+  for (const Slot& slot : slots_) {
+    if (slot.connection != nullptr && !slot.connection->dead()) {
+      slot.connection->OnTick(now_.mono_us);
+    }
+  }
+  if (now_.mono_us >= next_node_tick_us_) {
+    next_node_tick_us_ = now_.mono_us + kNodeTickUs;
+    Step(Tick{});
+  }
+}
+
+void Hub::CollectDead() {
+  for (const std::uint32_t slot : dead_) {
+    slots_[slot].connection.reset();
+    free_slots_.push_back(slot);
+    --open_;
+  }
+  dead_.clear();
+}
+
+void Hub::Stop() {
+  stopping_ = true;
+  told_too_late_ = true;  // no waiting
+  Turn();                 // takes what has arrived
+  RunAllThatWasRead();
+  for (const Slot& slot : slots_) {
+    if (slot.connection != nullptr) {
+      slot.connection->Stop();
+    }
+  }
+}
+
+// ---- connections
+
+Connection* Hub::Find(std::uint32_t slot) {
+  Connection* connection = slot < slots_.size() ? slots_[slot].connection.get() : nullptr;
+  return connection == nullptr || connection->dead() ? nullptr : connection;
+}
+
+void Hub::Admit(Socket socket, Door door) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const std::uint32_t slot = free_slots_.back();
+  auto connection = std::make_unique<Connection>(*this, std::move(socket), slot);
+  Connection& admitted = *connection;
+  free_slots_.pop_back();
+  slots_[slot].connection = std::move(connection);
+  ++open_;
+  if (!admitted.Start(MakeProtocol(admitted, door))) {
+    LogWarn("connection refused: the system has no room to watch it");
+    admitted.Die();
+  }
+}
+
+SessionId Hub::NextSession(std::uint32_t slot) {
+  return {.slot = slot, .generation = ++slots_[slot].generation};
+}
+
+void Hub::FlushLater(Connection& connection) {
+  if (!connection.in_flush_list) {
+    connection.in_flush_list = true;
+    fresh_.push_back(connection.slot());
+  }
+}
+
+void Hub::ResumeNextTurn(Connection& connection) {
+  if (!connection.in_resume_list) {
+    connection.in_resume_list = true;
+    resume_.push_back(connection.slot());
+  }
+}
+
+bool Hub::AccountBuffered(std::size_t accounted, std::size_t bytes) {
+  buffered_bytes_ = buffered_bytes_ - accounted + bytes;
+  return bytes <= accounted || buffered_bytes_ <= limits_.buffered_bytes_max;
+}
+
+// ---- the node
+
+void Hub::Execute(SessionId session, const Command& command) {
+  ++commands_;
+  node_.Step(ClientCommand{.session = session, .command = &command}, output_);
+  Route(output_);
+}
+
+void Hub::Step(const Input& input) {
+  node_.Step(input, unheard_);
+  told_too_late_ = told_too_late_ || turn_ended_;
+}
+
+void Hub::Drain(SessionId session) {
+  node_.Step(SessionDrained{session}, output_);
+  Route(output_);
+}
+
+void Hub::Route(const Output& output) {
+  for (const auto& item : output.items) {
+    if (const auto* reply = std::get_if<Reply>(&item); reply != nullptr) {
+      Connection* connection = Find(reply->session.slot);
+      if (connection != nullptr && connection->session() == reply->session) {
+        connection->protocol().OnReply(*reply, output);
+        connection->Sending();
+      }
+      continue;
+    }
+    const Change& change = std::get<Change>(item);
+    frames_.Begin(change);
+    for (std::size_t i = change.first; i < change.first + change.count; ++i) {
+      const SessionId target = output.targets[i];
+      Connection* connection = Find(target.slot);
+      if (connection != nullptr && connection->session() == target) {
+        connection->Deliver(frames_);
+      }
+    }
+  }
+}
+
+// ---- what protocols share
+
+std::optional<StaticPage> Hub::FindPage(std::string_view path) const {
+  return pages_(path);
+}
+
+std::string_view Hub::HttpDate() {
+  const std::int64_t second = now_.wall_us / 1'000'000;
+  if (second != http_date_s_) {
+    http_date_s_ = second;
+    const auto time = static_cast<std::time_t>(second);
+    std::tm parts{};
+    gmtime_r(&time, &parts);
+    char text[64];
+    const std::size_t length =
+        std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    http_date_.assign(text, length);
+  }
+  return http_date_;
+}
+
+}  // namespace nunc

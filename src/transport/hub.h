@@ -1,0 +1,155 @@
+// All client connections and the turn that serves them: the driver of the node.
+//
+// Shape:   Turn(): ready sockets -> commands -> Node::Step -> replies and shared frames into queues
+//          -> one gathered write per connection. Sending goes in slices: connections that got
+//          something this turn first, then those left over, so that a change with many watchers
+//          does not hold up another's.
+// Limits:  connections, buffered bytes of all connections: HubLimits.
+// Owner:   Server. Loop thread only.
+// Source:  docs/architecture.md §3, §8.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "language/nql_parse.h"
+#include "net/deflate.h"
+#include "net/loop.h"
+#include "node/node.h"
+#include "transport/connection.h"
+
+namespace nunc {
+
+struct HubLimits {
+  std::size_t value_bytes_max = 0;
+  std::size_t connections_max = 0;
+  std::size_t buffered_bytes_max = 0;
+  std::uint32_t handshake_timeout_ms = 0;
+  std::uint32_t http_idle_timeout_ms = 0;
+  std::uint32_t ping_interval_ms = 0;
+
+  [[nodiscard]] std::size_t command_bytes_max() const;
+};
+
+struct StaticPage {
+  std::string_view content_type;
+  std::string_view body;
+  std::string_view security_policy;
+};
+using PageFinder = std::function<std::optional<StaticPage>(std::string_view path)>;
+
+enum class Door : std::uint8_t { kTcp, kWebSocket, kHttp };
+
+class Hub {
+ public:
+  Hub(Loop& loop, Node& node, HubLimits limits, PageFinder pages);
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  // For the server.
+  void Admit(Socket socket, Door door);
+  // Waits for something to happen, at most until the next tick, and deals with it.
+  void Turn();
+  // Answers what has been read, says goodbye and closes; Idle() tells when all are gone.
+  void Stop();
+  [[nodiscard]] bool idle() const { return open_ == 0; }
+  [[nodiscard]] std::size_t connections() const { return open_; }
+  // Nobody is admitted any more when this is reached.
+  [[nodiscard]] bool full() const { return open_ >= limits_.connections_max; }
+
+  // For connections and protocols.
+  Loop& loop() { return loop_; }
+  [[nodiscard]] const HubLimits& limits() const { return limits_; }
+  [[nodiscard]] std::int64_t now_us() const { return now_.mono_us; }
+  [[nodiscard]] std::uint64_t turn() const { return turn_; }
+  BufferPool& buffers() { return buffers_; }
+  std::span<char> read_buffer() { return read_buffer_; }
+  NqlParser& parser() { return parser_; }
+  Deflater& deflater() { return deflater_; }
+  Inflater& inflater() { return inflater_; }
+  std::string& scratch() { return scratch_; }        // of the deflater
+  std::string& reply_text() { return reply_text_; }  // of one reply
+  [[nodiscard]] std::optional<StaticPage> FindPage(std::string_view path) const;
+  [[nodiscard]] bool stopping() const { return stopping_; }
+  // `Sun, 06 Nov 1994 08:49:37 GMT`, of this turn.
+  std::string_view HttpDate();
+
+  void Execute(SessionId session, const Command& command);
+  // For inputs that nobody hears of.
+  void Step(const Input& input);
+  void Drain(SessionId session);
+  SessionId NextSession(std::uint32_t slot);
+  void FlushLater(Connection& connection);
+  void ResumeNextTurn(Connection& connection);
+  void Bury(const Connection& connection) { dead_.push_back(connection.slot()); }
+  // False: `bytes` in place of `accounted` would be too much for all connections together.
+  bool AccountBuffered(std::size_t accounted, std::size_t bytes);
+  void ForgetBuffered(std::size_t accounted) { buffered_bytes_ -= accounted; }
+
+ private:
+  struct Slot {
+    std::unique_ptr<Connection> connection;
+    std::uint32_t generation = 0;
+  };
+
+  void StartTurn();
+  void RunAllThatWasRead();
+  void Route(const Output& output);
+  void ResumeAll();
+  void FlushAll();
+  void FlushFrom(std::deque<std::uint32_t>& list, std::int64_t until_us);
+  void TickAll();
+  void CollectDead();
+  [[nodiscard]] std::int64_t WaitUs() const;
+  Connection* Find(std::uint32_t slot);
+
+  Loop& loop_;
+  Node& node_;
+  HubLimits limits_;
+  PageFinder pages_;
+  Now now_;
+  std::uint64_t turn_ = 1;
+  std::int64_t tick_interval_us_ = 0;
+  std::int64_t next_tick_us_ = 0;
+  std::int64_t next_node_tick_us_ = 0;
+  bool stopping_ = false;
+  bool turn_ended_ = false;
+  // Something happened after the turn's end that its watchers must hear of: no waiting.
+  bool told_too_late_ = false;
+
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::size_t open_ = 0;
+  std::size_t buffered_bytes_ = 0;
+  std::deque<std::uint32_t> fresh_;    // got something to send this turn
+  std::deque<std::uint32_t> backlog_;  // left over from earlier turns
+  std::vector<std::uint32_t> resume_;
+  std::vector<std::uint32_t> resuming_;
+  std::vector<std::uint32_t> dead_;
+
+  BufferPool buffers_;
+  std::vector<char> read_buffer_;
+  NqlParser parser_;
+  Deflater deflater_;
+  Inflater inflater_;
+  std::string scratch_;
+  std::string reply_text_;
+  Frames frames_;
+  Output output_;
+  Output unheard_;
+  std::string http_date_;
+  std::int64_t http_date_s_ = -1;
+  std::uint64_t commands_ = 0;  // of this turn
+  double query_time_ms_ = 0;
+};
+
+}  // namespace nunc

@@ -1,0 +1,156 @@
+#include "transport/ws_door.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "language/nql_reply.h"
+#include "language/nql_split.h"
+#include "net/utf8.h"
+#include "transport/connection.h"
+#include "transport/hub.h"
+
+namespace nunc {
+namespace {
+
+constexpr unsigned kUnansweredPingsMax = 2;
+
+}  // namespace
+
+WsDoor::WsDoor(Connection& connection, bool deflate)
+    : connection_(connection),
+      form_(deflate ? WireForm::kWebSocketDeflate : WireForm::kWebSocket),
+      decoder_({.message_bytes_max = connection.hub().limits().command_bytes_max(),
+                .inflater = deflate ? &connection.hub().inflater() : nullptr}) {}
+
+void WsDoor::OnOpen() {
+  connection_.OpenSession(SessionKind::kConnection);
+}
+
+std::size_t WsDoor::OnBytes(std::span<char> input) {
+  std::span<char> rest = input;
+  while (connection_.MayRun() && pending_.empty()) {
+    const WsEvent event = decoder_.Next(rest);
+    if (event.kind == WsEvent::Kind::kNeedMore) {
+      return input.size();
+    }
+    OnEvent(event);
+  }
+  return input.size() - rest.size();
+}
+
+void WsDoor::OnEvent(const WsEvent& event) {
+  switch (event.kind) {
+    case WsEvent::Kind::kText:
+      return OnMessage(event.payload);
+    case WsEvent::Kind::kBinary:
+      if (!IsValidUtf8(event.payload)) {
+        return connection_.Execute(
+            connection_.hub().parser().Reject("a binary message must hold UTF-8 text"));
+      }
+      return OnMessage(event.payload);
+    case WsEvent::Kind::kPing:
+      AppendWsFrame(connection_.Out(), WsOpcode::kPong, event.payload);
+      return connection_.Sending();
+    case WsEvent::Kind::kClose:
+      AppendWsClose(connection_.Out(), event.close_code, "");
+      return connection_.CloseAfterSending();
+    case WsEvent::Kind::kError:
+      AppendWsClose(connection_.Out(), event.close_code, event.reason);
+      return connection_.CloseAfterSending();
+    case WsEvent::Kind::kPong:  // any byte counts as a sign of life: see OnTick
+    case WsEvent::Kind::kNeedMore:
+      return;
+  }
+}
+
+void WsDoor::OnMessage(std::string_view message) {
+  NqlParser& parser = connection_.hub().parser();
+  const std::size_t commands = NqlSplitter(message).CountRest();
+  if (commands == 0) {
+    return connection_.Execute(parser.Reject("empty command"));
+  }
+  if (commands > kCommandsPerMessageMax) {
+    return connection_.Execute(
+        parser.Reject("too many commands in one message: " + std::to_string(commands) +
+                      ", allowed are " + std::to_string(kCommandsPerMessageMax)));
+  }
+  pending_ = RunCommands(message);
+  pending_from_ = 0;
+}
+
+std::string_view WsDoor::RunCommands(std::string_view message) {
+  NqlSplitter splitter(message);
+  std::string_view part;
+  while (connection_.MayRun() && splitter.Next(part)) {
+    connection_.Execute(connection_.hub().parser().Parse(part));
+  }
+  return splitter.Remaining();
+}
+
+bool WsDoor::RunPending() {
+  if (pending_.empty()) {
+    return true;
+  }
+  const std::string_view rest = RunCommands(std::string_view(pending_).substr(pending_from_));
+  pending_from_ = pending_.size() - rest.size();
+  if (rest.empty()) {
+    pending_ = {};
+  }
+  return rest.empty();
+}
+
+void WsDoor::SendText(std::string_view text) {
+  AppendTextMessage(connection_.Out(), text, form_, connection_.hub().deflater(),
+                    connection_.hub().scratch());
+}
+
+void WsDoor::OnReply(const Reply& reply, const Output& output) {
+  // Most replies are an ok, and one is like another.
+  if (reply.kind == ReplyKind::kOk) {
+    connection_.Out().append("\x81\x04ok \n", 6);
+    return;
+  }
+  std::string& text = connection_.hub().reply_text();
+  text.clear();
+  if (!reply.is_status()) {
+    AppendData(text, reply, output);
+    return SendText(text);
+  }
+  if (const std::string_view echo = ErrorEcho(reply); !echo.empty()) {
+    SendText(echo);
+  }
+  AppendStatus(text, reply, output);
+  SendText(text);
+}
+
+void WsDoor::OnTick(std::int64_t now_us) {
+  const std::int64_t interval_us = std::int64_t{connection_.hub().limits().ping_interval_ms} * 1000;
+  // A peer that does not read cannot answer either; whether it is there at all, TCP tells.
+  if (connection_.last_heard_us() > last_ping_us_ || connection_.sending_blocked()) {
+    unanswered_pings_ = 0;
+  }
+  const std::int64_t quiet_since_us =
+      connection_.last_heard_us() > last_ping_us_ ? connection_.last_heard_us() : last_ping_us_;
+  if (now_us - quiet_since_us < interval_us || connection_.sending_blocked()) {
+    return;
+  }
+  if (unanswered_pings_ >= kUnansweredPingsMax) {
+    LogInfo("connection lost: the peer does not answer pings");
+    return connection_.Die();
+  }
+  ++unanswered_pings_;
+  last_ping_us_ = now_us;
+  AppendWsFrame(connection_.Out(), WsOpcode::kPing, "");
+  connection_.Sending();
+}
+
+void WsDoor::OnStop() {
+  AppendWsClose(connection_.Out(), kWsCloseGoingAway, "the server stops");
+}
+
+std::size_t WsDoor::BufferedBytes() const {
+  return pending_.size() + decoder_.BufferedBytes();
+}
+
+}  // namespace nunc

@@ -1,0 +1,249 @@
+#include "cli/arguments.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace nunc {
+
+namespace {
+
+constexpr std::string_view kHttpDefault = "http://127.0.0.1:3013";
+constexpr std::string_view kTcpDefault = "127.0.0.1:3014";
+
+// What the parser writes into while it runs.
+struct Raw {
+  std::string user;
+  std::string password;
+  std::string host{kHttpDefault};
+  std::string tcp_address{kTcpDefault};
+  std::string config;
+  std::string database;
+  std::string token;
+  std::string strategy;
+  std::string commands;
+  std::string db_user;
+  std::string key;
+  CLI::Option* user_option = nullptr;
+  CLI::Option* password_option = nullptr;
+  CLI::Option* host_option = nullptr;
+  CLI::Option* config_option = nullptr;
+  std::vector<std::pair<const Setting*, CLI::Option*>> settings;
+};
+
+void AddGlobal(CLI::App& app, Raw& raw) {
+  // -h is --host here and --http-address at `start`, as existing scripts have it.
+  app.set_help_flag("--help", "print this text");
+  app.set_version_flag("-V,--version", "nunc " NUNC_VERSION);
+  raw.user_option = app.add_option("-u,--user", raw.user, "admin account (or NUNC_USER)");
+  raw.password_option = app.add_option("-p,--password", raw.password, "its password (or NUNC_PWD)");
+  raw.host_option =
+      app.add_option("-h,--host", raw.host, "URL of the HTTP door (" + raw.host + ")");
+  for (CLI::Option* option : {raw.user_option, raw.password_option, raw.host_option}) {
+    option->type_name("TEXT");
+  }
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+}
+
+void AddStart(CLI::App& app, Raw& raw) {
+  CLI::App* start = app.add_subcommand("start", "run the server");
+  raw.config_option =
+      start->add_option("--config", raw.config, "TOML file with settings (or NUNC_CONFIG)")
+          ->type_name("FILE");
+  start->footer(
+      "The admin account is -u NAME -p PASSWORD, or NUNC_USER and NUNC_PWD.\n"
+      "A flag wins over a variable, a variable over the file, the file over the default.");
+  for (const Setting& setting : Settings()) {
+    if (setting.flag.empty() || setting.key == "user" || setting.key == "password") {
+      continue;
+    }
+    const std::string flag(setting.flag);
+    // Const, or the parser takes it for the variable to write to.
+    const std::string help = std::string(setting.help) +
+                             (setting.env.empty() ? "" : " [" + std::string(setting.env) + "]");
+    CLI::Option* option =
+        setting.value_name.empty() ? start->add_flag(flag, help) : start->add_option(flag, help);
+    if (!setting.value_name.empty()) {
+      option->type_name(std::string(setting.value_name))->expected(1);
+    }
+    raw.settings.emplace_back(&setting, option);
+  }
+}
+
+void AddClients(CLI::App& app, Raw& raw) {
+  CLI::App* create = app.add_subcommand("create-db", "create a database");
+  create->add_option("-d,--db-name", raw.database, "its name")->required()->type_name("NAME");
+  create->add_option("-t,--db-token", raw.token, "its token")->required()->type_name("TOKEN");
+  create
+      ->add_option("--strategy", raw.strategy,
+                   "what a conflicting write does: none, newer, arbiter")
+      ->check(CLI::IsMember({"none", "newer", "arbiter"}))
+      ->type_name("NAME");
+
+  CLI::App* exec = app.add_subcommand("exec", "run commands as the admin and print the answer");
+  exec->add_option("commands", raw.commands, "separated by `;`")->required()->type_name("");
+
+  CLI::App* watch = app.add_subcommand("watch", "print a key's value and every change to it");
+  watch->add_option("key", raw.key, "the key")->required()->type_name("");
+  watch->add_option("-d,--db-name", raw.database, "database")->required()->type_name("NAME");
+  watch->add_option("-t,--db-token", raw.token, "token of the database, or of the user")
+      ->required()
+      ->type_name("TOKEN");
+  watch->add_option("--db-user", raw.db_user, "user of the database")->type_name("NAME");
+  CLI::App* ping = app.add_subcommand("ping", "ask the server for an answer and time it");
+  for (CLI::App* client : {watch, ping}) {
+    client->add_option("--tcp-address", raw.tcp_address, "TCP door (" + raw.tcp_address + ")")
+        ->type_name("HOST:PORT");
+  }
+}
+
+bool IsWord(std::string_view text) {
+  return !text.empty() && std::ranges::none_of(text, [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == ';';
+  });
+}
+
+bool IsLine(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
+Result<Arguments> ToStart(const Raw& raw) {
+  if (raw.host_option->count() > 0) {
+    return Fail(Fault::kInvalid,
+                "--host is for exec and create-db; the HTTP door of `start` is -h or "
+                "--http-address after the word start");
+  }
+  StartArguments arguments;
+  if (raw.config_option->count() > 0) {
+    arguments.flags["config"] = raw.config;
+  }
+  if (raw.user_option->count() > 0) {
+    arguments.flags["user"] = raw.user;
+  }
+  if (raw.password_option->count() > 0) {
+    arguments.flags["password"] = raw.password;
+  }
+  for (const auto& [setting, option] : raw.settings) {
+    if (option->count() > 0) {
+      arguments.flags[std::string(setting->key)] = setting->value_name.empty()
+                                                       ? (option->as<bool>() ? "true" : "false")
+                                                       : option->as<std::string>();
+    }
+  }
+  return arguments;
+}
+
+std::string Credential(const CLI::Option* option, const std::string& given,
+                       const Environment& environment, std::array<const char*, 2> names,
+                       std::string_view otherwise) {
+  if (option->count() > 0) {
+    return given;
+  }
+  for (const char* name : names) {
+    if (const std::optional<std::string> text = environment(name)) {
+      return *text;
+    }
+  }
+  return std::string(otherwise);
+}
+
+Result<Arguments> ToExec(const Raw& raw, std::string commands, const Environment& environment) {
+  ExecArguments arguments{
+      .user = Credential(raw.user_option, raw.user, environment, {"NUNC_USER", "NUN_USER"},
+                         kUserDefault),
+      .password = Credential(raw.password_option, raw.password, environment,
+                             {"NUNC_PWD", "NUN_PWD"}, kPasswordDefault),
+      .host = raw.host,
+      .commands = std::move(commands),
+  };
+  if (!IsWord(arguments.user) || arguments.password.empty() || !IsLine(arguments.password) ||
+      arguments.password.contains(';')) {
+    return Fail(Fault::kInvalid,
+                "user and password must not be empty (-u and -p, or NUNC_USER and NUNC_PWD), "
+                "nor hold semicolons and control characters");
+  }
+  return arguments;
+}
+
+Result<Arguments> ToCreateDb(const Raw& raw, const Environment& environment) {
+  if (!IsWord(raw.database) || !IsWord(raw.token)) {
+    return Fail(Fault::kInvalid,
+                "name and token of a database are one word each, without spaces and semicolons");
+  }
+  return ToExec(raw,
+                "create-db " + raw.database + " " + raw.token +
+                    (raw.strategy.empty() ? "" : " " + raw.strategy) + ";",
+                environment);
+}
+
+Result<Arguments> ToWatch(const Raw& raw) {
+  Result<HostPort> server = ParseHostPort(raw.tcp_address);
+  if (!server) {
+    return Fail(Fault::kInvalid,
+                "--tcp-address \"" + raw.tcp_address + "\": " + server.error().detail);
+  }
+  // The TCP door takes one command a line, and words are what spaces part.
+  if (!IsWord(raw.key) || !IsWord(raw.database) || raw.token.empty() || !IsLine(raw.token) ||
+      (!raw.db_user.empty() && !IsWord(raw.db_user))) {
+    return Fail(Fault::kInvalid,
+                "key, database and user are one word each, without spaces and semicolons; a token "
+                "is not empty and has no control characters");
+  }
+  return WatchArguments{.server = *std::move(server),
+                        .database = raw.database,
+                        .user = raw.db_user,
+                        .token = raw.token,
+                        .key = raw.key};
+}
+
+Result<Arguments> ToPing(const Raw& raw) {
+  Result<HostPort> server = ParseHostPort(raw.tcp_address);
+  if (!server) {
+    return Fail(Fault::kInvalid,
+                "--tcp-address \"" + raw.tcp_address + "\": " + server.error().detail);
+  }
+  return PingArguments{.server = *std::move(server)};
+}
+
+}  // namespace
+
+Result<Arguments> ParseArguments(int argc, const char* const* argv,
+                                 const Environment& environment) {
+  CLI::App app("Nunc, a realtime key-value database", "nunc");
+  Raw raw;
+  AddGlobal(app, raw);
+  AddStart(app, raw);
+  AddClients(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return ShowText{app.help()};
+  } catch (const CLI::CallForVersion& version) {
+    return ShowText{std::string(version.what()) + "\n"};
+  } catch (const CLI::ParseError& error) {
+    return Fail(Fault::kInvalid, std::string(error.what()) + " (try --help)");
+  }
+  if (app.got_subcommand("start")) {
+    return ToStart(raw);
+  }
+  if (app.got_subcommand("create-db")) {
+    return ToCreateDb(raw, environment);
+  }
+  if (app.got_subcommand("exec")) {
+    return ToExec(raw, raw.commands, environment);
+  }
+  if (app.got_subcommand("watch")) {
+    return ToWatch(raw);
+  }
+  if (app.got_subcommand("ping")) {
+    return ToPing(raw);
+  }
+  return ShowText{app.help()};
+}
+
+}  // namespace nunc

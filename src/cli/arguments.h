@@ -1,0 +1,48 @@
+// The command line, taken apart: which sub-command, with what.
+//
+// Errors:  kInvalid with the text for standard error; the process ends with ExitCode::kUsage.
+// Secrets: the help texts show no credentials.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "base/result.h"
+#include "server/config.h"
+
+namespace nunc {
+
+struct ShowText {  // --help, --version, or no sub-command
+  std::string text;
+};
+
+struct StartArguments {
+  GivenFlags flags;
+};
+
+struct ExecArguments {  // also create-db, which is one command
+  std::string user;
+  std::string password;
+  std::string host;  // URL of the HTTP door
+  std::string commands;
+};
+
+struct WatchArguments {
+  HostPort server;
+  std::string database;
+  std::string user;  // empty: the token is the database's own
+  std::string token;
+  std::string key;
+};
+
+struct PingArguments {
+  HostPort server;
+};
+
+using Arguments =
+    std::variant<ShowText, StartArguments, ExecArguments, WatchArguments, PingArguments>;
+
+// Reads the credentials of `exec` and `create-db` from `environment` when no flag gives them.
+Result<Arguments> ParseArguments(int argc, const char* const* argv, const Environment& environment);
+
+}  // namespace nunc

@@ -1,0 +1,179 @@
+#include "cli/arguments.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace nunc {
+namespace {
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+Result<Arguments> Parse(std::vector<const char*> words, const Variables& variables = {}) {
+  words.insert(words.begin(), "nunc");
+  return ParseArguments(
+      static_cast<int>(words.size()), words.data(),
+      [&variables](const char* name) -> std::optional<std::string> {
+        const auto found = variables.find(std::string_view(name));
+        return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
+      });
+}
+
+template <class T>
+T ParseAs(std::vector<const char*> words, const Variables& variables = {}) {
+  const Result<Arguments> arguments = Parse(std::move(words), variables);
+  if (!arguments || !std::holds_alternative<T>(*arguments)) {
+    ADD_FAILURE() << (arguments ? "another sub-command" : arguments.error().detail);
+    return T{};
+  }
+  return std::get<T>(*arguments);
+}
+
+TEST(Arguments, NoSubCommandAndHelpShowTheUsage) {
+  EXPECT_NE(ParseAs<ShowText>({}).text.find("create-db"), std::string::npos);
+  EXPECT_NE(ParseAs<ShowText>({"--help"}).text.find("create-db"), std::string::npos);
+  EXPECT_NE(ParseAs<ShowText>({"start", "--help"}).text.find("--ws-address"), std::string::npos);
+}
+
+TEST(Arguments, VersionNamesTheProgram) {
+  EXPECT_TRUE(ParseAs<ShowText>({"-V"}).text.starts_with("nunc "));
+  EXPECT_EQ(ParseAs<ShowText>({"-V"}).text, ParseAs<ShowText>({"--version"}).text);
+}
+
+TEST(Arguments, HelpShowsNoCredentials) {
+  for (const auto& words :
+       std::vector<std::vector<const char*>>{{"--help"}, {"start", "--help"}, {"exec", "--help"}}) {
+    EXPECT_EQ(ParseAs<ShowText>(words, {{"NUNC_PWD", "hush"}}).text.find("admin-pwd"),
+              std::string::npos);
+    EXPECT_EQ(ParseAs<ShowText>(words, {{"NUNC_PWD", "hush"}}).text.find("hush"),
+              std::string::npos);
+  }
+}
+
+TEST(Arguments, StartTakesTheFlagsOfTheReference) {
+  const GivenFlags flags =
+      ParseAs<StartArguments>({"-u", "me", "-p", "own", "start", "-t", "127.0.0.1:1", "-w",
+                               "127.0.0.1:2", "-h", "127.0.0.1:3", "-r", "a:1,b:2", "-e", "c:4"})
+          .flags;
+  EXPECT_EQ(flags, (GivenFlags{{"user", "me"},
+                               {"password", "own"},
+                               {"tcp_address", "127.0.0.1:1"},
+                               {"ws_address", "127.0.0.1:2"},
+                               {"http_address", "127.0.0.1:3"},
+                               {"replicate_address", "a:1,b:2"},
+                               {"external_address", "c:4"}}));
+}
+
+TEST(Arguments, StartTakesEverySettingByItsLongFlag) {
+  for (const Setting& setting : Settings()) {
+    const std::size_t at = setting.flag.find("--");
+    if (at == std::string_view::npos) {
+      continue;
+    }
+    const std::string flag(setting.flag.substr(at, setting.flag.find(',', at) - at));
+    std::vector<const char*> words{"start", flag.c_str()};
+    if (!setting.value_name.empty()) {
+      words.push_back("x");
+    }
+    EXPECT_EQ(ParseAs<StartArguments>(words).flags,
+              (GivenFlags{{std::string(setting.key), setting.value_name.empty() ? "true" : "x"}}))
+        << flag;
+  }
+}
+
+TEST(Arguments, NoDemoIsTheDemoSwitchSaidFalse) {
+  EXPECT_EQ(ParseAs<StartArguments>({"start", "--no-demo"}).flags, (GivenFlags{{"demo", "false"}}));
+}
+
+TEST(Arguments, EmptyValuesReachTheChecks) {
+  EXPECT_EQ(ParseAs<StartArguments>({"-u", "", "-p", "", "start"}).flags,
+            (GivenFlags{{"user", ""}, {"password", ""}}));
+}
+
+TEST(Arguments, HostBeforeStartIsRefusedBecauseItWouldDoNothing) {
+  EXPECT_FALSE(Parse({"-h", "127.0.0.1:1", "start"}));
+}
+
+TEST(Arguments, CredentialsMayFollowTheSubCommand) {
+  EXPECT_EQ(ParseAs<StartArguments>({"start", "-p", "own"}).flags,
+            (GivenFlags{{"password", "own"}}));
+  EXPECT_EQ(ParseAs<ExecArguments>({"exec", "get k", "-u", "me"}).user, "me");
+}
+
+TEST(Arguments, ExecTakesCredentialsFromFlagsThenEnvironmentThenDefaults) {
+  const Variables both{{"NUNC_USER", "a"}, {"NUN_USER", "b"}, {"NUN_PWD", "c"}};
+  const auto flags = ParseAs<ExecArguments>({"-u", "me", "-p", "own", "exec", "get k"}, both);
+  EXPECT_EQ(flags.user, "me");
+  EXPECT_EQ(flags.password, "own");
+  const auto environment = ParseAs<ExecArguments>({"exec", "get k"}, both);
+  EXPECT_EQ(environment.user, "a");
+  EXPECT_EQ(environment.password, "c");
+  const auto defaults = ParseAs<ExecArguments>({"exec", "get k"});
+  EXPECT_EQ(defaults.user, kUserDefault);
+  EXPECT_EQ(defaults.password, kPasswordDefault);
+}
+
+TEST(Arguments, ExecPassesItsCommandsUntouched) {
+  const auto exec =
+      ParseAs<ExecArguments>({"-h", "http://h:1", "exec", "use-db d t; set k {\"a\": [1]}"});
+  EXPECT_EQ(exec.commands, "use-db d t; set k {\"a\": [1]}");
+  EXPECT_EQ(exec.host, "http://h:1");
+  EXPECT_EQ(ParseAs<ExecArguments>({"exec", "x"}).host, "http://127.0.0.1:3013");
+  EXPECT_EQ(ParseAs<ExecArguments>({"exec", "[1,2]"}).commands, "[1,2]");
+}
+
+TEST(Arguments, ExecRefusesEmptyAndUnsendableCredentials) {
+  EXPECT_FALSE(Parse({"-u", "", "exec", "x"}));
+  EXPECT_FALSE(Parse({"-p", "", "exec", "x"}));
+  EXPECT_FALSE(Parse({"-p", "a;b", "exec", "x"}));
+  EXPECT_FALSE(Parse({"exec", "x"}, {{"NUNC_PWD", ""}}));
+  EXPECT_FALSE(Parse({"exec"}));
+}
+
+TEST(Arguments, CreateDbIsOneCommand) {
+  EXPECT_EQ(ParseAs<ExecArguments>({"create-db", "-d", "n", "-t", "t"}).commands, "create-db n t;");
+  EXPECT_EQ(
+      ParseAs<ExecArguments>({"create-db", "-d", "n", "--db-token", "t", "--strategy", "arbiter"})
+          .commands,
+      "create-db n t arbiter;");
+}
+
+TEST(Arguments, CreateDbRefusesWhatOneCommandCannotCarry) {
+  EXPECT_FALSE(Parse({"create-db", "-d", "n"}));
+  EXPECT_FALSE(Parse({"create-db", "-t", "t"}));
+  EXPECT_FALSE(Parse({"create-db", "-d", "n", "-t", "a;b"}));
+  EXPECT_FALSE(Parse({"create-db", "-d", "n m", "-t", "t"}));
+  EXPECT_FALSE(Parse({"create-db", "-d", "", "-t", "t"}));
+  EXPECT_FALSE(Parse({"create-db", "-d", "n", "-t", "t", "--strategy", "best"}));
+}
+
+TEST(Arguments, WatchNeedsKeyDatabaseAndToken) {
+  const auto watch =
+      ParseAs<WatchArguments>({"watch", "k", "-d", "n", "-t", "t", "--db-user", "u"});
+  EXPECT_EQ(watch.key, "k");
+  EXPECT_EQ(watch.database, "n");
+  EXPECT_EQ(watch.token, "t");
+  EXPECT_EQ(watch.user, "u");
+  EXPECT_EQ(ToText(watch.server), "127.0.0.1:3014");
+  EXPECT_FALSE(Parse({"watch", "k", "-d", "n"}));
+  EXPECT_FALSE(Parse({"watch", "-d", "n", "-t", "t"}));
+  EXPECT_FALSE(Parse({"watch", "two words", "-d", "n", "-t", "t"}));
+  EXPECT_FALSE(Parse({"watch", "k", "-d", "n", "-t", "line\nfeed"}));
+  EXPECT_FALSE(Parse({"watch", "k", "-d", "n", "-t", "t", "--tcp-address", "here"}));
+}
+
+TEST(Arguments, PingTakesAnAddress) {
+  EXPECT_EQ(ToText(ParseAs<PingArguments>({"ping", "--tcp-address", "[::1]:7"}).server), "[::1]:7");
+  EXPECT_FALSE(Parse({"ping", "--tcp-address", "7"}));
+}
+
+TEST(Arguments, WhatIsNotKnownIsRefused) {
+  EXPECT_FALSE(Parse({"stat"}));
+  EXPECT_FALSE(Parse({"start", "--no-such-flag"}));
+  EXPECT_FALSE(Parse({"start", "surplus"}));
+  EXPECT_FALSE(Parse({"start", "--data"}));
+}
+
+}  // namespace
+}  // namespace nunc

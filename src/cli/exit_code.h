@@ -1,0 +1,14 @@
+// What the process says to the shell that started it; docs/operations.md has the same list.
+#pragma once
+
+namespace nunc {
+
+enum class ExitCode : int {
+  kOk = 0,
+  kUsage = 1,        // a wrong flag, variable or file; nothing was done
+  kUnreachable = 2,  // no server there, or it refused or broke off
+  kCannotBind = 3,   // an address is taken or may not be used
+  kFault = 4,        // the system failed while running
+};
+
+}  // namespace nunc

@@ -1,0 +1,84 @@
+// The one binary: every sub-command begins here.
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <sys/signalfd.h>
+#include <variant>
+
+#include "cli/arguments.h"
+#include "cli/escape.h"
+#include "cli/exit_code.h"
+#include "cli/http_client.h"
+#include "cli/ping.h"
+#include "cli/start.h"
+#include "cli/tcp_client.h"
+#include "cli/watch.h"
+
+namespace nunc {
+namespace {
+
+void Say(std::string_view text) {
+  std::cerr << "nunc: " << text << std::endl;
+}
+
+ExitCode Run(const ShowText& show) {
+  std::cout << show.text << std::flush;
+  return ExitCode::kOk;
+}
+
+ExitCode Run(const StartArguments& arguments) {
+  return Start(arguments);
+}
+
+ExitCode Run(const ExecArguments& arguments) {
+  const Result<std::string> answer =
+      Post(arguments.host,
+           "auth " + arguments.user + " " + arguments.password + "; " + arguments.commands);
+  if (!answer) {
+    Say(answer.error().detail);
+    return answer.error().fault == Fault::kInvalid ? ExitCode::kUsage : ExitCode::kUnreachable;
+  }
+  std::cout << "Response " << QuoteText(*answer) << std::endl;
+  return ExitCode::kOk;
+}
+
+ExitCode Run(const WatchArguments& arguments) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const FileDescriptor stop(signalfd(-1, &signals, SFD_CLOEXEC));
+  if (stop.get() < 0) {
+    Say("cannot wait for signals");
+    return ExitCode::kFault;
+  }
+  return Watch(
+      arguments, stop.get(),
+      {.print = [](std::string_view line) { std::cout << line << std::endl; }, .say = Say});
+}
+
+ExitCode Run(const PingArguments& arguments) {
+  const Result<double> took_ms = Ping(arguments.server);
+  if (!took_ms) {
+    Say(took_ms.error().detail);
+    return ExitCode::kUnreachable;
+  }
+  std::cout << "pong from " << ToText(arguments.server) << " in " << *took_ms << " ms" << std::endl;
+  return ExitCode::kOk;
+}
+
+}  // namespace
+}  // namespace nunc
+
+int main(int argc, char** argv) {
+  const nunc::Result<nunc::Arguments> arguments =
+      nunc::ParseArguments(argc, argv, nunc::ProcessEnvironment);
+  if (!arguments) {
+    nunc::Say(arguments.error().detail);
+    return static_cast<int>(nunc::ExitCode::kUsage);
+  }
+  return static_cast<int>(
+      std::visit([](const auto& given) { return nunc::Run(given); }, *arguments));
+}

@@ -1,0 +1,68 @@
+#include "cli/start.h"
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "server/config.h"
+#include "server/server.h"
+
+namespace nunc {
+
+namespace {
+
+// Scripts and tests read these lines; docs/operations.md promises their form.
+void Announce(const Config& config, const Addresses& addresses) {
+  std::cout << "nunc ws " << addresses.ws << "\nnunc http " << addresses.http << "\nnunc tcp "
+            << addresses.tcp << '\n';
+  if (config.demo) {
+    std::cout << "nunc demo http://" << addresses.http << "/demo\n";
+  }
+  std::cout << "nunc data in memory (the op log is not there yet: a restart forgets)\n"
+            << "nunc ready, stop with Ctrl-C" << std::endl;
+}
+
+// Shells hand out 1024 descriptors, for programs that still use select(); this one does not.
+void RaiseFileLimit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
+      LogWarn("the limit of open files stays as it was");
+    }
+  }
+}
+
+ExitCode Complain(ExitCode code, const Error& error) {
+  std::cerr << "nunc: " << error.detail << '\n';
+  return code;
+}
+
+}  // namespace
+
+ExitCode Start(const StartArguments& arguments) {
+  const Result<Config> config = LoadConfig(arguments.flags, ProcessEnvironment);
+  if (!config) {
+    return Complain(ExitCode::kUsage, config.error());
+  }
+  SetLogLevel(config->log_level);
+  for (const std::string& warning : config->warnings) {
+    LogWarn(warning);
+  }
+  RaiseFileLimit();
+  const Result<std::unique_ptr<Server>> server = Server::Open(*config);
+  if (!server) {
+    return Complain(
+        server.error().fault == Fault::kUnavailable ? ExitCode::kCannotBind : ExitCode::kFault,
+        server.error());
+  }
+  Announce(*config, (*server)->addresses());
+  if (const Result<void> ran = (*server)->Run(); !ran) {
+    return Complain(ExitCode::kFault, ran.error());
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace nunc

@@ -1,0 +1,161 @@
+#include "cli/watch.h"
+
+#include <algorithm>
+#include <optional>
+#include <poll.h>
+#include <string>
+#include <utility>
+
+#include "cli/escape.h"
+#include "cli/tcp_client.h"
+
+namespace nunc {
+
+namespace {
+
+constexpr int kAnswerTimeoutMs = 10'000;
+constexpr int kBackoffMsMin = 50;
+constexpr int kBackoffMsMax = 1'000;
+
+enum class End : unsigned char { kStopped, kLost, kRefused };
+
+bool TakePrefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) {
+    return false;
+  }
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+// One run of `nunc watch`, over as many connections as it takes.
+class Watcher {
+ public:
+  Watcher(const WatchArguments& arguments, int stop_fd, const WatchOutput& output)
+      : arguments_(arguments), stop_fd_(stop_fd), output_(output) {}
+
+  ExitCode Run() {
+    while (true) {
+      const End end = Connect();
+      if (end == End::kStopped) {
+        return ExitCode::kOk;
+      }
+      if (!ever_live_ || end == End::kRefused) {
+        output_.say(reason_);
+        return ExitCode::kUnreachable;
+      }
+      // Said once per outage, not once per attempt.
+      if (reason_ != said_) {
+        said_ = reason_;
+        output_.say(reason_ + "; trying again");
+      }
+      if (Pause()) {
+        return ExitCode::kOk;
+      }
+    }
+  }
+
+ private:
+  End Connect() {
+    Result<std::optional<TcpClient>> client =
+        TcpClient::Connect(arguments_.server, kAnswerTimeoutMs, stop_fd_);
+    if (!client) {
+      return Lost(client.error().detail);
+    }
+    if (!*client) {
+      return End::kStopped;
+    }
+    const std::string user = arguments_.user.empty() ? "" : arguments_.user + " ";
+    const Result<void> sent =
+        (*client)->Send("use-db " + arguments_.database + " " + user + arguments_.token +
+                        "\nwatch " + arguments_.key + "\nget-safe " + arguments_.key + "\n");
+    if (!sent) {
+      return Lost(sent.error().detail);
+    }
+    return Follow(**client);
+  }
+
+  End Follow(TcpClient& client) {
+    live_ = false;
+    while (true) {
+      const Result<std::optional<std::string>> line =
+          client.ReadLine(live_ ? -1 : kAnswerTimeoutMs);
+      if (!line) {
+        return Lost(ToText(arguments_.server) + ": " + line.error().detail);
+      }
+      if (!*line) {
+        return End::kStopped;
+      }
+      if (const std::optional<End> end = Take(**line)) {
+        return *end;
+      }
+    }
+  }
+
+  std::optional<End> Take(std::string_view line) {
+    if (TakePrefix(line, "error ")) {
+      while (line.ends_with(' ')) {
+        line.remove_suffix(1);
+      }
+      reason_ = ToText(arguments_.server) + " refused: " + HideControls(line);
+      // A server that keeps nothing forgets its databases; somebody may create it again.
+      return ever_live_ && line == "Not a valid database name" ? End::kLost : End::kRefused;
+    }
+    if (!live_) {
+      // A change that arrives before the present value is part of it.
+      if (TakePrefix(line, "value-version ")) {
+        live_ = true;
+        if (!said_.empty()) {
+          output_.say("connected again");
+          said_.clear();
+        }
+        backoff_ms_ = kBackoffMsMin;
+        const bool missing = line.ends_with(" <Empty>");
+        Show(missing ? "removed" : HideControls(line), !ever_live_);
+        ever_live_ = true;
+      }
+    } else if (TakePrefix(line, "changed-version ") && TakePrefix(line, arguments_.key + " ")) {
+      Show(HideControls(line), true);
+    } else if (line == "removed " + arguments_.key) {
+      Show("removed", true);
+    }
+    return std::nullopt;
+  }
+
+  void Show(std::string state, bool always) {
+    if (always || state != shown_) {
+      output_.print(arguments_.key + " " + state);
+    }
+    shown_ = std::move(state);
+  }
+
+  End Lost(std::string reason) {
+    reason_ = std::move(reason);
+    return End::kLost;
+  }
+
+  // True: told to stop meanwhile.
+  bool Pause() {
+    pollfd stop{stop_fd_, POLLIN, 0};
+    const bool stopped = poll(&stop, 1, backoff_ms_) > 0;
+    backoff_ms_ = std::min(backoff_ms_ * 2, kBackoffMsMax);
+    return stopped;
+  }
+
+  const WatchArguments& arguments_;
+  const int stop_fd_;
+  const WatchOutput& output_;
+  bool live_ = false;       // this connection has given the present value
+  bool ever_live_ = false;  // some connection has
+  std::string shown_;
+  std::string reason_;
+  std::string said_;
+  int backoff_ms_ = kBackoffMsMin;
+};
+
+}  // namespace
+
+ExitCode Watch(const WatchArguments& arguments, int stop_fd, const WatchOutput& output) {
+  return Watcher(arguments, stop_fd, output).Run();
+}
+
+}  // namespace nunc

@@ -1,0 +1,309 @@
+#include "server/config.h"
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "server/config_file.h"
+
+namespace nunc {
+namespace {
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+Environment From(const Variables& variables) {
+  return [variables](const char* name) -> std::optional<std::string> {
+    const auto found = variables.find(std::string_view(name));
+    return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
+  };
+}
+
+Result<Config> Load(const GivenFlags& flags, const Variables& variables = {}) {
+  return LoadConfig(flags, From(variables));
+}
+
+std::string Refusal(const GivenFlags& flags, const Variables& variables = {}) {
+  const Result<Config> config = Load(flags, variables);
+  return config ? "accepted" : config.error().detail;
+}
+
+// A file that lives as long as the test.
+class ConfigFile {
+ public:
+  explicit ConfigFile(std::string_view text) {
+    std::string name = (std::filesystem::temp_directory_path() / "nunc-config-XXXXXX").string();
+    const int fd = mkstemp(name.data());
+    EXPECT_GE(fd, 0);
+    close(fd);
+    path_ = name;
+    std::ofstream(path_) << text;
+  }
+  ConfigFile(const ConfigFile&) = delete;
+  ConfigFile& operator=(const ConfigFile&) = delete;
+  ~ConfigFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Config, NothingGivenListensOnLoopbackWithTheDefaultAccount) {
+  const Result<Config> config = Load({});
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->user, "admin");
+  EXPECT_EQ(config->password, "admin-pwd");
+  EXPECT_EQ(ToText(config->tcp), "127.0.0.1:3014");
+  EXPECT_EQ(ToText(config->ws), "127.0.0.1:3012");
+  EXPECT_EQ(ToText(config->http), "127.0.0.1:3013");
+  EXPECT_EQ(config->data_dir, "./data");
+  EXPECT_FALSE(config->memory);
+  EXPECT_TRUE(config->demo);
+  EXPECT_TRUE(config->external_address.empty());
+  EXPECT_EQ(config->log_level, LogLevel::kInfo);
+  EXPECT_TRUE(config->warnings.empty());
+}
+
+TEST(Config, FlagWinsOverEnvironmentOverFileOverDefault) {
+  const ConfigFile file(
+      "ws_address = '127.0.0.1:1'\nhttp_address = '127.0.0.1:2'\n"
+      "tcp_address = '127.0.0.1:3'\n");
+  const Result<Config> config =
+      Load({{"config", file.path()}, {"ws_address", "127.0.0.1:7"}},
+           {{"NUNC_WS_ADDR", "127.0.0.1:8"}, {"NUNC_HTTP_ADDR", "127.0.0.1:9"}});
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->ws.port, 7);
+  EXPECT_EQ(config->http.port, 9);
+  EXPECT_EQ(config->tcp.port, 3);
+}
+
+TEST(Config, ReferenceNamesAreTakenAndOurOwnAreStronger) {
+  const Result<Config> config = Load({}, {{"NUN_USER", "u"},
+                                          {"NUN_PWD", "p"},
+                                          {"NUN_DBS_DIR", "/tmp/dbs"},
+                                          {"NUN_WS_ADDR", "127.0.0.1:1"},
+                                          {"NUN_HTTP_ADDR", "127.0.0.1:2"},
+                                          {"NUN_TCP_ADDR", "127.0.0.1:3"},
+                                          {"NUNC_TCP_ADDR", "127.0.0.1:4"},
+                                          {"NUN_LOG_LEVEL", "Debug"}});
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->user, "u");
+  EXPECT_EQ(config->password, "p");
+  EXPECT_EQ(config->data_dir, "/tmp/dbs");
+  EXPECT_EQ(config->ws.port, 1);
+  EXPECT_EQ(config->http.port, 2);
+  EXPECT_EQ(config->tcp.port, 4);
+  EXPECT_EQ(config->log_level, LogLevel::kDebug);
+}
+
+TEST(Config, ReferenceNamesWithoutEffectSaySo) {
+  const Result<Config> config =
+      Load({{"replicate_address", "a:3014,b:3014"}},
+           {{"NUN_ELECTION_TIMEOUT", "500"}, {"NUN_S3_SECRET_KEY", "hush"}, {"NUN_S3_RETRY", ""}});
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->warnings, (std::vector<std::string>{
+                                  "--replicate-address has no effect yet",
+                                  "NUN_ELECTION_TIMEOUT has no effect yet",
+                                  "NUN_S3_SECRET_KEY has no effect yet",
+                              }));
+}
+
+TEST(Config, RefusalNamesSourceValueAndWhatIsAllowed) {
+  const ConfigFile file("log_level = 'loud'\n");
+  EXPECT_EQ(Refusal({{"connections_max", "many"}}),
+            "--connections-max \"many\": allowed is a whole number from 1 to 1000000");
+  EXPECT_EQ(Refusal({}, {{"NUNC_PING_INTERVAL_MS", "0"}}),
+            "NUNC_PING_INTERVAL_MS \"0\": allowed is a whole number from 1 to 3600000");
+  EXPECT_EQ(
+      Refusal({{"config", file.path()}}),
+      file.path() + ": log_level \"loud\": allowed is off, error, warn, info, debug or trace");
+  EXPECT_EQ(Refusal({}, {{"NUN_TCP_ADDR", "3014"}}),
+            "NUN_TCP_ADDR \"3014\": allowed is HOST:PORT, for example 127.0.0.1:3014, [::1]:3014, "
+            "or port 0 for any free one");
+  EXPECT_EQ(Refusal({{"demo", "perhaps"}}), "--demo \"perhaps\": allowed is true or false");
+}
+
+TEST(Config, NumbersStopAtTheirLimits) {
+  EXPECT_EQ(Load({{"value_bytes_max", "67108864"}})->value_bytes_max, kValueBytesMaxCeiling);
+  EXPECT_FALSE(Load({{"value_bytes_max", "67108865"}}));
+  EXPECT_FALSE(Load({{"value_bytes_max", "0"}}));
+  EXPECT_FALSE(Load({{"value_bytes_max", "-1"}}));
+  EXPECT_FALSE(Load({{"value_bytes_max", "1k"}}));
+  EXPECT_FALSE(Load({{"value_bytes_max", ""}}));
+  EXPECT_FALSE(Load({{"handshake_timeout_ms", "99999999999999999999"}}));
+  EXPECT_EQ(Load({{"handshake_timeout_ms", "3600000"}})->handshake_timeout_ms, 3'600'000U);
+  EXPECT_EQ(Load({{"http_idle_timeout_ms", "5"}})->http_idle_timeout_ms, 5U);
+  EXPECT_EQ(Load({{"connections_max", "5"}})->connections_max, 5U);
+}
+
+TEST(Config, BufferMustHoldOneLargestCommand) {
+  const std::string just = std::to_string(2'000'000 + kCommandOverheadBytesMax);
+  const std::string below = std::to_string(2'000'000 + kCommandOverheadBytesMax - 1);
+  EXPECT_TRUE(Load({{"value_bytes_max", "2000000"}, {"buffered_bytes_max", just}}));
+  EXPECT_FALSE(Load({{"value_bytes_max", "2000000"}, {"buffered_bytes_max", below}}));
+}
+
+TEST(Config, EmptyCredentialsAreRefusedFromEverySource) {
+  const ConfigFile file("password = ''\n");
+  EXPECT_TRUE(Refusal({{"user", ""}}).starts_with("--user \"\": allowed are 1 to"));
+  EXPECT_TRUE(Refusal({{"password", ""}}).starts_with("--password (empty): allowed are 1 to"));
+  EXPECT_TRUE(Refusal({}, {{"NUN_USER", ""}}).starts_with("NUN_USER \"\": "));
+  EXPECT_TRUE(Refusal({}, {{"NUNC_PWD", ""}}).starts_with("NUNC_PWD (empty): "));
+  EXPECT_NE(Refusal({{"config", file.path()}}), "accepted");
+}
+
+TEST(Config, OtherEmptyVariablesCountAsNotSet) {
+  const Result<Config> config = Load({}, {{"NUNC_WS_ADDR", ""}, {"NUN_DBS_DIR", ""}});
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->ws.port, 3012);
+  EXPECT_EQ(config->data_dir, "./data");
+}
+
+TEST(Config, CredentialsThatAuthCannotCarryAreRefused) {
+  EXPECT_FALSE(Load({{"user", "two words"}}));
+  EXPECT_FALSE(Load({{"user", "a;b"}}));
+  EXPECT_FALSE(Load({{"password", "line\nfeed"}}));
+  EXPECT_FALSE(Load({{"password", "semi;colon"}}));
+  EXPECT_FALSE(Load({{"password", "space "}}));
+  EXPECT_TRUE(Load({{"password", "two words"}}));
+  EXPECT_TRUE(Load({{"password", std::string(kSecretBytesMax, 'x')}}));
+  EXPECT_FALSE(Load({{"password", std::string(kSecretBytesMax + 1, 'x')}}));
+}
+
+TEST(Config, RefusalNeverShowsThePassword) {
+  EXPECT_EQ(Refusal({{"password", "hush;hush"}}).find("hush"), std::string::npos);
+  const ConfigFile file("password = hush\n");
+  EXPECT_EQ(Refusal({{"config", file.path()}}).find("hush"), std::string::npos);
+}
+
+TEST(Config, DefaultPasswordIsRefusedWhereOthersCanReachIt) {
+  for (const char* door : {"tcp_address", "ws_address", "http_address"}) {
+    for (const char* open : {"0.0.0.0:1", "[::]:1", "192.168.1.2:1", "example.org:1"}) {
+      EXPECT_NE(Refusal({{door, open}}).find("default password"), std::string::npos)
+          << door << open;
+      EXPECT_TRUE(Load({{door, open}, {"password", "own"}})) << door << open;
+      EXPECT_TRUE(Load({{door, open}, {"insecure_default_credentials", "true"}})) << door << open;
+    }
+    for (const char* local : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"}) {
+      EXPECT_TRUE(Load({{door, local}})) << door << local;
+    }
+  }
+}
+
+TEST(Config, AnotherUserNameDoesNotExcuseTheDefaultPassword) {
+  EXPECT_FALSE(Load({{"user", "me"}, {"ws_address", "0.0.0.0:1"}}));
+}
+
+TEST(Config, DemoIsOffByItselfWhereOthersCanReachIt) {
+  const GivenFlags open{{"ws_address", "0.0.0.0:1"}, {"password", "own"}};
+  EXPECT_FALSE(Load(open)->demo);
+  GivenFlags asked = open;
+  asked["demo"] = "true";
+  EXPECT_TRUE(Load(asked)->demo);
+  EXPECT_FALSE(Load({{"demo", "false"}})->demo);
+  EXPECT_FALSE(Load({}, {{"NUNC_DEMO", "0"}})->demo);
+}
+
+TEST(Config, MemoryAndDataExcludeEachOtherUnlessOneSourceIsStronger) {
+  EXPECT_TRUE(Load({{"memory", "true"}})->memory);
+  EXPECT_EQ(Load({{"memory", "true"}})->data_dir, "");
+  EXPECT_EQ(Refusal({{"memory", "true"}, {"data_dir", "d"}}),
+            "--memory and --data exclude each other: with a data folder or without one");
+  const Result<Config> data = Load({{"data_dir", "d"}}, {{"NUNC_MEMORY", "true"}});
+  EXPECT_FALSE(data->memory);
+  EXPECT_EQ(data->data_dir, "d");
+  const Result<Config> memory = Load({{"memory", "true"}}, {{"NUNC_DATA", "d"}});
+  EXPECT_TRUE(memory->memory);
+  EXPECT_EQ(memory->data_dir, "");
+  EXPECT_EQ(Load({{"memory", "false"}, {"data_dir", "d"}})->data_dir, "d");
+}
+
+TEST(Config, UnknownKeyOfTheFileIsRefusedAndTheKnownOnesNamed) {
+  const ConfigFile file("ws_adress = '127.0.0.1:1'\n");
+  const std::string refusal = Refusal({{"config", file.path()}});
+  EXPECT_TRUE(refusal.starts_with(file.path() + ": unknown setting ws_adress; allowed are user, "))
+      << refusal;
+}
+
+TEST(Config, FileMayComeFromTheEnvironment) {
+  const ConfigFile file("tcp_address = '127.0.0.1:5'\nmemory = true\nvalue_bytes_max = 1000\n");
+  const Result<Config> config = Load({}, {{"NUNC_CONFIG", file.path()}});
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->tcp.port, 5);
+  EXPECT_TRUE(config->memory);
+  EXPECT_EQ(config->value_bytes_max, 1000U);
+}
+
+TEST(ConfigFile, MissingFileFolderAndBrokenTextAreErrorsWithTheirPlace) {
+  EXPECT_EQ(ReadConfigFile("/nowhere/nunc.toml").error().detail,
+            "/nowhere/nunc.toml: cannot be read");
+  EXPECT_EQ(ReadConfigFile("/").error().detail, "/: cannot be read");
+  EXPECT_TRUE(ParseConfigText("a = 1\nb = \n", "f").error().detail.starts_with("f:2: not valid"));
+  EXPECT_EQ(ParseConfigText("a = 1\n[doors]\nb = 2\n", "f").error().detail,
+            "f:2: doors: allowed is a string, a whole number, true or false");
+  EXPECT_FALSE(ParseConfigText("a = 1.5", "f"));
+  EXPECT_FALSE(ParseConfigText("a = [1]", "f"));
+}
+
+TEST(ConfigFile, EmptyTextIsNoSettings) {
+  const auto values = ParseConfigText("# nothing\n", "f");
+  ASSERT_TRUE(values);
+  EXPECT_TRUE(values->empty());
+}
+
+TEST(HostPort, TakesAddressesNamesAndBracketedIpv6) {
+  for (const char* text : {"127.0.0.1:0", "0.0.0.0:65535", "[::1]:3012", "[::]:1", "localhost:1",
+                           "node-1.example.org:3014", "my_node:1"}) {
+    const Result<HostPort> address = ParseHostPort(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(ToText(*address), text);
+  }
+  EXPECT_EQ(ParseHostPort("[::1]:3012")->host, "::1");
+}
+
+TEST(HostPort, RefusesWhatIsNotAnAddress) {
+  for (const char* text : {"",
+                           ":",
+                           ":1",
+                           "3012",
+                           "127.0.0.1",
+                           "127.0.0.1:",
+                           "127.0.0.1:65536",
+                           "127.0.0.1:-1",
+                           "127.0.0.1:+1",
+                           "127.0.0.1: 1",
+                           "::1:3012",
+                           "[::1]",
+                           "[::1:1",
+                           "::1]:1",
+                           "[127.0.0.1]:1",
+                           "256.0.0.1:1",
+                           "1.2.3:1",
+                           "ws://127.0.0.1:1",
+                           "a b:1",
+                           "[]:1"}) {
+    EXPECT_FALSE(ParseHostPort(text)) << text;
+  }
+  EXPECT_FALSE(ParseHostPort(std::string(254, 'a') + ":1"));
+  EXPECT_TRUE(ParseHostPort(std::string(253, 'a') + ":1"));
+}
+
+TEST(Settings, EveryKeyFlagAndVariableIsUniqueAndExplained) {
+  std::map<std::string_view, int> names;
+  for (const Setting& setting : Settings()) {
+    ++names[setting.key];
+    for (const std::string_view name : {setting.flag, setting.env, setting.env_legacy}) {
+      if (!name.empty()) {
+        ++names[name];
+      }
+    }
+    EXPECT_EQ(setting.help.empty(), setting.flag.empty()) << setting.key;
+  }
+  for (const auto& [name, count] : names) {
+    EXPECT_EQ(count, 1) << name;
+  }
+}
+
+}  // namespace
+}  // namespace nunc

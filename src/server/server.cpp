@@ -1,0 +1,191 @@
+#include "server/server.h"
+
+#include <atomic>
+#include <csignal>
+#include <optional>
+#include <random>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "admin/pages.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "node/node.h"
+#include "server/door.h"
+#include "transport/hub.h"
+
+namespace nunc {
+namespace {
+
+// After a stop this long is waited for connections to take what is theirs.
+constexpr std::int64_t kStopUs = 5'000'000;
+
+constexpr std::string_view kDemoDatabase = "demo";
+
+std::optional<StaticPage> FindStaticPage(std::string_view path) {
+  const std::optional<Page> page = FindPage(path);
+  if (!page) {
+    return std::nullopt;
+  }
+  return StaticPage{.content_type = page->content_type,
+                    .body = page->body,
+                    .security_policy = kPageSecurityPolicy};
+}
+
+std::uint64_t RandomSeed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
+}
+
+HubLimits LimitsOf(const Config& config) {
+  return {.value_bytes_max = config.value_bytes_max,
+          .connections_max = config.connections_max,
+          .buffered_bytes_max = config.buffered_bytes_max,
+          .handshake_timeout_ms = config.handshake_timeout_ms,
+          .http_idle_timeout_ms = config.http_idle_timeout_ms,
+          .ping_interval_ms = config.ping_interval_ms};
+}
+
+ExecutorOptions ExecutorOptionsOf(const Config& config, const std::string& tcp_address) {
+  return {.user = config.user,
+          .password = config.password,
+          .address = config.external_address.empty() ? tcp_address : config.external_address,
+          .start_time_ms = WallUs() / 1000,
+          .hash_seed = RandomSeed(),
+          .value_bytes_max = config.value_bytes_max};
+}
+
+// SIGINT and SIGTERM as something to read, so that a stop happens between turns.
+class StopSignals final : public Loop::Handler {
+ public:
+  explicit StopSignals(std::atomic<bool>& stop) : stop_(stop) {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+    socket_ = Socket(signalfd(-1, &signals_, SFD_NONBLOCK | SFD_CLOEXEC));
+  }
+  ~StopSignals() override { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  [[nodiscard]] int fd() const { return socket_.fd(); }
+
+  void OnReady(std::uint32_t) override {
+    signalfd_siginfo info{};
+    while (read(socket_.fd(), &info, sizeof(info)) == sizeof(info)) {
+      stop_ = true;
+    }
+  }
+
+ private:
+  std::atomic<bool>& stop_;
+  sigset_t signals_{};
+  sigset_t before_{};
+  Socket socket_;
+};
+
+}  // namespace
+
+class Server::Parts {
+ public:
+  Parts(const Config& config, Loop loop, const std::string& tcp_address)
+      : loop_(std::move(loop)),
+        signals_(stop_),
+        node_(ExecutorOptionsOf(config, tcp_address)),
+        hub_(loop_, node_, LimitsOf(config), FindStaticPage) {
+    if (config.demo) {
+      node_.EnsureDatabase(kDemoDatabase, kDemoDatabase);
+    }
+  }
+
+  Result<void> OpenDoors(Listener tcp, Listener ws, Listener http) {
+    addresses_ = {.ws = ws.address, .http = http.address, .tcp = tcp.address};
+    doors_.push_back(std::make_unique<ListeningDoor>(hub_, std::move(tcp), Door::kTcp));
+    doors_.push_back(std::make_unique<ListeningDoor>(hub_, std::move(ws), Door::kWebSocket));
+    doors_.push_back(std::make_unique<ListeningDoor>(hub_, std::move(http), Door::kHttp));
+    for (const auto& door : doors_) {
+      if (Result<void> started = door->Start(); !started) {
+        return started;
+      }
+    }
+    const Result<Loop::Registration> added = loop_.Add(signals_.fd(), EPOLLIN, signals_);
+    if (!added) {
+      return tl::unexpected<Error>(added.error());
+    }
+    return {};
+  }
+
+  void Run() {
+    while (!stop_) {
+      hub_.Turn();
+    }
+    LogInfo("stopping connections=" + std::to_string(hub_.connections()));
+    for (const auto& door : doors_) {
+      door->Stop();
+    }
+    hub_.Stop();
+    const std::int64_t until_us = MonotonicUs() + kStopUs;
+    while (!hub_.idle() && MonotonicUs() < until_us) {
+      hub_.Turn();
+    }
+    LogInfo("stopped connections_cut=" + std::to_string(hub_.connections()));
+  }
+
+  void Stop() {
+    stop_ = true;
+    loop_.Wake();
+  }
+
+  [[nodiscard]] const Addresses& addresses() const { return addresses_; }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  Loop loop_;
+  StopSignals signals_;
+  Node node_;
+  Hub hub_;
+  std::vector<std::unique_ptr<ListeningDoor>> doors_;
+  Addresses addresses_;
+};
+
+Result<std::unique_ptr<Server>> Server::Open(const Config& config) {
+  Result<Loop> loop = Loop::Create();
+  if (!loop) {
+    return tl::unexpected<Error>(loop.error());
+  }
+  Result<Listener> tcp = ListenTcp(config.tcp.host, config.tcp.port);
+  Result<Listener> ws = ListenTcp(config.ws.host, config.ws.port);
+  Result<Listener> http = ListenTcp(config.http.host, config.http.port);
+  for (const Result<Listener>* listener : {&tcp, &ws, &http}) {
+    if (!*listener) {
+      return tl::unexpected<Error>(listener->error());
+    }
+  }
+  auto parts = std::make_unique<Parts>(config, std::move(*loop), tcp->address);
+  if (const Result<void> opened =
+          parts->OpenDoors(std::move(*tcp), std::move(*ws), std::move(*http));
+      !opened) {
+    return tl::unexpected<Error>(opened.error());
+  }
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() = default;
+
+const Addresses& Server::addresses() const {
+  return parts_->addresses();
+}
+
+Result<void> Server::Run() {
+  parts_->Run();
+  return {};
+}
+
+void Server::Stop() {
+  parts_->Stop();
+}
+
+}  // namespace nunc

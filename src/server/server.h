@@ -1,0 +1,38 @@
+// The running server: doors, loop and node, put together.
+//
+// Shape:   Open binds all doors or none; Run serves until Stop, SIGINT or SIGTERM, then answers
+//          what it has read, says goodbye (WebSocket 1001) and returns.
+// Errors:  kUnavailable: an address cannot be had; kIo: the system has no room.
+// Thread:  Open and Run on one thread, which gets the signals; Stop from any.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "server/config.h"
+
+namespace nunc {
+
+struct Addresses {  // as bound, HOST:PORT
+  std::string ws;
+  std::string http;
+  std::string tcp;
+};
+
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> Open(const Config& config);
+  ~Server();
+
+  [[nodiscard]] const Addresses& addresses() const;
+  Result<void> Run();
+  void Stop();
+
+ private:
+  class Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace nunc

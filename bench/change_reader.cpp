@@ -1,0 +1,103 @@
+#include "change_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+#include "die.h"
+
+namespace nunc::bench {
+
+namespace {
+
+constexpr unsigned kPing = 0x9;
+constexpr unsigned kPong = 0xA;
+constexpr unsigned kText = 0x1;
+
+unsigned Byte(char byte) {
+  return static_cast<unsigned char>(byte);
+}
+
+std::uint64_t NumberBefore(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.size() < kSequenceDigits) Die("a change is shorter than its number");
+  const std::string_view digits = line.substr(line.size() - kSequenceDigits);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    Die("a watcher got something that is no change: " + std::string(line));
+  }
+  return number;
+}
+
+}  // namespace
+
+ChangeReader::Counted ChangeReader::Feed(const Dialect& dialect, ReadBuffer& buffer,
+                                         std::size_t size) {
+  const std::span<char> fresh = buffer.Space().first(size);
+  if (dialect.Kind() == Wire::kNqlWs) size = TakeFramesOff(fresh);
+  std::memcpy(buffer.bytes.data(), carry_.data(), carry_.size());
+  const std::string_view all(buffer.bytes.data(), ReadBuffer::kCarry + size);
+  const std::string_view text = all.substr(ReadBuffer::kCarry);
+
+  const std::size_t per_change = dialect.LinesPerChange();
+  const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + phase_;
+  Counted counted{.changes = lines / per_change};
+  phase_ = static_cast<std::uint8_t>(lines % per_change);
+  if (counted.changes > 0) {
+    std::size_t end = all.size();
+    for (std::size_t i = 0; i <= phase_; ++i)
+      end = all.rfind('\n', end - 1);
+    counted.last = NumberBefore(all.substr(0, end));
+  }
+  std::memcpy(carry_.data(), all.data() + all.size() - carry_.size(), carry_.size());
+  return counted;
+}
+
+bool ChangeReader::AddHeaderByte(char byte) {
+  header_[header_size_++] = byte;
+  if (header_size_ < 2) return false;
+  const unsigned length = Byte(header_[1]);
+  if (length > 126) Die("frames above 65,535 bytes are not measured");
+  if (length == 126 && header_size_ < 4) return false;
+  payload_left_ = length < 126 ? length : (Byte(header_[2]) << 8U) | Byte(header_[3]);
+  const unsigned opcode = Byte(header_[0]) & 0x0FU;
+  control_ = opcode == kPing || opcode == kPong;
+  if (!control_ && opcode != kText) Die("a watcher got a frame that is not text");
+  header_size_ = 0;
+  return true;
+}
+
+void ChangeReader::EndControlFrame() {
+  if ((Byte(header_[0]) & 0x0FU) == kPing) {
+    answers_ += ClientFrame(Opcode::kPong, control_payload_);
+  }
+  control_payload_.clear();
+}
+
+std::size_t ChangeReader::TakeFramesOff(std::span<char> bytes) {
+  std::size_t out = 0;
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    if (payload_left_ == 0) {
+      if (AddHeaderByte(bytes[at++]) && payload_left_ == 0 && control_) {
+        EndControlFrame();
+      }
+      continue;
+    }
+    const std::size_t take = std::min<std::size_t>(payload_left_, bytes.size() - at);
+    if (control_) {
+      control_payload_.append(&bytes[at], take);
+    } else {
+      std::memmove(bytes.data() + out, bytes.data() + at, take);
+      out += take;
+    }
+    at += take;
+    payload_left_ -= static_cast<std::uint32_t>(take);
+    if (payload_left_ == 0 && control_) EndControlFrame();
+  }
+  return out;
+}
+
+}  // namespace nunc::bench

@@ -1,0 +1,52 @@
+// The three languages of the generator: what to send and what must come back, byte for byte.
+//
+// Shape:   the same calls for every peer, so that all are measured by the same code path.
+// Source:  NQL (a data message, then one status); RESP2 (arrays of bulk strings); RFC 6455 §5.2
+//          for frames (client frames are masked, §5.3).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace nunc::bench {
+
+enum class Wire : unsigned char { kResp, kNqlTcp, kNqlWs };
+
+inline constexpr std::string_view kDatabase = "bench";
+inline constexpr std::string_view kToken = "bench-token";
+inline constexpr std::size_t kSequenceDigits = 8;
+
+class Dialect {
+ public:
+  explicit Dialect(Wire wire) : wire_(wire) {}
+
+  [[nodiscard]] Wire Kind() const { return wire_; }
+
+  [[nodiscard]] std::string Get(std::string_view key) const;
+  [[nodiscard]] std::string GetReply(std::string_view value) const;
+  [[nodiscard]] std::string Set(std::string_view key, std::string_view value) const;
+  [[nodiscard]] std::string SetReply() const;
+  [[nodiscard]] std::string Watch(std::string_view key) const;
+  [[nodiscard]] std::string WatchReply(std::string_view key) const;
+  // A change that watchers hear: SET for Nunc, PUBLISH for Redis.
+  [[nodiscard]] std::string Change(std::string_view key, std::string_view value) const;
+
+  // How many line feeds one change has as a watcher gets it (frame headers taken off).
+  [[nodiscard]] std::size_t LinesPerChange() const { return wire_ == Wire::kResp ? 7 : 2; }
+
+  // One NQL command as the wire carries it; `reply` frames what the server would send.
+  [[nodiscard]] std::string Command(std::string_view line) const;
+  [[nodiscard]] std::string Reply(std::string_view message) const;
+
+ private:
+  Wire wire_;
+};
+
+enum class Opcode : unsigned char { kText = 0x1, kPong = 0xA };
+
+// Masked as a client must; the mask changes from frame to frame.
+std::string ClientFrame(Opcode opcode, std::string_view payload);
+std::string UpgradeRequest(bool offer_deflate);
+
+}  // namespace nunc::bench

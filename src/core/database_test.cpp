@@ -192,7 +192,7 @@ TEST(Database, TheServersOwnKeysAreListedButHaveNoRevision) {
 
 TEST(Database, PermissionsFollowTheirKeys) {
   Changed changed;
-  Database& db = changed.db();
+  const Database& db = changed.db();
   EXPECT_EQ(db.PermissionsOf("ada"), nullptr);
   const std::uint64_t before = db.permissions_epoch();
   changed.Set("$$permission_$ada", "r a");

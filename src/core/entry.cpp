@@ -22,6 +22,13 @@ void* AllocateOrDie(std::size_t bytes) {
   return memory;
 }
 
+// An empty view may have no address, which memmove must not be given. The two may overlap.
+void CopyBytes(char* to, std::string_view from) {
+  if (!from.empty()) {
+    std::memmove(to, from.data(), from.size());
+  }
+}
+
 }  // namespace
 
 Entry* Entry::Allocate(std::string_view key, std::size_t inline_bytes) {
@@ -32,7 +39,7 @@ Entry* Entry::Allocate(std::string_view key, std::size_t inline_bytes) {
   void* memory = AllocateOrDie(bytes < sizeof(Entry) ? sizeof(Entry) : bytes);
   auto* entry = new (memory) Entry;
   entry->key_length_ = static_cast<std::uint16_t>(key.size());
-  std::memcpy(entry->Bytes(), key.data(), key.size());
+  CopyBytes(entry->Bytes(), key);
   return entry;
 }
 
@@ -87,10 +94,10 @@ std::string_view Entry::value() const {
 void Entry::SetValue(std::string_view value) {
   const bool fits = value.size() <= value_length_ || value.size() <= InlineCapacity();
   if ((flags_ & kOutOfLine) == 0 && fits) {
-    std::memmove(Bytes() + key_length_, value.data(), value.size());
+    CopyBytes(Bytes() + key_length_, value);
   } else if ((flags_ & kOutOfLine) != 0 && value.size() <= InlineCapacity()) {
     char* old = OutOfLineBytes();
-    std::memmove(Bytes() + key_length_, value.data(), value.size());
+    CopyBytes(Bytes() + key_length_, value);
     std::free(old);
     flags_ &= static_cast<std::uint8_t>(~kOutOfLine);
   } else {

@@ -109,7 +109,7 @@ void Executor::Drain(SessionId id, Output& output) {
         break;
       }
       if (watched->key() == kConflictsKey) {
-        ReplayConflicts(database, *watching.watches, output);
+        bytes += ReplayConflicts(database, *watching.watches, output);
         continue;
       }
       const Entry* entry = database.Find(watched->key());
@@ -308,6 +308,9 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   if (command.version && *command.version < 0) {
     return Error(session, ErrorCode::kNegativeVersion, output);
+  }
+  if (command.version && *command.version >= std::numeric_limits<std::uint32_t>::max()) {
+    return Error(session, ErrorCode::kVersionLimit, output);
   }
   const Place place = Locate(*session.database, command.key);
   const Entry* existing = place.existing;

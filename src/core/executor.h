@@ -105,7 +105,9 @@ class Executor {
   void Arbiter(Session& session, Output& output);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
-  void ReplayConflicts(Database& database, const WatchingSession& watching, Output& output);
+  // Gives the bytes it appended.
+  static std::size_t ReplayConflicts(Database& database, const WatchingSession& watching,
+                                     Output& output);
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
   ConflictId NextConflictId();
 

@@ -130,6 +130,10 @@ void Executor::CreateDb(Session& session, const Command& command, Output& output
   if (FindDatabase(command.name) != nullptr) {
     return Error(session, ErrorCode::kDatabaseExists, output);
   }
+  // The name becomes a key of the admin database, where `$$token` is its own token.
+  if (command.name.starts_with('$')) {
+    return Error(session, ErrorCode::kServerKey, output, command.name);
+  }
   if (databases_.size() >= kDatabasesMax) {
     return Error(session, ErrorCode::kTooManyDatabases, output);
   }

@@ -29,6 +29,10 @@ void Executor::HandleConflict(Session& session, const Command& command, Entry* e
       return Ok(session, output);
     }
     case Strategy::kArbiter:
+      if (command.key.starts_with(kSecurePrefix)) {
+        // Arbiters are ordinary sessions: they may neither read a secret nor decide on it.
+        return Error(session, ErrorCode::kInvalidVersion, output);
+      }
       return QueueConflict(session, command, existing, output);
   }
 }
@@ -80,8 +84,9 @@ void Executor::Arbiter(Session& session, Output& output) {
 }
 
 // All open conflicts of the database, to this one session.
-void Executor::ReplayConflicts(Database& database, const WatchingSession& watching,
-                               Output& output) {
+std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession& watching,
+                                      Output& output) {
+  std::size_t bytes = 0;
   for (const std::string& key : database.conflicts().OpenConflictKeys()) {
     const Entry* entry = database.Find(key);
     CHECK(entry != nullptr);
@@ -91,7 +96,9 @@ void Executor::ReplayConflicts(Database& database, const WatchingSession& watchi
                                      .first = output.targets.size(),
                                      .count = 1});
     output.targets.push_back(watching.id());
+    bytes += entry->key().size() + entry->value().size();
   }
+  return bytes;
 }
 
 void Executor::RemoveConflictKeys(Database& database, const std::vector<std::string>& keys,
@@ -114,7 +121,7 @@ void Executor::Resolve(Session& session, const Command& command, Output& output)
     database = found->second.get();
   }
   if (database == nullptr) {
-    return Error(session, ErrorCode::kNoDatabaseSelected, output);
+    return Error(session, ErrorCode::kNotArbiter, output);  // likewise
   }
   const WatchingSession* watching = FindWatching(session, *database);
   const bool arbiter =
@@ -124,10 +131,15 @@ void Executor::Resolve(Session& session, const Command& command, Output& output)
     return Error(session, ErrorCode::kNotArbiter, output);
   }
   if (!session.admin && !Permits(session, Permission::kWrite, command.key)) {
-    return Error(session, ErrorCode::kPermissionDenied, output);
+    // Not kPermissionDenied: the JavaScript client waits for no answer to resolve, and would take
+    // that text for the answer to another call.
+    return Error(session, ErrorCode::kNotArbiter, output);
   }
   if (command.version && *command.version < 0) {
     return Error(session, ErrorCode::kNegativeVersion, output);
+  }
+  if (command.version && *command.version >= std::numeric_limits<std::uint32_t>::max()) {
+    return Error(session, ErrorCode::kVersionLimit, output);
   }
   // Only a key with an open conflict passes, so no `$$` key and no other key can be written here.
   const std::deque<ConflictId>& open = database->conflicts().OpenOf(command.key);

@@ -92,10 +92,11 @@ TEST(PermissionList, ParseNamesTheFirstThingThatIsWrong) {
 }
 
 TEST(PermissionList, ALenientListGrantsNothingByWhatItCannotRead) {
-  const PermissionList list = PermissionList::ParseLenient("q a|rz b|w c|junk");
+  const PermissionList list = PermissionList::ParseLenient("q a|rz b|w c|junk|r d");
   EXPECT_EQ(Allowed(list, "a"), "");
   EXPECT_EQ(Allowed(list, "b"), "");
   EXPECT_EQ(Allowed(list, "c"), "w");
+  EXPECT_EQ(Allowed(list, "d"), "r");
   EXPECT_EQ(Allowed(PermissionList::ParseLenient(""), "a"), "");
 }
 

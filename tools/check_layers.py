@@ -84,7 +84,7 @@ def third_party_prefix(room, header, is_test):
 
 def check_file(path, room, users):
     """Yields (line number, complaint); notes in `users` which file uses which library."""
-    is_test = path.stem.endswith("_test")
+    is_test = path.stem.endswith(("_test", "_fixture"))
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:

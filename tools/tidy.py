@@ -96,7 +96,8 @@ def check_cpp(relative, text):
         if length > FUNCTION_MAX:
             yield start, f"the function has {length} lines, more than {FUNCTION_MAX}"
     parts = relative.parts
-    is_pure = parts[0] == "src" and parts[1] in PURE_ROOMS and not relative.stem.endswith("_test")
+    is_test = relative.stem.endswith(("_test", "_fixture"))
+    is_pure = parts[0] == "src" and parts[1] in PURE_ROOMS and not is_test
     for number, line in enumerate(code.splitlines(), 1):
         banned = CODE_BANNED.search(line) or (PURE_BANNED.search(line) if is_pure else None)
         if banned:

@@ -149,7 +149,7 @@ std::string_view ErrorText(ErrorCode code) {
       static_assert(kOpenConflictsPerDatabaseMax == 10'000);
       return "too many open conflicts: allowed are 10000 per database";
     case ErrorCode::kNotArbiter:
-      return "resolve is for arbiters of this database and admins: send arbiter first";
+      return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:
       return "Key is not numeric";
     case ErrorCode::kNumberOverflow:

@@ -97,7 +97,8 @@ bool Deflater::Compress(std::string_view input, std::string& output) {
   if (input.empty() || input.size() > kZlibBytesMax) return false;
   if (!stream_) {
     stream_ = std::make_unique<z_stream_s>();
-    // Level 1: three times as fast as 6 on JSON of a few kilobytes, and a tenth larger.
+    // Level 1: of 6 it takes half the time on 4 KB of JSON (10 against 19 us) for a seventh more
+    // bytes; a fan-out is bound by the loop's time, not by the wire.
     const int result = deflateInit2(stream_.get(), Z_BEST_SPEED, Z_DEFLATED, kRawWindowBits, 8,
                                     Z_DEFAULT_STRATEGY);
     CHECK(result == Z_OK);

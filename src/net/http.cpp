@@ -112,7 +112,6 @@ const char* DetailOf(const BeastError& ec) {
   if (ec == error::bad_field) return "bad header name";
   if (ec == error::bad_value) return "bad header value";
   if (ec == error::bad_content_length) return "bad Content-Length";
-  if (ec == error::multiple_content_length) return "more than one Content-Length";
   if (ec == error::bad_transfer_encoding) return "bad Transfer-Encoding";
   if (ec == error::bad_chunk) return "bad chunk";
   if (ec == error::bad_chunk_extension) return "bad chunk extension";

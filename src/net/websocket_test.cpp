@@ -58,7 +58,7 @@ std::string ClientFrame(unsigned first, std::string_view payload, Length form = 
 }
 
 // Gives the bytes in pieces of `step` and collects what comes out.
-Events Drive(WebSocketDecoder& decoder, std::string bytes, std::size_t step) {
+Events Drive(WebSocketDecoder& decoder, const std::string& bytes, std::size_t step) {
   Events events;
   for (std::size_t at = 0; at < bytes.size(); at += step) {
     // A piece of its own, so that the sanitizer sees a view kept too long.

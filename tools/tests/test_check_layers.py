@@ -75,6 +75,7 @@ class CheckLayersTest(unittest.TestCase):
 
     def test_tests_may_use_the_test_libraries(self):
         self.write("core/a_test.cpp", "#include <gtest/gtest.h>\n#include <nlohmann/json.hpp>\n")
+        self.write("core/b_fixture.h", "#include <gtest/gtest.h>\n")
         self.assertEqual(self.complaints(), [])
 
     def test_other_files_may_not_use_the_test_libraries(self):

@@ -1,0 +1,150 @@
+#include "language/nql_parse.h"
+
+#include <limits>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "core/command_table.h"
+
+namespace nunc {
+namespace {
+
+std::string RejectionOf(std::string_view text) {
+  NqlParser parser;
+  const Command command = parser.Parse(text);
+  return command.verb == Verb::kRejected ? std::string(command.name) : "(accepted)";
+}
+
+TEST(NqlParse, ReadsAKeyAndAValueWithItsSpaces) {
+  NqlParser parser;
+  const Command command = parser.Parse("set k  two  words ");
+  EXPECT_EQ(command.verb, Verb::kSet);
+  EXPECT_EQ(command.key, "k");
+  EXPECT_EQ(command.value, " two  words ");
+  EXPECT_FALSE(command.version.has_value());
+}
+
+TEST(NqlParse, AMissingValueOfSetIsEmpty) {
+  NqlParser parser;
+  const Command command = parser.Parse("set k");
+  EXPECT_EQ(command.verb, Verb::kSet);
+  EXPECT_EQ(command.value, "");
+}
+
+TEST(NqlParse, LineFeedsAreDroppedFromValuesAndAtBothEnds) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("\nset k a\nset j b\n").value, "aset j b");
+}
+
+TEST(NqlParse, AliasesAreTheSameCommand) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("use d t").verb, Verb::kUseDb);
+  EXPECT_EQ(parser.Parse("ls").verb, Verb::kKeys);
+}
+
+TEST(NqlParse, UseDbWithTwoWordsBehindTheNameIsAUserAndATokenThatMayHoldSpaces) {
+  NqlParser parser;
+  Command command = parser.Parse("use-db d token");
+  EXPECT_EQ(command.user, "");
+  EXPECT_EQ(command.secret, "token");
+  command = parser.Parse("use-db d ana pass word");
+  EXPECT_EQ(command.user, "ana");
+  EXPECT_EQ(command.secret, "pass word");
+}
+
+TEST(NqlParse, AVersionInRangeIsTakenAndOneOutOfRangeMeansUnconditional) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("set-safe k 5 v").version, 5);
+  EXPECT_EQ(parser.Parse("set-safe k +5 v").version, 5);
+  EXPECT_EQ(parser.Parse("set-safe k -2 v").version, -2);
+  EXPECT_EQ(parser.Parse("set-safe k 2147483647 v").version, 2147483647);
+  EXPECT_FALSE(parser.Parse("set-safe k -1 v").version.has_value());
+  EXPECT_FALSE(parser.Parse("set-safe k 2147483648 v").version.has_value());
+  EXPECT_FALSE(parser.Parse("set-safe k 1795393187860 v").version.has_value());
+  EXPECT_FALSE(parser.Parse("set-safe k 99999999999999999999999 v").version.has_value());
+  EXPECT_EQ(parser.Parse("set-safe k 99999999999999999999999 v").verb, Verb::kSetSafe);
+}
+
+TEST(NqlParse, AVersionThatIsNoNumberIsRefusedByName) {
+  EXPECT_EQ(RejectionOf("set-safe my key -1 v"),
+            "set-safe: VERSION must be a whole number of 64 bits, not 'key'");
+  EXPECT_EQ(RejectionOf("set-safe k  v"),
+            "set-safe: VERSION must be a whole number of 64 bits, not ''");
+}
+
+TEST(NqlParse, AnEmptyLastValueIsAValueAndAMissingOneIsNot) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("set-safe k 0 ").verb, Verb::kSetSafe);
+  EXPECT_EQ(RejectionOf("set-safe k 0"), "set-safe must be followed by a key");
+  EXPECT_EQ(RejectionOf("set-safe k"), "set-safe must be followed by a version and key");
+  EXPECT_EQ(RejectionOf("set-safe"), "set-safe must be followed by a version and key");
+}
+
+TEST(NqlParse, AmountsAreSixtyFourBitAndEmptyMeansOne) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("increment n").amount, 1);
+  EXPECT_EQ(parser.Parse("increment n ").amount, 1);
+  EXPECT_EQ(parser.Parse("increment n -3").amount, -3);
+  EXPECT_EQ(parser.Parse("increment n +3").amount, 3);
+  EXPECT_EQ(parser.Parse("increment n 9223372036854775807").amount,
+            std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(RejectionOf("increment n 9223372036854775808"),
+            "increment: AMOUNT must be a whole number of 64 bits, not '9223372036854775808'");
+  EXPECT_EQ(RejectionOf("increment n 1.5"),
+            "increment: AMOUNT must be a whole number of 64 bits, not '1.5'");
+}
+
+TEST(NqlParse, StrategiesAreNamedAndOthersRefused) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("create-db d t").strategy, Strategy::kNone);
+  EXPECT_EQ(parser.Parse("create-db d t none").strategy, Strategy::kNone);
+  EXPECT_EQ(parser.Parse("create-db d t newer").strategy, Strategy::kNewer);
+  EXPECT_EQ(parser.Parse("create-db d t arbiter").strategy, Strategy::kArbiter);
+  EXPECT_EQ(RejectionOf("create-db d t bogus"),
+            "unknown strategy 'bogus': allowed are none, newer, arbiter");
+}
+
+TEST(NqlParse, ResolveTakesFiveParts) {
+  NqlParser parser;
+  const Command command = parser.Parse("resolve 179 d k 4 a value");
+  EXPECT_EQ(command.verb, Verb::kResolve);
+  EXPECT_EQ(command.conflict.value, 179);
+  EXPECT_EQ(command.name, "d");
+  EXPECT_EQ(command.key, "k");
+  EXPECT_EQ(command.version, 4);
+  EXPECT_EQ(command.value, "a value");
+  EXPECT_EQ(RejectionOf("resolve"), "opp id mandatory");
+  EXPECT_EQ(RejectionOf("resolve x d k 1 v"),
+            "resolve: ID must be a whole number of 64 bits, not 'x'");
+}
+
+TEST(NqlParse, UnknownAndEmptyCommandsAreNamed) {
+  EXPECT_EQ(RejectionOf("nonsense a b"), "unknown command: nonsense");
+  EXPECT_EQ(RejectionOf("GET k"), "unknown command: GET");
+  EXPECT_EQ(RejectionOf(""), "empty command");
+  EXPECT_EQ(RejectionOf(" get k"), "empty command");
+}
+
+TEST(NqlParse, AnUnknownCommandIsNotRepeatedWhole) {
+  EXPECT_LT(RejectionOf(std::string(1 << 20, 'x')).size(), 200U);
+}
+
+TEST(NqlParse, EveryCommandWithoutItsRequiredArgumentsIsRejectedWithATextOfItsOwn) {
+  for (const CommandRow& row : CommandTable()) {
+    const bool needs_some =
+        !row.argument_list().empty() && row.argument_list().front().presence == Presence::kRequired;
+    const std::string text = RejectionOf(row.name);
+    EXPECT_EQ(text != "(accepted)", needs_some) << row.name;
+    EXPECT_FALSE(text.empty()) << row.name;
+  }
+}
+
+TEST(NqlParse, SurplusWordsAreIgnored) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("get k whatever else").key, "k");
+  EXPECT_EQ(parser.Parse("remove k v").verb, Verb::kRemove);
+}
+
+}  // namespace
+}  // namespace nunc

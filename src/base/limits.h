@@ -36,8 +36,9 @@ inline constexpr std::size_t kConnectionsMaxDefault = 100'000;
 // With this much unsent a connection is not read, and its watches lag (newest values later).
 inline constexpr std::size_t kUnsentBytesMax = std::size_t{1} << 20;
 // All partial requests and unsent bytes of all connections together. At the limit: the connection
-// that asks for more is closed.
+// that asks for more than its allowance is closed; the allowances are bounded by the connections.
 inline constexpr std::size_t kBufferedBytesMaxDefault = std::size_t{1} << 30;
+inline constexpr std::size_t kBufferedBytesAllowance = std::size_t{64} << 10;
 inline constexpr std::uint32_t kHandshakeTimeoutMsDefault = 10'000;  // then closed
 inline constexpr std::uint32_t kHttpIdleTimeoutMsDefault = 75'000;   // keep-alive without request
 inline constexpr std::uint32_t kPingIntervalMsDefault =
@@ -51,7 +52,7 @@ inline constexpr std::size_t kAcceptsPerTurn = 64;
 
 // Wire.
 inline constexpr std::size_t kWsFragmentBytes =
-    65'535;                                           // outgoing messages above leave in fragments
+    65'535;  // outgoing messages above leave in fragments
 // Shorter messages are sent as they are, and longer ones would hold up the loop for over 1 ms.
 inline constexpr std::size_t kDeflateBytesMin = 512;
 inline constexpr std::size_t kDeflateBytesMax = std::size_t{64} << 10;

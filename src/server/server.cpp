@@ -20,7 +20,8 @@
 namespace nunc {
 namespace {
 
-// After a stop this long is waited for connections to take what is theirs.
+// How long a stop waits for readers: once until all that was read has run, once more until all
+// answers are taken.
 constexpr std::int64_t kStopUs = 5'000'000;
 
 constexpr std::string_view kDemoDatabase = "demo";
@@ -125,11 +126,10 @@ class Server::Parts {
     for (const auto& door : doors_) {
       door->Stop();
     }
-    hub_.Stop();
-    const std::int64_t until_us = MonotonicUs() + kStopUs;
-    while (!hub_.idle() && MonotonicUs() < until_us) {
-      hub_.Turn();
-    }
+    hub_.StopReading();
+    TurnWhile([this] { return hub_.HasUnrun(); });
+    hub_.SayGoodbye();
+    TurnWhile([this] { return !hub_.idle(); });
     LogInfo("stopped connections_cut=" + std::to_string(hub_.connections()));
   }
 
@@ -141,6 +141,14 @@ class Server::Parts {
   [[nodiscard]] const Addresses& addresses() const { return addresses_; }
 
  private:
+  template <class Condition>
+  void TurnWhile(Condition condition) {
+    const std::int64_t until_us = MonotonicUs() + kStopUs;
+    while (condition() && MonotonicUs() < until_us) {
+      hub_.Turn();
+    }
+  }
+
   std::atomic<bool> stop_ = false;
   Loop loop_;
   StopSignals signals_;

@@ -65,7 +65,7 @@ void Connection::ReadSome() {
     return DiscardInput();
   }
   // What came before must run first; the socket keeps the rest meanwhile.
-  if (!input_.empty() || commands_pending_ || peer_ended_) {
+  if (!input_.empty() || commands_pending_ || peer_ended_ || stopping_) {
     return;
   }
   const std::span<char> buffer = hub_.read_buffer();
@@ -172,7 +172,6 @@ void Connection::Deliver(Frames& frames) {
     return;
   }
   out_.Share(frames.Get(form_));
-  Sending();
   if (out_.size() >= kUnsentBytesMax) {
     Lag();
   }
@@ -256,7 +255,12 @@ void Connection::Die() {
   }
 }
 
-void Connection::Stop() {
+void Connection::StopReading() {
+  stopping_ = true;
+  UpdateEvents();
+}
+
+void Connection::SayGoodbye() {
   if (state_ == State::kOpen) {
     protocol_->OnStop();
     CloseAfterSending();
@@ -279,7 +283,9 @@ void Connection::OnTick(std::int64_t now_us) {
 
 void Connection::Account() {
   const std::size_t bytes = out_.size() + input_.size() + protocol_->BufferedBytes();
-  if (!hub_.AccountBuffered(accounted_bytes_, bytes)) {
+  const bool within = hub_.AccountBuffered(accounted_bytes_, bytes);
+  // One that holds little is not what the memory went to, and must not pay for it.
+  if (!within && bytes > kBufferedBytesAllowance) {
     LogWarn("connection closed: the memory for unsent and unread data is used up");
     out_.Clear();
     Die();
@@ -291,8 +297,8 @@ void Connection::UpdateEvents() {
   if (state_ == State::kDead) {
     return;
   }
-  const bool reads = state_ == State::kLingering ||
-                     (state_ == State::kOpen && !peer_ended_ && out_.size() < kUnsentBytesMax);
+  const bool reads = state_ == State::kLingering || (state_ == State::kOpen && !peer_ended_ &&
+                                                     !stopping_ && out_.size() < kUnsentBytesMax);
   const std::uint32_t wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
   if (wanted != events_) {
     events_ = wanted;

@@ -54,16 +54,23 @@ class Connection final : public Loop::Handler {
   // For the hub.
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
   [[nodiscard]] Protocol& protocol() { return *protocol_; }
+  // Queues a change; the hub says when it is sent.
   void Deliver(Frames& frames);
   void Flush();
   // Goes on with what its last turn left.
   void Resume();
   void OnTick(std::int64_t now_us);
-  void Stop();
+  // The server stops: first nothing more is read, then, when all that was read has run, goodbye.
+  void StopReading();
+  [[nodiscard]] bool HasUnrun() const {
+    return state_ == State::kOpen && (!input_.empty() || commands_pending_);
+  }
+  void SayGoodbye();
   [[nodiscard]] bool dead() const { return state_ == State::kDead; }
   void Die();
-  // In one of the hub's lists already.
-  bool in_flush_list = false;
+  // In the hub's lists already.
+  bool in_fresh = false;
+  bool in_backlog = false;
   bool in_resume_list = false;
 
   void OnReady(std::uint32_t events) override;
@@ -103,6 +110,7 @@ class Connection final : public Loop::Handler {
   bool blocked_ = false;           // the socket took no more
   bool lagging_ = false;
   bool peer_ended_ = false;
+  bool stopping_ = false;  // nothing more is read
 };
 
 }  // namespace nunc

@@ -68,6 +68,7 @@ std::size_t HttpDoor::OnBytes(std::span<char> input) {
 void HttpDoor::OnRequest() {
   const HttpRequest& request = parser_.Request();
   close_after_answer_ = !request.keep_alive || connection_.hub().stopping();
+  had_request_ = true;
   head_only_ = request.method == "HEAD";
   version_minor_ = request.version_minor;
   if (WantsWebSocket(request)) {
@@ -216,7 +217,7 @@ void HttpDoor::OnTick(std::int64_t now_us) {
     return;
   }
   const std::uint32_t idle_ms =
-      serves_ == Serves::kUpgradesOnly ? limits.handshake_timeout_ms : limits.http_idle_timeout_ms;
+      had_request_ ? limits.http_idle_timeout_ms : limits.handshake_timeout_ms;
   if (quiet_us > std::int64_t{idle_ms} * 1000) {
     connection_.CloseAfterSending();
   }

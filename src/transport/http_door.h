@@ -52,6 +52,7 @@ class HttpDoor final : public Protocol {
   std::string answer_;
   bool segment_has_data_ = false;
   bool close_after_answer_ = false;
+  bool had_request_ = false;
   bool head_only_ = false;
   int version_minor_ = 1;
   bool upgraded_ = false;              // what follows is the WebSocket door's

@@ -15,8 +15,8 @@ namespace {
 constexpr std::int64_t kTickUsMax = 1'000'000;
 constexpr std::int64_t kTickUsMin = 10'000;
 constexpr std::int64_t kNodeTickUs = 1'000'000;
-// How long commands that were read before a stop may still run.
-constexpr std::int64_t kStopRunUs = 2'000'000;
+// A change with more watchers than this (about 0.3 ms of sending) is sent from the backlog.
+constexpr std::size_t kFewWatchersMax = 64;
 // The backlog's part of a slice that newer output cannot take.
 constexpr std::int64_t kBacklogSliceUs = kSendSliceUs / 2;
 
@@ -101,15 +101,6 @@ void Hub::Turn() {
   CollectDead();
 }
 
-void Hub::RunAllThatWasRead() {
-  const std::int64_t until_us = MonotonicUs() + kStopRunUs;
-  do {
-    StartTurn();
-    ResumeAll();
-    FlushAll();
-  } while (!resume_.empty() && MonotonicUs() < until_us);
-}
-
 void Hub::ResumeAll() {
   resuming_.swap(resume_);
   for (const std::uint32_t slot : resuming_) {
@@ -121,12 +112,13 @@ void Hub::ResumeAll() {
   resuming_.clear();
 }
 
-void Hub::FlushFrom(std::deque<std::uint32_t>& list, std::int64_t until_us) {
+void Hub::FlushFrom(std::deque<std::uint32_t>& list, bool Connection::*listed,
+                    std::int64_t until_us) {
   while (!list.empty() && MonotonicUs() < until_us) {
     Connection* connection = Find(list.front());
     list.pop_front();
     if (connection != nullptr) {
-      connection->in_flush_list = false;
+      connection->*listed = false;
       connection->Flush();
     }
   }
@@ -135,10 +127,9 @@ void Hub::FlushFrom(std::deque<std::uint32_t>& list, std::int64_t until_us) {
 void Hub::FlushAll() {
   const std::int64_t started_us = MonotonicUs();
   const std::int64_t until_us = started_us + kSendSliceUs;
-  FlushFrom(fresh_, backlog_.empty() ? until_us : until_us - kBacklogSliceUs);
-  FlushFrom(backlog_, until_us);
-  backlog_.insert(backlog_.end(), fresh_.begin(), fresh_.end());
-  fresh_.clear();
+  FlushFrom(fresh_, &Connection::in_fresh,
+            backlog_.empty() ? until_us : until_us - kBacklogSliceUs);
+  FlushFrom(backlog_, &Connection::in_backlog, until_us);
 }
 
 void Hub::TickAll() {
@@ -162,14 +153,27 @@ void Hub::CollectDead() {
   dead_.clear();
 }
 
-void Hub::Stop() {
+void Hub::StopReading() {
   stopping_ = true;
   told_too_late_ = true;  // no waiting
   Turn();                 // takes what has arrived
-  RunAllThatWasRead();
+  for (const Slot& slot : slots_) {
+    if (slot.connection != nullptr && !slot.connection->dead()) {
+      slot.connection->StopReading();
+    }
+  }
+}
+
+bool Hub::HasUnrun() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.connection != nullptr && slot.connection->HasUnrun();
+  });
+}
+
+void Hub::SayGoodbye() {
   for (const Slot& slot : slots_) {
     if (slot.connection != nullptr) {
-      slot.connection->Stop();
+      slot.connection->SayGoodbye();
     }
   }
 }
@@ -203,9 +207,16 @@ SessionId Hub::NextSession(std::uint32_t slot) {
 }
 
 void Hub::FlushLater(Connection& connection) {
-  if (!connection.in_flush_list) {
-    connection.in_flush_list = true;
+  if (!connection.in_fresh) {
+    connection.in_fresh = true;
     fresh_.push_back(connection.slot());
+  }
+}
+
+void Hub::FlushInBacklog(Connection& connection) {
+  if (!connection.in_backlog) {
+    connection.in_backlog = true;
+    backlog_.push_back(connection.slot());
   }
 }
 
@@ -256,6 +267,11 @@ void Hub::Route(const Output& output) {
       Connection* connection = Find(target.slot);
       if (connection != nullptr && connection->session() == target) {
         connection->Deliver(frames_);
+        if (change.count > kFewWatchersMax) {
+          FlushInBacklog(*connection);
+        } else {
+          FlushLater(*connection);
+        }
       }
     }
   }

@@ -1,9 +1,9 @@
 // All client connections and the turn that serves them: the driver of the node.
 //
 // Shape:   Turn(): ready sockets -> commands -> Node::Step -> replies and shared frames into queues
-//          -> one gathered write per connection. Sending goes in slices: connections that got
-//          something this turn first, then those left over, so that a change with many watchers
-//          does not hold up another's.
+//          -> one gathered write per connection. Sending goes in slices: replies and
+//          changes with few watchers first, then the watchers of the others in turn, so that a
+//          change with many watchers holds up nobody else.
 // Limits:  connections, buffered bytes of all connections: HubLimits.
 // Owner:   Server. Loop thread only.
 // Source:  docs/architecture.md §3, §8.
@@ -59,8 +59,11 @@ class Hub {
   void Admit(Socket socket, Door door);
   // Waits for something to happen, at most until the next tick, and deals with it.
   void Turn();
-  // Answers what has been read, says goodbye and closes; Idle() tells when all are gone.
-  void Stop();
+  // The end, in three steps: nothing more is read; Turn() while HasUnrun(), so that what was read
+  // is answered and watchers hear of it; goodbye, and Turn() until idle().
+  void StopReading();
+  [[nodiscard]] bool HasUnrun() const;
+  void SayGoodbye();
   [[nodiscard]] bool idle() const { return open_ == 0; }
   [[nodiscard]] std::size_t connections() const { return open_; }
   // Nobody is admitted any more when this is reached.
@@ -102,11 +105,11 @@ class Hub {
   };
 
   void StartTurn();
-  void RunAllThatWasRead();
   void Route(const Output& output);
   void ResumeAll();
   void FlushAll();
-  void FlushFrom(std::deque<std::uint32_t>& list, std::int64_t until_us);
+  void FlushInBacklog(Connection& connection);
+  void FlushFrom(std::deque<std::uint32_t>& list, bool Connection::*listed, std::int64_t until_us);
   void TickAll();
   void CollectDead();
   [[nodiscard]] std::int64_t WaitUs() const;
@@ -130,8 +133,8 @@ class Hub {
   std::vector<std::uint32_t> free_slots_;
   std::size_t open_ = 0;
   std::size_t buffered_bytes_ = 0;
-  std::deque<std::uint32_t> fresh_;    // got something to send this turn
-  std::deque<std::uint32_t> backlog_;  // left over from earlier turns
+  std::deque<std::uint32_t> fresh_;    // got something of its own to send this turn
+  std::deque<std::uint32_t> backlog_;  // one of many that a change goes to, or left over
   std::vector<std::uint32_t> resume_;
   std::vector<std::uint32_t> resuming_;
   std::vector<std::uint32_t> dead_;

@@ -66,6 +66,10 @@ void WsDoor::OnEvent(const WsEvent& event) {
 
 void WsDoor::OnMessage(std::string_view message) {
   NqlParser& parser = connection_.hub().parser();
+  // Nearly every message is one command: it need not be counted, nor split.
+  if (!message.empty() && message.front() > ' ' && message.find(';') == std::string_view::npos) {
+    return connection_.Execute(parser.Parse(message));
+  }
   const std::size_t commands = NqlSplitter(message).CountRest();
   if (commands == 0) {
     return connection_.Execute(parser.Reject("empty command"));

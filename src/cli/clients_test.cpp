@@ -85,13 +85,15 @@ class ScriptedServer {
         Peer peer(fd);
         script(peer);
       }
-      listener_ = FileDescriptor();
+      StopListening();
     });
   }
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
   ~ScriptedServer() { Join(); }
+  // A script whose connection has not come by now is left out.
   void Join() {
+    StopListening();
     if (thread_.joinable()) {
       thread_.join();
     }
@@ -100,6 +102,9 @@ class ScriptedServer {
   std::string url() const { return "http://" + ToText(address_); }
 
  private:
+  // Also wakes a thread that waits in accept().
+  void StopListening() const { shutdown(listener_.get(), SHUT_RDWR); }
+
   FileDescriptor listener_;
   HostPort address_;
   std::thread thread_;
@@ -125,6 +130,9 @@ class RunningWatch {
           code_ = Watch(arguments_, stop_.get(),
                         {.print = [this](std::string_view line) { Add(lines_, line); },
                          .say = [this](std::string_view text) { Add(said_, text); }});
+          const std::scoped_lock lock(mutex_);
+          ended_ = true;
+          changed_.notify_all();
         }) {}
   RunningWatch(const RunningWatch&) = delete;
   RunningWatch& operator=(const RunningWatch&) = delete;
@@ -136,9 +144,19 @@ class RunningWatch {
   ExitCode Stop() {
     const std::uint64_t one = 1;
     EXPECT_EQ(write(stop_.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
-    return Join();
+    thread_.join();
+    return code_;
   }
+  // For a watch that must end by itself.
   ExitCode Join() {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait_for(lock, kPatience, [this] { return ended_; })) {
+        ADD_FAILURE() << "it goes on";
+        lock.unlock();
+        return Stop();
+      }
+    }
     thread_.join();
     return code_;
   }
@@ -164,6 +182,7 @@ class RunningWatch {
   std::vector<std::string> lines_;
   std::vector<std::string> said_;
   ExitCode code_ = ExitCode::kFault;
+  bool ended_ = false;
   std::thread thread_;  // last: it uses the others
 };
 
@@ -179,7 +198,7 @@ Script Serve(std::string answers, bool stay = true) {
 }
 
 TEST(Watch, PrintsThePresentValueThenEveryChangeAndRemoval) {
-  ScriptedServer server(
+  const ScriptedServer server(
       {Serve("ok \nok \nvalue-version 3 old value\nok \n"
              "changed k new\nchanged-version k 4 new\n"
              "removed k\nchanged k 1\nchanged-version k -1 1\n")});
@@ -206,7 +225,7 @@ TEST(Watch, SelectsTheDatabaseWatchesAndOnlyThenReads) {
 }
 
 TEST(Watch, ChangesInFrontOfThePresentValueArePartOfIt) {
-  ScriptedServer server(
+  const ScriptedServer server(
       {Serve("ok \nok \nchanged k a\nchanged-version k 1 a\n"
              "value-version 1 a\nok \nchanged-version k 2 b\n")});
   RunningWatch watch(server.address());
@@ -214,7 +233,7 @@ TEST(Watch, ChangesInFrontOfThePresentValueArePartOfIt) {
 }
 
 TEST(Watch, EventsOfOtherKeysAreNotShown) {
-  ScriptedServer server(
+  const ScriptedServer server(
       {Serve("ok \nok \nvalue-version 0 a\nok \nchanged-version k2 1 x\n"
              "removed k2\nremoved k k\nchanged-version k 1 b\n")});
   RunningWatch watch(server.address());
@@ -222,21 +241,27 @@ TEST(Watch, EventsOfOtherKeysAreNotShown) {
 }
 
 TEST(Watch, KeyThatIsNotThereIsShownAsRemoved) {
-  ScriptedServer server({Serve("ok \nok \nvalue-version 1 <Empty>\nok \n")});
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 <Empty>\nok \n")});
   RunningWatch watch(server.address());
   EXPECT_EQ(watch.Lines(1), std::vector<std::string>{"k removed"});
 }
 
+TEST(Watch, ValueThatOnlyEndsLikeAMissingOneIsShown) {
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 a <Empty>\nok \n")});
+  RunningWatch watch(server.address());
+  EXPECT_EQ(watch.Lines(1), std::vector<std::string>{"k 1 a <Empty>"});
+}
+
 TEST(Watch, ControlCharactersDoNotReachTheTerminal) {
-  ScriptedServer server({Serve("ok \nok \nvalue-version 1 \x1b[2J\nok \n")});
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 \x1b[2J\nok \n")});
   RunningWatch watch(server.address());
   EXPECT_EQ(watch.Lines(1), std::vector<std::string>{"k 1 \\u{1b}[2J"});
 }
 
 TEST(Watch, ComesBackAfterALostConnectionAndPrintsOnlyWhatIsNew) {
-  ScriptedServer server({Serve("ok \nok \nvalue-version 1 a\nok \n", false),
-                         Serve("ok \nok \nvalue-version 1 a\nok \n", false),
-                         Serve("ok \nok \nvalue-version 2 b\nok \n")});
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 a\nok \n", false),
+                               Serve("ok \nok \nvalue-version 1 a\nok \n", false),
+                               Serve("ok \nok \nvalue-version 2 b\nok \n")});
   RunningWatch watch(server.address());
   EXPECT_EQ(watch.Lines(2), (std::vector<std::string>{"k 1 a", "k 2 b"}));
   const std::string lost =
@@ -246,11 +271,12 @@ TEST(Watch, ComesBackAfterALostConnectionAndPrintsOnlyWhatIsNew) {
   EXPECT_EQ(watch.Stop(), ExitCode::kOk);
 }
 
-TEST(Watch, WaitsForADatabaseThatARestartForgot) {
-  ScriptedServer server({Serve("ok \nok \nvalue-version 1 a\nok \n", false),
-                         Serve("error Not a valid database name \n", false),
-                         Serve("error Not a valid database name \n", false),
-                         Serve("ok \nok \nvalue-version 0 b\nok \n")});
+TEST(Watch, WaitsForADatabaseThatARestartForgotLongerEachTime) {
+  const auto begun = std::chrono::steady_clock::now();
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 a\nok \n", false),
+                               Serve("error Not a valid database name \n", false),
+                               Serve("error Not a valid database name \n", false),
+                               Serve("ok \nok \nvalue-version 0 b\nok \n")});
   RunningWatch watch(server.address());
   EXPECT_EQ(watch.Lines(2), (std::vector<std::string>{"k 1 a", "k 0 b"}));
   const std::string at = ToText(server.address());
@@ -258,12 +284,13 @@ TEST(Watch, WaitsForADatabaseThatARestartForgot) {
             (std::vector<std::string>{at + ": the server closed the connection; trying again",
                                       at + " refused: Not a valid database name; trying again",
                                       "connected again"}));
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(50 + 100 + 200));
 }
 
 TEST(Watch, EndsWhenTheServerRefuses) {
   for (const char* refusal : {"error Invalid token \n", "error Not a valid database name \n",
                               "ok \npermission denied\nerror permission denied\n \n"}) {
-    ScriptedServer server({Serve(refusal)});
+    const ScriptedServer server({Serve(refusal)});
     RunningWatch watch(server.address());
     EXPECT_EQ(watch.Join(), ExitCode::kUnreachable) << refusal;
     EXPECT_TRUE(watch.Said(1)[0].starts_with(ToText(server.address()) + " refused: "));
@@ -272,7 +299,7 @@ TEST(Watch, EndsWhenTheServerRefuses) {
 }
 
 TEST(Watch, EndsWhenALaterConnectionLosesTheRight) {
-  ScriptedServer server(
+  const ScriptedServer server(
       {Serve("ok \nok \nvalue-version 1 a\nok \n", false), Serve("error Invalid token \n")});
   RunningWatch watch(server.address());
   EXPECT_EQ(watch.Join(), ExitCode::kUnreachable);
@@ -285,7 +312,7 @@ TEST(Watch, EndsWhenNobodyIsThereAtFirst) {
 }
 
 TEST(Watch, StopsWhileItWaitsToTryAgain) {
-  ScriptedServer server({Serve("ok \nok \nvalue-version 1 a\nok \n", false)});
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 a\nok \n", false)});
   RunningWatch watch(server.address());
   watch.Said(2);  // lost, and then nobody listens
   EXPECT_EQ(watch.Stop(), ExitCode::kOk);
@@ -293,13 +320,13 @@ TEST(Watch, StopsWhileItWaitsToTryAgain) {
 
 TEST(TcpClient, LongLineInPiecesArrivesWhole) {
   const std::string value(300'000, 'x');
-  ScriptedServer server({Serve("ok \nok \nvalue-version 1 " + value + "\nok \n")});
+  const ScriptedServer server({Serve("ok \nok \nvalue-version 1 " + value + "\nok \n")});
   RunningWatch watch(server.address());
   EXPECT_EQ(watch.Lines(1), std::vector<std::string>{"k 1 " + value});
 }
 
 TEST(Ping, MeasuresFromPingToPong) {
-  ScriptedServer server({[](Peer& peer) {
+  const ScriptedServer server({[](Peer& peer) {
     peer.Write("ok \n");
     EXPECT_EQ(peer.ReadTo("\n"), "ping\n");
     peer.Write("pong\nok \n");
@@ -312,13 +339,13 @@ TEST(Ping, MeasuresFromPingToPong) {
 
 TEST(Ping, NobodyASilentCloseAndAStrangerAreErrors) {
   EXPECT_FALSE(Ping(NobodyThere()));
-  ScriptedServer closing({[](Peer&) {}});
+  const ScriptedServer closing({[](Peer&) {}});
   EXPECT_FALSE(Ping(closing.address()));
-  ScriptedServer stranger({[](Peer& peer) { peer.Write("220 mail.example.org\n"); }});
+  const ScriptedServer stranger({[](Peer& peer) { peer.Write("220 mail.example.org\n"); }});
   const Result<double> met = Ping(stranger.address());
   ASSERT_FALSE(met);
   EXPECT_NE(met.error().detail.find("220 mail.example.org"), std::string::npos);
-  ScriptedServer old({[](Peer& peer) {
+  const ScriptedServer old({[](Peer& peer) {
     peer.Write("ok \n");
     peer.ReadTo("\n");
     peer.Write("error unknown command: ping \n");
@@ -361,7 +388,7 @@ TEST(Post, LargeBodyIsSentWithoutWaitingForAContinue) {
 }
 
 TEST(Post, AnotherStatusIsAnError) {
-  ScriptedServer server({Answer("413 Content Too Large", "no")});
+  const ScriptedServer server({Answer("413 Content Too Large", "no")});
   const Result<std::string> answer = Post(server.url(), "the end");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().detail, server.url() + " answered with HTTP status 413");
@@ -374,7 +401,7 @@ TEST(Post, NobodyThereIsUnavailableAndABadUrlInvalid) {
 }
 
 TEST(Post, ProxyOfTheEnvironmentIsNotAskedForLoopback) {
-  ScriptedServer server({Answer("200 OK", "direct")});
+  const ScriptedServer server({Answer("200 OK", "direct")});
   setenv("http_proxy", ("http://" + ToText(NobodyThere())).c_str(), 1);
   const Result<std::string> answer = Post(server.url(), "the end");
   unsetenv("http_proxy");

@@ -55,7 +55,7 @@ Result<std::string> Post(const std::string& url, std::string_view body) {
     return Fail(Fault::kIo, "no HTTP client");
   }
   // Without the empty Expect a body above 1 MiB waits a second for a 100 Continue.
-  std::unique_ptr<curl_slist, FreeCurl> headers(
+  const std::unique_ptr<curl_slist, FreeCurl> headers(
       curl_slist_append(nullptr, "Content-Type: text/plain; charset=UTF-8"));
   curl_slist_append(headers.get(), "Expect:");
   std::string answer;

@@ -1,6 +1,5 @@
 // The one binary: every sub-command begins here.
 #include <csignal>
-#include <cstdio>
 #include <iostream>
 #include <string>
 #include <sys/signalfd.h>
@@ -69,6 +68,19 @@ ExitCode Run(const PingArguments& arguments) {
   return ExitCode::kOk;
 }
 
+// The sub-command that was given; std::visit would bring an exception that cannot happen.
+template <class... T>
+ExitCode RunGiven(const std::variant<T...>& arguments) {
+  ExitCode code = ExitCode::kUsage;
+  const auto run_if = [&code](const auto* given) {
+    if (given != nullptr) {
+      code = Run(*given);
+    }
+  };
+  (run_if(std::get_if<T>(&arguments)), ...);
+  return code;
+}
+
 }  // namespace
 }  // namespace nunc
 
@@ -79,6 +91,5 @@ int main(int argc, char** argv) {
     nunc::Say(arguments.error().detail);
     return static_cast<int>(nunc::ExitCode::kUsage);
   }
-  return static_cast<int>(
-      std::visit([](const auto& given) { return nunc::Run(given); }, *arguments));
+  return static_cast<int>(nunc::RunGiven(*arguments));
 }

@@ -1,7 +1,6 @@
 #include "cli/ping.h"
 
 #include <chrono>
-#include <optional>
 #include <string>
 
 #include "cli/escape.h"
@@ -15,13 +14,13 @@ constexpr int kTimeoutMs = 5'000;
 constexpr int kNoStop = -1;
 
 Result<void> Expect(TcpClient& client, std::string_view wanted) {
-  const Result<std::optional<std::string>> line = client.ReadLine(kTimeoutMs);
+  const Result<std::string> line = client.ReadLine(kTimeoutMs);
   if (!line) {
     return tl::unexpected(line.error());
   }
-  if (line->value_or("") != wanted) {
-    return Fail(Fault::kUnavailable, "answered " + QuoteText(line->value_or("")) +
-                                         " where a Nunc server says " + QuoteText(wanted));
+  if (*line != wanted) {
+    return Fail(Fault::kUnavailable,
+                "answered " + QuoteText(*line) + " where a Nunc server says " + QuoteText(wanted));
   }
   return {};
 }
@@ -29,21 +28,21 @@ Result<void> Expect(TcpClient& client, std::string_view wanted) {
 }  // namespace
 
 Result<double> Ping(const HostPort& server) {
-  Result<std::optional<TcpClient>> client = TcpClient::Connect(server, kTimeoutMs, kNoStop);
+  Result<TcpClient> client = TcpClient::Connect(server, kTimeoutMs, kNoStop);
   if (!client) {
     return tl::unexpected(client.error());
   }
   const auto named = [&server](const Error& error) {
     return Fail(error.fault, ToText(server) + ": " + error.detail);
   };
-  if (const Result<void> greeting = Expect(**client, "ok "); !greeting) {
+  if (const Result<void> greeting = Expect(*client, "ok "); !greeting) {
     return named(greeting.error());
   }
   const auto begun = std::chrono::steady_clock::now();
-  if (const Result<void> sent = (*client)->Send("ping\n"); !sent) {
+  if (const Result<void> sent = client->Send("ping\n"); !sent) {
     return named(sent.error());
   }
-  if (const Result<void> pong = Expect(**client, "pong"); !pong) {
+  if (const Result<void> pong = Expect(*client, "pong"); !pong) {
     return named(pong.error());
   }
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;

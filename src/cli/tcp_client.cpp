@@ -25,6 +25,8 @@ constexpr int kKeepaliveIdleS = 15;
 constexpr int kKeepaliveIntervalS = 5;
 constexpr int kKeepaliveProbes = 3;
 
+constexpr std::string_view kToldToStop = "told to stop";
+
 enum class Wake : unsigned char { kReady, kStopped, kTimeout };
 
 std::string SystemText(int error) {
@@ -111,8 +113,7 @@ FileDescriptor::~FileDescriptor() {
   }
 }
 
-Result<std::optional<TcpClient>> TcpClient::Connect(const HostPort& server, int timeout_ms,
-                                                    int stop_fd) {
+Result<TcpClient> TcpClient::Connect(const HostPort& server, int timeout_ms, int stop_fd) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
@@ -134,10 +135,10 @@ Result<std::optional<TcpClient>> TcpClient::Connect(const HostPort& server, int 
       SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleS);
       SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalS);
       SetOption(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
-      return std::optional<TcpClient>(TcpClient(std::move(fd), stop_fd));
+      return TcpClient(std::move(fd), stop_fd);
     }
     if (error < 0) {
-      return std::optional<TcpClient>();
+      return Fail(Fault::kUnavailable, std::string(kToldToStop));
     }
   }
   return Fail(Fault::kUnavailable, ToText(server) + ": " + SystemText(error));
@@ -151,7 +152,7 @@ Result<void> TcpClient::Send(std::string_view bytes) {
     } else if (errno == EAGAIN) {
       // Requests are small; a peer that takes none of them is told apart by the next read.
       if (Wait(socket_.get(), POLLOUT, stop_fd_, Deadline(-1)) == Wake::kStopped) {
-        return {};
+        return Fail(Fault::kUnavailable, std::string(kToldToStop));
       }
     } else if (errno != EINTR) {
       return Fail(Fault::kUnavailable, SystemText(errno));
@@ -160,14 +161,14 @@ Result<void> TcpClient::Send(std::string_view bytes) {
   return {};
 }
 
-Result<std::optional<std::string>> TcpClient::ReadLine(int timeout_ms) {
+Result<std::string> TcpClient::ReadLine(int timeout_ms) {
   const Deadline deadline(timeout_ms);
   while (true) {
     if (const std::size_t end = buffer_.find('\n', searched_); end != std::string::npos) {
       std::string line = buffer_.substr(0, end);
       buffer_.erase(0, end + 1);
       searched_ = 0;
-      return std::optional<std::string>(std::move(line));
+      return line;
     }
     searched_ = buffer_.size();
     if (buffer_.size() > kValueBytesMaxCeiling + kCommandOverheadBytesMax) {
@@ -182,7 +183,7 @@ Result<std::optional<std::string>> TcpClient::ReadLine(int timeout_ms) {
     } else if (errno == EAGAIN) {
       switch (Wait(socket_.get(), POLLIN, stop_fd_, deadline)) {
         case Wake::kStopped:
-          return std::optional<std::string>();
+          return Fail(Fault::kUnavailable, std::string(kToldToStop));
         case Wake::kTimeout:
           return Fail(Fault::kUnavailable, "the server does not answer");
         case Wake::kReady:

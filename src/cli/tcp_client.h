@@ -6,9 +6,9 @@
 // Owner:   moved, not copied; the destructor closes. `stop_fd` stays its caller's.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "server/config.h"
@@ -32,12 +32,11 @@ class FileDescriptor {
 
 class TcpClient {
  public:
-  // When `stop_fd` (or -1) becomes readable, every wait ends with nothing: no value, no error.
-  static Result<std::optional<TcpClient>> Connect(const HostPort& server, int timeout_ms,
-                                                  int stop_fd);
+  // When `stop_fd` (or -1) becomes readable, every wait ends with kUnavailable.
+  static Result<TcpClient> Connect(const HostPort& server, int timeout_ms, int stop_fd);
   Result<void> Send(std::string_view bytes);
   // The next line without its line feed.
-  Result<std::optional<std::string>> ReadLine(int timeout_ms);
+  Result<std::string> ReadLine(int timeout_ms);
 
  private:
   TcpClient(FileDescriptor socket, int stop_fd) : socket_(std::move(socket)), stop_fd_(stop_fd) {}

@@ -17,7 +17,7 @@ constexpr int kAnswerTimeoutMs = 10'000;
 constexpr int kBackoffMsMin = 50;
 constexpr int kBackoffMsMax = 1'000;
 
-enum class End : unsigned char { kStopped, kLost, kRefused };
+enum class End : unsigned char { kLost, kRefused };
 
 bool TakePrefix(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) {
@@ -35,8 +35,8 @@ class Watcher {
 
   ExitCode Run() {
     while (true) {
-      const End end = Connect();
-      if (end == End::kStopped) {
+      const End end = FollowOnce();
+      if (Stopped(0)) {
         return ExitCode::kOk;
       }
       if (!ever_live_ || end == End::kRefused) {
@@ -48,44 +48,38 @@ class Watcher {
         said_ = reason_;
         output_.say(reason_ + "; trying again");
       }
-      if (Pause()) {
+      if (Stopped(backoff_ms_)) {
         return ExitCode::kOk;
       }
+      backoff_ms_ = std::min(backoff_ms_ * 2, kBackoffMsMax);
     }
   }
 
  private:
-  End Connect() {
-    Result<std::optional<TcpClient>> client =
-        TcpClient::Connect(arguments_.server, kAnswerTimeoutMs, stop_fd_);
+  // Connects, and returns when that connection is over.
+  End FollowOnce() {
+    Result<TcpClient> client = TcpClient::Connect(arguments_.server, kAnswerTimeoutMs, stop_fd_);
     if (!client) {
       return Lost(client.error().detail);
     }
-    if (!*client) {
-      return End::kStopped;
-    }
     const std::string user = arguments_.user.empty() ? "" : arguments_.user + " ";
     const Result<void> sent =
-        (*client)->Send("use-db " + arguments_.database + " " + user + arguments_.token +
-                        "\nwatch " + arguments_.key + "\nget-safe " + arguments_.key + "\n");
+        client->Send("use-db " + arguments_.database + " " + user + arguments_.token + "\nwatch " +
+                     arguments_.key + "\nget-safe " + arguments_.key + "\n");
     if (!sent) {
       return Lost(sent.error().detail);
     }
-    return Follow(**client);
+    return Follow(*client);
   }
 
   End Follow(TcpClient& client) {
     live_ = false;
     while (true) {
-      const Result<std::optional<std::string>> line =
-          client.ReadLine(live_ ? -1 : kAnswerTimeoutMs);
+      const Result<std::string> line = client.ReadLine(live_ ? -1 : kAnswerTimeoutMs);
       if (!line) {
         return Lost(ToText(arguments_.server) + ": " + line.error().detail);
       }
-      if (!*line) {
-        return End::kStopped;
-      }
-      if (const std::optional<End> end = Take(**line)) {
+      if (const std::optional<End> end = Take(*line)) {
         return *end;
       }
     }
@@ -98,7 +92,7 @@ class Watcher {
       }
       reason_ = ToText(arguments_.server) + " refused: " + HideControls(line);
       // A server that keeps nothing forgets its databases; somebody may create it again.
-      return ever_live_ && line == "Not a valid database name" ? End::kLost : End::kRefused;
+      return line == "Not a valid database name" ? End::kLost : End::kRefused;
     }
     if (!live_) {
       // A change that arrives before the present value is part of it.
@@ -109,7 +103,7 @@ class Watcher {
           said_.clear();
         }
         backoff_ms_ = kBackoffMsMin;
-        const bool missing = line.ends_with(" <Empty>");
+        const bool missing = line.substr(line.find(' ') + 1) == "<Empty>";
         Show(missing ? "removed" : HideControls(line), !ever_live_);
         ever_live_ = true;
       }
@@ -133,12 +127,10 @@ class Watcher {
     return End::kLost;
   }
 
-  // True: told to stop meanwhile.
-  bool Pause() {
+  // Waits so long for the word to stop.
+  bool Stopped(int wait_ms) const {
     pollfd stop{stop_fd_, POLLIN, 0};
-    const bool stopped = poll(&stop, 1, backoff_ms_) > 0;
-    backoff_ms_ = std::min(backoff_ms_ * 2, kBackoffMsMax);
-    return stopped;
+    return poll(&stop, 1, wait_ms) > 0;
   }
 
   const WatchArguments& arguments_;

@@ -31,33 +31,33 @@ Result<std::uint64_t> ParseNumber(std::string_view text, std::uint64_t min, std:
   return number;
 }
 
-template <auto field, std::uint64_t min, std::uint64_t max>
+template <auto Field, std::uint64_t Min, std::uint64_t Max>
 Result<void> SetNumber(std::string_view text, Config& config) {
-  const Result<std::uint64_t> number = ParseNumber(text, min, max);
+  const Result<std::uint64_t> number = ParseNumber(text, Min, Max);
   if (!number) {
     return tl::unexpected(number.error());
   }
-  using Field = std::remove_reference_t<decltype(config.*field)>;
-  config.*field = static_cast<Field>(*number);
+  using Number = std::remove_reference_t<decltype(config.*Field)>;
+  config.*Field = static_cast<Number>(*number);
   return {};
 }
 
-template <auto field>
+template <auto Field>
 Result<void> SetAddress(std::string_view text, Config& config) {
   Result<HostPort> address = ParseHostPort(text);
   if (!address) {
     return tl::unexpected(address.error());
   }
-  config.*field = *std::move(address);
+  config.*Field = *std::move(address);
   return {};
 }
 
-template <auto field>
+template <auto Field>
 Result<void> SetSwitch(std::string_view text, Config& config) {
   if (text == "true" || text == "1") {
-    config.*field = true;
+    config.*Field = true;
   } else if (text == "false" || text == "0") {
-    config.*field = false;
+    config.*Field = false;
   } else {
     return Fail(Fault::kInvalid, "allowed is true or false");
   }
@@ -259,10 +259,13 @@ Result<void> CheckFileKeys(const GivenFlags& file, const std::string& path) {
     std::string allowed;
     for (const Setting& setting : kSettings) {
       if (setting.apply != nullptr) {
-        allowed += (allowed.empty() ? "" : ", ") + std::string(setting.key);
+        allowed += allowed.empty() ? "" : ", ";
+        allowed += setting.key;
       }
     }
-    return Fail(Fault::kInvalid, path + ": unknown setting " + key + "; allowed are " + allowed);
+    std::string detail = path;
+    detail.append(": unknown setting ").append(key).append("; allowed are ").append(allowed);
+    return Fail(Fault::kInvalid, std::move(detail));
   }
   return {};
 }

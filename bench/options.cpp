@@ -28,7 +28,7 @@ Wire ParseWire(std::string_view text) {
 }
 
 bool SetNumber(Options& options, std::string_view name, std::string_view value) {
-  const std::array<std::pair<std::string_view, std::uint32_t*>, 11> numbers = {{
+  const std::array<std::pair<std::string_view, std::uint32_t*>, 12> numbers = {{
       {"--conns", &options.connections},
       {"--pipeline", &options.pipeline},
       {"--keys", &options.keys},
@@ -40,6 +40,7 @@ bool SetNumber(Options& options, std::string_view name, std::string_view value) 
       {"--gap-us", &options.gap_us},
       {"--duration-ms", &options.duration_ms},
       {"--warmup-ms", &options.warmup_ms},
+      {"--idle-ms", &options.idle_ms},
   }};
   for (const auto& [known, target] : numbers) {
     if (known != name) continue;

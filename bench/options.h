@@ -27,8 +27,9 @@ struct Options {
   std::uint32_t gap_us = 0;
   std::uint32_t duration_ms = 2'000;
   std::uint32_t warmup_ms = 500;
-  bool spin = false;      // never sleep while waiting for the server
-  bool own_keys = false;  // each idle watcher watches a key of its own
+  std::uint32_t idle_ms = 5'000;  // how long watchers are quiet before memory is read
+  bool spin = false;              // never sleep while waiting for the server
+  bool own_keys = false;          // each idle watcher watches a key of its own
 };
 
 Options ParseOptions(int argc, char** argv);

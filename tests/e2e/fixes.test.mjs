@@ -160,18 +160,36 @@ test('Q30: increments are 64 bits wide, what does not fit or is no number is ref
 
 test('Q31: a session without the right may not resolve, nobody a secure key', async () => {
   const db = await createDatabase(server, 'q31', {
-    more: ['create-user ana ana-pwd', 'set-permissions ana r k'],
+    strategy: 'arbiter',
+    more: [
+      'create-user reader pwd',
+      'set-permissions reader r k',
+      'create-user writer pwd',
+      'set-permissions writer rw k',
+    ],
   });
-  const ana = await TcpClient.open(server.tcp);
-  await ana.expectOk(`use-db ${db} ana ana-pwd`);
-  await ana.command(`resolve 5 ${db} k 0 forced`);
-  await ana.command(`resolve 6 ${db} $$token 0 stolen`);
-  assert.deepEqual(await ana.expectOk('get k'), ['value <Empty>']);
+  const [reader, writer] = [await TcpClient.open(server.tcp), await TcpClient.open(server.tcp)];
+  await reader.expectOk(`use-db ${db} reader pwd`);
+  await reader.expectOk('arbiter');
+  await writer.expectOk(`use-db ${db} writer pwd`);
+  await writer.expectOk('set-safe k 5 first');
+  const [, id] = /conflicts_k_([0-9]+)$/.exec(await status(writer, 'set-safe k 5 second'));
+  // One has registered and may not write, the other may write and has not registered.
+  for (const client of [reader, writer]) {
+    const reply = await client.command(`resolve ${id} ${db} k 0 forced`);
+    assert.match(reply.join('\n'), /^error .{3,}/m);
+    await client.settle();
+    await client.command(`resolve ${id} ${db} $$token 0 stolen`);
+    await client.settle();
+    assert.deepEqual(await client.expectOk('get k'), ['value first']);
+  }
   const other = await TcpClient.open(server.tcp);
   assert.equal(await status(other, `use-db ${db} stolen`), 'error Invalid token');
-  await other.expectOk(`use-db ${db} ${db}`);
-  await other.close();
-  await ana.close();
+  await writer.expectOk('arbiter');
+  await writer.expectOk(`resolve ${id} ${db} k 6 decided`);
+  await writer.inbox.drain();
+  assert.deepEqual(await reader.expectOk('get k'), ['value decided']);
+  for (const client of [reader, writer, other]) await client.close();
 });
 
 test('Q32: the conflict queue is not for clients to write', async () => {

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 import { Inbox, kDeadlineMs, within } from './inbox.mjs';
@@ -19,11 +20,23 @@ export const kAdmin = { user: 'admin', password: 'admin-pwd' };
 const kAuth = `auth ${kAdmin.user} ${kAdmin.password}`;
 
 const children = new Set();
-process.on('exit', () => {
+const sockets = new Set();
+function endAll() {
   for (const child of children) child.kill('SIGKILL');
-});
+  for (const socket of sockets) (socket.terminate ?? socket.destroy).call(socket);
+}
+process.on('exit', endAll);
+// What a failed test left behind must not keep the process from ending. The files' own hooks, which
+// stop servers in order, run after this one; so it only sets a time for them.
+after(() => setTimeout(endAll, kDeadlineMs + 5000).unref());
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
+}
+
+/** Ends this socket with the test file at the latest. */
+export function track(socket) {
+  sockets.add(socket);
+  socket.on('close', () => sockets.delete(socket));
 }
 
 // A test runner that is killed itself cannot clean up, so the kernel is asked to.
@@ -152,6 +165,7 @@ export class TcpClient {
     const client = new TcpClient();
     client.socket = net.connect(hostAndPort(address));
     client.socket.setNoDelay(true);
+    track(client.socket);
     client.closed = new Promise((resolve) => client.socket.on('close', resolve));
     client.socket.on('data', (bytes) => client.#read(bytes));
     client.socket.on('error', (error) => client.inbox.end(error.message));
@@ -228,6 +242,7 @@ export class WsClient {
     const client = new WsClient();
     const settings = { perMessageDeflate: false, maxPayload: 1 << 28, ...options };
     client.socket = new WebSocket(`ws://${address}${resource}`, protocols, settings);
+    track(client.socket);
     client.closed = new Promise((resolve) => {
       client.socket.on('close', (code, reason) => {
         client.inbox.end(`closed with ${code}`);

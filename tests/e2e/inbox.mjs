@@ -110,6 +110,8 @@ export class Inbox {
       this.#wake = () => {
         if (ready()) resolve();
         else if (this.#ended !== null) reject(fail(this.#ended));
+        else return;
+        this.#wake = null; // what comes until the waiter goes on is not for it
       };
       this.#wake();
     }).finally(() => {

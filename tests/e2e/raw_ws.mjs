@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { Inbox, within } from './inbox.mjs';
-import { hostAndPort } from './harness.mjs';
+import { hostAndPort, track } from './harness.mjs';
 
 export const kOpcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
 const kGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -42,6 +42,7 @@ export class RawWs {
     const client = new RawWs();
     const key = randomBytes(16).toString('base64');
     client.socket = net.connect(hostAndPort(address));
+    track(client.socket);
     client.closed = new Promise((resolve) => client.socket.on('close', resolve));
     client.socket.on('error', () => {});
     client.socket.on('close', () => client.frames.end('closed'));

@@ -1,8 +1,7 @@
 // Every named limit of the server, with the policy at the limit.
 //
 // Units:   bytes, counts, microseconds or milliseconds as the name ends.
-// Source:  docs/limits.md lists the same numbers for users; a test at the limit and at the limit
-//          + 1 exists for each.
+// Source:  docs/limits.md lists the same numbers for users, what happens at each, and its test.
 #pragma once
 
 #include <cstddef>

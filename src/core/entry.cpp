@@ -32,7 +32,7 @@ void CopyBytes(char* to, std::string_view from) {
 }  // namespace
 
 Entry* Entry::Allocate(std::string_view key, std::size_t inline_bytes) {
-  static_assert(offsetof(Entry, unused_) + sizeof(std::uint8_t) == kHeaderBytes);
+  static_assert(offsetof(Entry, flags_) + sizeof(std::uint8_t) <= kHeaderBytes);
   const std::size_t bytes =
       kHeaderBytes + key.size() + (inline_bytes < kInlineBytesMin ? kInlineBytesMin : inline_bytes);
   // A full object must fit, its tail padding included, also when key and value are tiny.

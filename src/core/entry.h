@@ -78,7 +78,6 @@ class Entry {
   std::uint32_t value_length_ = 0;
   std::uint16_t key_length_ = 0;
   std::uint8_t flags_ = 0;
-  std::uint8_t unused_ = 0;
 };
 
 // Doubly linked list through the entries, oldest revision first. A changed entry moves to the end.

@@ -155,6 +155,24 @@ describe('http: answers', () => {
     assert.equal(parts[5], 'value 1\n');
   });
 
+  test('at 64 MiB of answer no further command of the request is run, and each says so', async () => {
+    const kLimit = 64 << 20;
+    const value = 'v'.repeat(8 << 20);
+    await httpPost(server.http, `use-db ${db} ${db};set big ${value}`);
+    const { status, body } = await httpPost(
+      server.http,
+      `use-db ${db} ${db};${'get big;'.repeat(8)}set after 1;get big`,
+    );
+    assert.equal(status, 200);
+    const parts = body.split(';');
+    assert.equal(parts.length, 11);
+    assert.ok(parts.slice(1, 9).every((part) => part === `value ${value}\n`));
+    const refusal = `not run: the answer has reached its limit of ${kLimit} bytes`;
+    assert.deepEqual(parts.slice(9), [refusal, refusal]);
+    const { body: after } = await httpPost(server.http, `use-db ${db} ${db};get after;remove big`);
+    assert.equal(after, 'empty;value <Empty>\n;empty');
+  });
+
   test('any origin may post, and a preflight is answered with 204', async () => {
     const { headers } = await httpPost(server.http, 'ping', {
       headers: { Origin: 'https://app.example' },

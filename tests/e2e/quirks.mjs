@@ -95,7 +95,7 @@ export const changedQuirks = new Map([
   ['ws: resolve with missing or wrong parts', 'Q12: the errors say what is missing or wrong'],
   [
     'ws: resolve without a selected database still ends with ok',
-    'Q31: without a database it is the usual error, not an ok',
+    'Q31: without a database it is refused with one error, not an error and an ok',
   ],
   [
     'ws: replicate writes to a named database without selecting it',

@@ -88,6 +88,17 @@ describe('tcp', () => {
     await client.close();
   });
 
+  test('more newcomers than one turn takes are all served', async () => {
+    const clients = await Promise.all(
+      Array.from({ length: 200 }, () => TcpClient.open(server.tcp, db)),
+    );
+    for (const client of clients) client.send('ping\n');
+    for (const client of clients) {
+      assert.deepEqual(await client.inbox.take(2, 'the pong'), ['pong', 'ok ']);
+      await client.close();
+    }
+  });
+
   test('ten thousand commands in one write are all answered, in order', async () => {
     const client = await TcpClient.open(server.tcp, db);
     const count = 10_000;

@@ -1,0 +1,88 @@
+#include "language/nql_reply.h"
+
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace nunc {
+namespace {
+
+std::string Data(const Reply& reply, const Output& output = {}) {
+  std::string out;
+  AppendData(out, reply, output);
+  return out;
+}
+
+std::string Status(const Reply& reply, const Output& output = {}) {
+  std::string out;
+  AppendStatus(out, reply, output);
+  return out;
+}
+
+TEST(NqlReply, StatusesKeepTheSpaceBeforeTheLineFeed) {
+  EXPECT_EQ(Status({.kind = ReplyKind::kOk}), "ok \n");
+  EXPECT_EQ(Status({.kind = ReplyKind::kError, .error = ErrorCode::kInvalidToken}),
+            "error Invalid token \n");
+}
+
+TEST(NqlReply, TwoErrorsAreToldTwiceWithALineFeedInside) {
+  const Reply denied{.kind = ReplyKind::kError, .error = ErrorCode::kPermissionDenied};
+  EXPECT_EQ(ErrorEcho(denied), "permission denied\n");
+  EXPECT_EQ(Status(denied), "error permission denied\n \n");
+  const Reply nowhere{.kind = ReplyKind::kError, .error = ErrorCode::kNoDatabaseSelected};
+  EXPECT_EQ(ErrorEcho(nowhere), "error no-db-selected\n");
+  EXPECT_EQ(Status(nowhere), "error error no-db-selected\n \n");
+  EXPECT_EQ(ErrorEcho({.kind = ReplyKind::kError, .error = ErrorCode::kNotAuth}), "");
+}
+
+TEST(NqlReply, ValuesComeByteForByte) {
+  EXPECT_EQ(Data({.kind = ReplyKind::kValue, .text = " a  b "}), "value  a  b \n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kNoValue}), "value <Empty>\n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kValueVersion, .text = "v", .number = -2}),
+            "value-version -2 v\n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kNoValueVersion}), "value-version 1 <Empty>\n");
+}
+
+TEST(NqlReply, ListingsBeginWithACommaAndAreBareWhenEmpty) {
+  Output output;
+  EXPECT_EQ(Data({.kind = ReplyKind::kKeys}, output), "keys \n");
+  output.rows = {{.name = "a"}, {.name = "b"}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kKeys}, output), "keys ,a,b\n");
+  output.rows = {{.name = "d", .detail = "newer"}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kDatabases}, output), "dbs-list \nd : newer\n");
+}
+
+TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
+  Output output;
+  output.counters = {.commands = 9, .query_time_ms_average = 0.25};
+  EXPECT_EQ(Data({.kind = ReplyKind::kMetrics}, output),
+            "metrics-state pending_ops: 0, op_log_file_size: 0, op_log_count: 0,"
+            "replication_time_moving_avg: 0.0, get_query_time_moving_avg: 0.25\n\n");
+}
+
+TEST(NqlReply, UnknownDatabasesAreNamed) {
+  Output output;
+  output.rows = {{.name = "a"}};
+  const Reply reply{.kind = ReplyKind::kError, .error = ErrorCode::kSnapshotUnknownDatabases};
+  EXPECT_EQ(Status(reply, output), "error a is not a valid database name \n");
+  output.rows.push_back({.name = "b"});
+  EXPECT_EQ(Status(reply, output), "error a, b, are not a valid database names \n");
+}
+
+TEST(NqlReply, EveryErrorHasATextOfItsOwn) {
+  std::set<std::string> texts;
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kUnknownDebugCommand); ++code) {
+    const Reply reply{
+        .kind = ReplyKind::kError, .error = static_cast<ErrorCode>(code), .text = "T", .number = 7};
+    std::string text;
+    Output output;
+    output.rows = {{.name = "R"}};
+    AppendErrorText(text, reply, output);
+    EXPECT_FALSE(text.empty()) << code;
+    EXPECT_TRUE(texts.insert(text).second) << text;
+  }
+}
+
+}  // namespace
+}  // namespace nunc

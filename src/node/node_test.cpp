@@ -1,0 +1,95 @@
+#include "node/node.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace nunc {
+namespace {
+
+class NodeTest : public testing::Test {
+ protected:
+  static constexpr SessionId kSession{.slot = 0, .generation = 1};
+
+  void SetUp() override { node_.Step(SessionOpened{.session = kSession}, output_); }
+
+  const Output& Run(const Command& command) {
+    node_.Step(ClientCommand{.session = kSession, .command = &command}, output_);
+    return output_;
+  }
+
+  Node node_{{.user = "a",
+              .password = "b",
+              .address = "x:1",
+              .start_time_ms = 1,
+              .hash_seed = 1,
+              .value_bytes_max = 100}};
+  Output output_;
+};
+
+TEST_F(NodeTest, AStepReplacesWhatTheOneBeforeHasPut) {
+  const Command ping{.verb = Verb::kPing};
+  EXPECT_EQ(Run(ping).items.size(), 2U);
+  EXPECT_EQ(Run(ping).items.size(), 2U);
+  node_.Step(TurnEnded{}, output_);
+  EXPECT_TRUE(output_.items.empty());
+}
+
+TEST_F(NodeTest, EnsuredDatabasesOpenWithTheirTokenAndAreMadeOnce) {
+  node_.EnsureDatabase("demo", "token");
+  node_.EnsureDatabase("demo", "another");
+  const Output& output = Run({.verb = Verb::kUseDb, .name = "demo", .secret = "token"});
+  ASSERT_EQ(output.items.size(), 1U);
+  EXPECT_EQ(std::get<Reply>(output.items[0]).kind, ReplyKind::kOk);
+}
+
+TEST_F(NodeTest, AClosedSessionsCommandsDoNothing) {
+  node_.Step(SessionClosed{kSession}, output_);
+  EXPECT_TRUE(Run({.verb = Verb::kPing}).items.empty());
+}
+
+TEST_F(NodeTest, TheNextUserOfASlotIsNotTheOneBefore) {
+  Run({.verb = Verb::kAuth, .name = "a", .secret = "b"});
+  node_.Step(SessionClosed{kSession}, output_);
+  const SessionId next{.slot = 0, .generation = 2};
+  node_.Step(SessionOpened{.session = next}, output_);
+  const Command list{.verb = Verb::kListCommands};
+  node_.Step(ClientCommand{.session = next, .command = &list}, output_);
+  ASSERT_EQ(output_.items.size(), 1U);
+  EXPECT_EQ(std::get<Reply>(output_.items[0]).error, ErrorCode::kNotAuth);
+}
+
+// Same inputs, same outputs: what simulation and replay will rest on.
+TEST_F(NodeTest, ConflictIdsFollowTheGivenTimeAndNeverRepeat) {
+  const auto run = [](std::int64_t wall_us) {
+    Node node({.user = "a",
+               .password = "b",
+               .address = "x:1",
+               .start_time_ms = 1,
+               .hash_seed = 1,
+               .value_bytes_max = 100});
+    Output output;
+    const auto step = [&](const Command& command) {
+      node.Step(ClientCommand{.session = kSession, .command = &command}, output);
+    };
+    std::string ids;
+    node.Step(SessionOpened{.session = kSession}, output);
+    node.Step(TurnStarted{.now = {.mono_us = 1, .wall_us = wall_us}}, output);
+    step({.verb = Verb::kAuth, .name = "a", .secret = "b"});
+    step({.verb = Verb::kCreateDb, .name = "d", .secret = "t", .strategy = Strategy::kArbiter});
+    step({.verb = Verb::kUseDb, .name = "d", .secret = "t"});
+    step({.verb = Verb::kArbiter});
+    step({.verb = Verb::kSetSafe, .key = "k", .value = "1", .version = 5});
+    for (int i = 0; i < 2; ++i) {
+      step({.verb = Verb::kSetSafe, .key = "k", .value = "2", .version = 0});
+      ids += std::get<Reply>(output.items.back()).text;
+      ids += ' ';
+    }
+    return ids;
+  };
+  EXPECT_EQ(run(1000), "$conflicts_k_1000000 $conflicts_k_1000001 ");
+  EXPECT_EQ(run(1000), run(1000));
+}
+
+}  // namespace
+}  // namespace nunc

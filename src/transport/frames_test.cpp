@@ -1,0 +1,88 @@
+#include "transport/frames.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+
+namespace nunc {
+namespace {
+
+class FramesTest : public testing::Test {
+ protected:
+  Deflater deflater_;
+  std::string scratch_;
+  Frames frames_{deflater_, scratch_};
+};
+
+TEST_F(FramesTest, AChangeIsTwoLinesOnTcp) {
+  const Change change{.key = "k", .value = "a b", .version = 3};
+  frames_.Begin(change);
+  EXPECT_EQ(*frames_.Get(WireForm::kLines), "changed k a b\nchanged-version k 3 a b\n");
+}
+
+TEST_F(FramesTest, AChangeIsTwoTextMessagesOnWebSocket) {
+  const Change change{.key = "k", .value = "v", .version = kVersionInConflict};
+  frames_.Begin(change);
+  EXPECT_EQ(*frames_.Get(WireForm::kWebSocket),
+            "\x81\x0c"
+            "changed k v\n"
+            "\x81\x17"
+            "changed-version k -2 v\n");
+}
+
+TEST_F(FramesTest, ARemovalAndAConflictAreOneMessage) {
+  const Change removed{.kind = ChangeKind::kRemoved, .key = "k"};
+  frames_.Begin(removed);
+  EXPECT_EQ(*frames_.Get(WireForm::kLines), "removed k\n");
+  const Change conflict{.kind = ChangeKind::kConflict, .key = "x", .value = "resolve 1 d 0 k a b"};
+  frames_.Begin(conflict);
+  EXPECT_EQ(*frames_.Get(WireForm::kLines), "resolve 1 d 0 k a b\n");
+}
+
+TEST_F(FramesTest, EachFormIsEncodedOnce) {
+  const Change change{.key = "k", .value = "v"};
+  frames_.Begin(change);
+  EXPECT_EQ(frames_.Get(WireForm::kLines).get(), frames_.Get(WireForm::kLines).get());
+  EXPECT_EQ(frames_.Get(WireForm::kWebSocket).get(), frames_.Get(WireForm::kWebSocket).get());
+}
+
+TEST_F(FramesTest, AShortChangeIsOneFrameForCompressedAndPlainSessions) {
+  const Change change{.key = "k", .value = "v"};
+  frames_.Begin(change);
+  EXPECT_EQ(frames_.Get(WireForm::kWebSocketDeflate).get(),
+            frames_.Get(WireForm::kWebSocket).get());
+}
+
+TEST_F(FramesTest, TheNextChangeHasFramesOfItsOwn) {
+  const Change first{.key = "k", .value = "1"};
+  const Change second{.key = "k", .value = "2"};
+  frames_.Begin(first);
+  const SharedFrame kept = frames_.Get(WireForm::kLines);
+  frames_.Begin(second);
+  EXPECT_EQ(*frames_.Get(WireForm::kLines), "changed k 2\nchanged-version k 0 2\n");
+  EXPECT_EQ(*kept, "changed k 1\nchanged-version k 0 1\n");
+}
+
+// First byte of a frame: FIN, RSV1 (compressed), opcode text.
+constexpr char kCompressedText = '\xC1';
+constexpr char kPlainText = '\x81';
+
+char FirstByteOfText(std::size_t bytes) {
+  Deflater deflater;
+  std::string scratch;
+  std::string out;
+  AppendTextMessage(out, std::string(bytes, 'a'), WireForm::kWebSocketDeflate, deflater, scratch);
+  return out.front();
+}
+
+TEST(AppendTextMessage, CompressesFromTheLeastSizeToTheGreatestAndNotBeyond) {
+  EXPECT_EQ(FirstByteOfText(kDeflateBytesMin - 1), kPlainText);
+  EXPECT_EQ(FirstByteOfText(kDeflateBytesMin), kCompressedText);
+  EXPECT_EQ(FirstByteOfText(kDeflateBytesMax), kCompressedText);
+  EXPECT_EQ(FirstByteOfText(kDeflateBytesMax + 1) & '\x40', 0);
+}
+
+}  // namespace
+}  // namespace nunc

@@ -1,0 +1,125 @@
+#include "transport/out_queue.h"
+
+#include <array>
+#include <fcntl.h>
+#include <memory>
+#include <string>
+#include <sys/socket.h>
+
+#include <gtest/gtest.h>
+
+namespace nunc {
+namespace {
+
+// Two ends of a connection that takes only a little at a time.
+class OutQueueTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    ours_ = Socket(ends[0]);
+    theirs_ = Socket(ends[1]);
+    const int small = 4096;
+    setsockopt(ours_.fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+  }
+
+  std::string ReadAll() {
+    std::string all;
+    std::array<char, 4096> piece{};
+    for (Transfer got = ReceiveBytes(theirs_, piece); got.bytes > 0;
+         got = ReceiveBytes(theirs_, piece)) {
+      all.append(piece.data(), got.bytes);
+    }
+    return all;
+  }
+
+  // Flushes and reads until nothing is left.
+  std::string SendThrough() {
+    std::string received;
+    while (!queue_.empty()) {
+      EXPECT_FALSE(queue_.Flush(ours_).ended);
+      received += ReadAll();
+    }
+    return received + ReadAll();
+  }
+
+  Socket ours_;
+  Socket theirs_;
+  BufferPool pool_;
+  OutQueue queue_{pool_};
+};
+
+SharedFrame MakeFrame(std::size_t size, char fill) {
+  return std::make_shared<const std::string>(size, fill);
+}
+
+TEST_F(OutQueueTest, OwnBytesAndSharedFramesLeaveInTheOrderTheyCame) {
+  std::string expected;
+  for (int i = 0; i < 200; ++i) {
+    const std::string own = "own " + std::to_string(i) + "\n";
+    const SharedFrame frame =
+        MakeFrame(static_cast<std::size_t>(i) * 37 + 1, static_cast<char>('a' + i % 26));
+    queue_.Bytes() += own;
+    queue_.Share(frame);
+    expected += own + *frame;
+    EXPECT_EQ(queue_.size(), expected.size());
+  }
+  EXPECT_EQ(SendThrough(), expected);
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(OutQueueTest, MoreFramesThanOneWriteTakesAllArrive) {
+  std::string expected;
+  for (int i = 0; i < 300; ++i) {
+    const SharedFrame frame = MakeFrame(2000, static_cast<char>('A' + i % 26));
+    queue_.Share(frame);
+    expected += *frame;
+  }
+  EXPECT_EQ(SendThrough(), expected);
+}
+
+TEST_F(OutQueueTest, WhatComesWhileSomeIsUnsentGoesBehindIt) {
+  const SharedFrame frame = MakeFrame(200'000, 'x');
+  queue_.Share(frame);
+  EXPECT_TRUE(queue_.Flush(ours_).would_block);
+  EXPECT_LT(queue_.size(), frame->size());
+  queue_.Bytes() += "behind";
+  EXPECT_EQ(SendThrough().substr(0, 3), "xxx");
+  queue_.Bytes() += "again";
+  EXPECT_EQ(SendThrough(), "again");
+}
+
+TEST_F(OutQueueTest, ALongFrameIsSharedAndFreedOnceItIsSent) {
+  const SharedFrame frame = MakeFrame(5000, 'x');
+  queue_.Share(frame);
+  EXPECT_EQ(frame.use_count(), 2);
+  SendThrough();
+  EXPECT_EQ(frame.use_count(), 1);
+}
+
+TEST_F(OutQueueTest, AShortFrameIsCopied) {
+  const SharedFrame frame = MakeFrame(100, 'x');
+  queue_.Share(frame);
+  EXPECT_EQ(frame.use_count(), 1);
+}
+
+TEST_F(OutQueueTest, APeerThatIsGoneEndsTheFlush) {
+  theirs_.Close();
+  queue_.Bytes() += "nobody hears";
+  EXPECT_TRUE(queue_.Flush(ours_).ended);
+}
+
+TEST(BufferPool, ABufferComesBackEmptyAndAHugeOneDoesNot) {
+  BufferPool pool;
+  std::string buffer(1000, 'x');
+  const char* const memory = buffer.data();
+  pool.Give(std::move(buffer));
+  const std::string back = pool.Take();
+  EXPECT_TRUE(back.empty());
+  EXPECT_EQ(back.data(), memory);
+  pool.Give(std::string(1 << 20, 'x'));
+  EXPECT_LT(pool.Take().capacity(), 1000U);
+}
+
+}  // namespace
+}  // namespace nunc

@@ -109,7 +109,7 @@ void Entry::SetValue(std::string_view value) {
 void Entry::StoreOutOfLine(std::string_view value) {
   char* old = (flags_ & kOutOfLine) != 0 ? OutOfLineBytes() : nullptr;
   const std::size_t capacity = old == nullptr ? 0 : malloc_usable_size(old);
-  if (value.size() <= capacity && value.size() >= capacity / 2) {
+  if (old != nullptr && value.size() <= capacity && value.size() >= capacity / 2) {
     std::memmove(old, value.data(), value.size());
     return;
   }

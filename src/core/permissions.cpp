@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+
 namespace nunc {
 namespace {
+
+constexpr std::size_t kShownBytesMax = 64;  // an error must not repeat megabytes
 
 // The pieces of `text` between `separator`s; an empty text is one empty piece.
 template <class Visit>
@@ -60,19 +64,19 @@ Result<PermissionList::Group> PermissionList::ParseGroup(std::string_view text) 
   const std::size_t space = text.find(' ');
   const std::string_view letters = text.substr(0, space);
   Group group;
-  for (const char letter : letters) {
-    const std::uint8_t permission = PermissionOf(letter);
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    const std::uint8_t permission = PermissionOf(letters[i]);
     if (permission == 0) {
       return Fail(Fault::kInvalid,
-                  "unknown permission letter '" + std::string(1, letter) + "' in '" +
-                      std::string(text) +
+                  "unknown permission letter '" + std::string(FirstCharacter(letters.substr(i))) +
+                      "' in '" + std::string(PrefixOf(text, kShownBytesMax)) +
                       "': allowed are r (read), w (write), i (increment), x (remove)");
     }
     group.permissions |= permission;
   }
   if (letters.empty() || space == std::string_view::npos || space + 1 == text.size()) {
     return Fail(Fault::kInvalid,
-                "permission group '" + std::string(text) +
+                "permission group '" + std::string(PrefixOf(text, kShownBytesMax)) +
                     "' must be letters, a space and key patterns, as in 'rw a,b*'");
   }
   ForEachPiece(text.substr(space + 1), ',', [&group](std::string_view pattern) {

@@ -42,7 +42,7 @@ void WatchingSession::Unlink(std::uint32_t interest) {
 
 // The interest at `from` has been copied to `to`: whoever names it follows.
 void WatchingSession::Relink(std::uint32_t from, std::uint32_t to) {
-  Interest& moved = interests_[to];
+  const Interest& moved = interests_[to];
   moved.key->watchers_[moved.watcher].interest = to;
   if (moved.dirty) {
     (moved.older != kNone ? interests_[moved.older].newer : oldest_dirty_) = to;

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/text.h"
+
 namespace nunc {
 namespace {
 
@@ -29,7 +31,7 @@ bool ReadInt64(std::string_view word, std::int64_t& number) {
 std::string Quoted(std::string_view word) {
   constexpr std::size_t kShownBytesMax = 64;  // an error must not repeat megabytes
   std::string quoted = "'";
-  quoted += word.substr(0, kShownBytesMax);
+  quoted += PrefixOf(word, kShownBytesMax);
   quoted += word.size() > kShownBytesMax ? "...'" : "'";
   return quoted;
 }
@@ -90,7 +92,7 @@ Command NqlParser::Parse(std::string_view text) {
   const CommandRow* row = FindCommand(verb);
   if (row == nullptr) {
     return Reject(verb.empty() ? "empty command"
-                               : "unknown command: " + std::string(verb.substr(0, 128)));
+                               : "unknown command: " + std::string(PrefixOf(verb, 128)));
   }
   Command command{.verb = row->verb};
   for (const Argument& argument : row->argument_list()) {

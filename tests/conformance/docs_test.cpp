@@ -106,6 +106,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kReadBytesPerTurn", kReadBytesPerTurn},
     {"kCommandsPerTurn", kCommandsPerTurn},
     {"kSendSliceUs", kSendSliceUs},
+    {"kRunSliceUs", kRunSliceUs},
+    {"kFanOutBytesMax", kFanOutBytesMax},
     {"kAcceptsPerTurn", kAcceptsPerTurn},
     {"kWsFragmentBytes", kWsFragmentBytes},
     {"kDeflateBytesMin", kDeflateBytesMin},

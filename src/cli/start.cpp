@@ -1,5 +1,6 @@
 #include "cli/start.h"
 
+#include <csignal>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -52,6 +53,8 @@ ExitCode Start(const StartArguments& arguments) {
     LogWarn(warning);
   }
   RaiseFileLimit();
+  // The log's reader may leave; that must not end the server.
+  std::signal(SIGPIPE, SIG_IGN);
   const Result<std::unique_ptr<Server>> server = Server::Open(*config);
   if (!server) {
     return Complain(

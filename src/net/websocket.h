@@ -75,6 +75,8 @@ class WebSocketDecoder {
   // Memory held for a partial message beyond the object itself; 0 when idle. It follows what has
   // arrived, never what a frame header declares.
   [[nodiscard]] std::size_t BufferedBytes() const;
+  // Frees the last event's payload before the next Next().
+  void DropDelivered();
   // True between messages: the peer has not left one half sent.
   [[nodiscard]] bool Idle() const { return header_size_ == 0 && !in_frame_ && !in_message_; }
 
@@ -89,7 +91,6 @@ class WebSocketDecoder {
   WsEvent FinishClose(std::string_view payload);
   WsEvent FinishMessage(std::string_view payload);
   std::string_view TakePayload(std::span<char>& input);
-  void DropDelivered();
 
   Limits limits_;
   std::string buffer_;             // message so far, then the payload so far of a control frame

@@ -19,7 +19,8 @@ constexpr std::int64_t kCloseSendUs = 30'000'000;
 
 Connection::Connection(Hub& hub, Socket socket, std::uint32_t slot)
     : hub_(hub), socket_(std::move(socket)), out_(hub.buffers()), slot_(slot) {
-  last_heard_us_ = hub.now_us();
+  opened_us_ = hub.now_us();
+  last_heard_us_ = opened_us_;
 }
 
 Connection::~Connection() {
@@ -89,7 +90,8 @@ void Connection::DiscardInput() {
 }
 
 bool Connection::MayRun() const {
-  return state_ == State::kOpen && out_.size() < kUnsentBytesMax &&
+  return state_ == State::kOpen && out_.size() < kUnsentBytesMax && !hub_.turn_used_up() &&
+         !(throttled_ && hub_.fan_out_full()) &&
          (commands_left_ > 0 || commands_turn_ != hub_.turn());
 }
 
@@ -101,7 +103,7 @@ void Connection::Execute(const Command& command) {
   if (commands_left_ > 0) {
     --commands_left_;
   }
-  hub_.Execute(session_, command);
+  throttled_ = hub_.Execute(session_, command) || (throttled_ && hub_.fan_out_full());
 }
 
 void Connection::Process(std::span<char> fresh) {
@@ -188,7 +190,14 @@ void Connection::Flush() {
   if (state_ == State::kDead || state_ == State::kLingering || blocked_) {
     return;
   }
+  const std::size_t unsent = out_.size();
   const Transfer transfer = out_.Flush(socket_);
+  if (out_.size() < unsent) {
+    last_sent_us_ = hub_.now_us();
+    if (state_ == State::kClosing) {
+      end_by_us_ = last_sent_us_ + kCloseSendUs;
+    }
+  }
   if (transfer.ended) {
     return Die();
   }
@@ -242,7 +251,7 @@ void Connection::CloseAfterSending() {
     state_ = State::kClosing;
     end_by_us_ = hub_.now_us() + kCloseSendUs;
     CloseSession();
-    input_ = {};
+    std::string().swap(input_);  // assigning an empty one would keep the memory
     Sending();
   }
 }
@@ -282,10 +291,10 @@ void Connection::OnTick(std::int64_t now_us) {
 }
 
 void Connection::Account() {
-  const std::size_t bytes = out_.size() + input_.size() + protocol_->BufferedBytes();
+  const std::size_t bytes = out_.own_size() + input_.capacity() + protocol_->BufferedBytes();
   const bool within = hub_.AccountBuffered(accounted_bytes_, bytes);
   // One that holds little is not what the memory went to, and must not pay for it.
-  if (!within && bytes > kBufferedBytesAllowance) {
+  if (!within && bytes + out_.size() > kBufferedBytesAllowance) {
     LogWarn("connection closed: the memory for unsent and unread data is used up");
     out_.Clear();
     Die();

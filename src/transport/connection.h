@@ -49,6 +49,13 @@ class Connection final : public Loop::Handler {
   void CloseSession();
   [[nodiscard]] SessionId session() const { return session_; }
   [[nodiscard]] std::int64_t last_heard_us() const { return last_heard_us_; }
+  // Heard of, or taken something that was sent.
+  [[nodiscard]] std::int64_t last_active_us() const {
+    return last_heard_us_ > last_sent_us_ ? last_heard_us_ : last_sent_us_;
+  }
+  [[nodiscard]] std::int64_t opened_us() const { return opened_us_; }
+  // Something is to be sent, or was read and has not run.
+  [[nodiscard]] bool Busy() const { return !out_.empty() || HasUnrun(); }
   [[nodiscard]] bool sending_blocked() const { return blocked_; }
 
   // For the hub.
@@ -96,7 +103,9 @@ class Connection final : public Loop::Handler {
   OutQueue out_;
   std::string input_;  // came, but its turn has not
   SessionId session_{};
+  std::int64_t opened_us_ = 0;
   std::int64_t last_heard_us_ = 0;
+  std::int64_t last_sent_us_ = 0;
   std::int64_t end_by_us_ = 0;
   std::size_t accounted_bytes_ = 0;
   std::size_t commands_left_ = 0;
@@ -110,7 +119,8 @@ class Connection final : public Loop::Handler {
   bool blocked_ = false;           // the socket took no more
   bool lagging_ = false;
   bool peer_ended_ = false;
-  bool stopping_ = false;  // nothing more is read
+  bool throttled_ = false;  // its changes have many watchers, who must be told first
+  bool stopping_ = false;   // nothing more is read
 };
 
 }  // namespace nunc

@@ -41,7 +41,12 @@ const SharedFrame& Frames::Get(WireForm form) {
   } else {
     EncodeMessages(encoded, form);
   }
-  frame = std::make_shared<const std::string>(std::move(encoded));
+  *alive_ += encoded.size();
+  auto owned = std::make_unique<const std::string>(std::move(encoded));
+  frame = SharedFrame(owned.release(), [alive = alive_](const std::string* bytes) {
+    *alive -= bytes->size();
+    std::default_delete<const std::string>()(bytes);
+  });
   return frame;
 }
 

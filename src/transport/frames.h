@@ -7,7 +7,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -30,10 +32,13 @@ void AppendTextMessage(std::string& out, std::string_view text, WireForm form, D
 
 class Frames {
  public:
-  Frames(Deflater& deflater, std::string& scratch) : deflater_(deflater), scratch_(scratch) {}
+  Frames(Deflater& deflater, std::string& scratch)
+      : deflater_(deflater), scratch_(scratch), alive_(std::make_shared<std::size_t>(0)) {}
 
   void Begin(const Change& change);
   const SharedFrame& Get(WireForm form);
+  // Bytes in all frames that anybody still holds, each counted once.
+  [[nodiscard]] std::size_t bytes_alive() const { return *alive_; }
 
  private:
   void EncodeLines(std::string& out) const;
@@ -42,6 +47,7 @@ class Frames {
   Deflater& deflater_;
   std::string& scratch_;
   const Change* change_ = nullptr;
+  std::shared_ptr<std::size_t> alive_;  // frames may outlive this
   std::array<SharedFrame, 3> frames_;
 };
 

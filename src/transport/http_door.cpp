@@ -154,7 +154,7 @@ bool HttpDoor::RunPending() {
       commands_.reset();
       connection_.CloseSession();
       Answer({.content_type = kPlainText, .body = answer_});
-      answer_ = {};
+      std::string().swap(answer_);  // assigning an empty one would keep the memory
       parser_.Reset();
       return true;
     }
@@ -203,11 +203,14 @@ void HttpDoor::Answer(HttpResponse response) {
 }
 
 void HttpDoor::OnTick(std::int64_t now_us) {
-  if (commands_) {
+  // While an answer is on its way the peer owes nothing.
+  if (connection_.Busy()) {
     return;
   }
   const HubLimits& limits = connection_.hub().limits();
-  const std::int64_t quiet_us = now_us - connection_.last_heard_us();
+  const std::int64_t quiet_us =
+      now_us - (had_request_ || request_since_us_ != 0 ? connection_.last_active_us()
+                                                       : connection_.opened_us());
   if (request_since_us_ != 0) {
     const bool stalled = quiet_us > std::int64_t{limits.handshake_timeout_ms} * 1000;
     if (stalled || now_us - request_since_us_ > kRequestUsMax) {
@@ -224,7 +227,7 @@ void HttpDoor::OnTick(std::int64_t now_us) {
 }
 
 std::size_t HttpDoor::BufferedBytes() const {
-  return parser_.BufferedBytes() + answer_.size();
+  return parser_.BufferedBytes() + answer_.capacity();
 }
 
 }  // namespace nunc

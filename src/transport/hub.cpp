@@ -17,6 +17,7 @@ constexpr std::int64_t kTickUsMin = 10'000;
 constexpr std::int64_t kNodeTickUs = 1'000'000;
 // A change with more watchers than this (about 0.3 ms of sending) is sent from the backlog.
 constexpr std::size_t kFewWatchersMax = 64;
+constexpr std::uint64_t kCommandsPerLook = 32;
 // The backlog's part of a slice that newer output cannot take.
 constexpr std::int64_t kBacklogSliceUs = kSendSliceUs / 2;
 
@@ -68,6 +69,7 @@ void Hub::StartTurn() {
   ++turn_;
   turn_ended_ = false;
   told_too_late_ = false;
+  turn_used_up_ = false;
   commands_ = 0;
   Step(TurnStarted{.now = now_, .query_time_ms_average = query_time_ms_});
 }
@@ -82,8 +84,8 @@ std::int64_t Hub::WaitUs() const {
 void Hub::Turn() {
   loop_.Wait(WaitUs());
   StartTurn();
-  loop_.Dispatch();
   ResumeAll();
+  loop_.Dispatch();
   node_.Step(TurnEnded{}, output_);
   Route(output_);
   turn_ended_ = true;
@@ -102,14 +104,15 @@ void Hub::Turn() {
 }
 
 void Hub::ResumeAll() {
-  resuming_.swap(resume_);
-  for (const std::uint32_t slot : resuming_) {
+  // Who does not get a turn stays in front of those who had one.
+  for (std::size_t left = resume_.size(); left > 0 && !turn_used_up_; --left) {
+    const std::uint32_t slot = resume_.front();
+    resume_.pop_front();
     if (Connection* connection = Find(slot); connection != nullptr) {
       connection->in_resume_list = false;
       connection->Resume();
     }
   }
-  resuming_.clear();
 }
 
 void Hub::FlushFrom(std::deque<std::uint32_t>& list, bool Connection::*listed,
@@ -130,6 +133,9 @@ void Hub::FlushAll() {
   FlushFrom(fresh_, &Connection::in_fresh,
             backlog_.empty() ? until_us : until_us - kBacklogSliceUs);
   FlushFrom(backlog_, &Connection::in_backlog, until_us);
+  if (backlog_.empty()) {
+    fan_out_bytes_ = 0;
+  }
 }
 
 void Hub::TickAll() {
@@ -229,15 +235,23 @@ void Hub::ResumeNextTurn(Connection& connection) {
 
 bool Hub::AccountBuffered(std::size_t accounted, std::size_t bytes) {
   buffered_bytes_ = buffered_bytes_ - accounted + bytes;
-  return bytes <= accounted || buffered_bytes_ <= limits_.buffered_bytes_max;
+  return bytes <= accounted ||
+         buffered_bytes_ + frames_.bytes_alive() <= limits_.buffered_bytes_max;
 }
 
 // ---- the node
 
-void Hub::Execute(SessionId session, const Command& command) {
+bool Hub::Execute(SessionId session, const Command& command) {
   ++commands_;
   node_.Step(ClientCommand{.session = session, .command = &command}, output_);
+  const std::uint64_t wide_before = wide_changes_;
   Route(output_);
+  // Looking at the clock costs as much as a small command, so not after each.
+  const bool large = !output_.rows.empty() || output_.targets.size() > kFewWatchersMax;
+  if (large || commands_ % kCommandsPerLook == 0) {
+    turn_used_up_ = MonotonicUs() - now_.mono_us > kRunSliceUs;
+  }
+  return wide_changes_ != wide_before;
 }
 
 void Hub::Step(const Input& input) {
@@ -262,6 +276,10 @@ void Hub::Route(const Output& output) {
     }
     const Change& change = std::get<Change>(item);
     frames_.Begin(change);
+    if (change.count > kFewWatchersMax) {
+      ++wide_changes_;
+      fan_out_bytes_ += change.count * (change.key.size() + change.value.size());
+    }
     for (std::size_t i = change.first; i < change.first + change.count; ++i) {
       const SessionId target = output.targets[i];
       Connection* connection = Find(target.slot);

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "language/nql_parse.h"
 #include "net/deflate.h"
 #include "net/loop.h"
@@ -86,7 +87,12 @@ class Hub {
   // `Sun, 06 Nov 1994 08:49:37 GMT`, of this turn.
   std::string_view HttpDate();
 
-  void Execute(SessionId session, const Command& command);
+  // True: the change that the command made had many watchers.
+  bool Execute(SessionId session, const Command& command);
+  // The time for commands of this turn is over: what is left waits, behind the others.
+  [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }
+  // So much is on its way to watchers that those who cause it must wait for the backlog.
+  [[nodiscard]] bool fan_out_full() const { return fan_out_bytes_ >= kFanOutBytesMax; }
   // For inputs that nobody hears of.
   void Step(const Input& input);
   void Drain(SessionId session);
@@ -126,6 +132,7 @@ class Hub {
   std::int64_t next_node_tick_us_ = 0;
   bool stopping_ = false;
   bool turn_ended_ = false;
+  bool turn_used_up_ = false;
   // Something happened after the turn's end that its watchers must hear of: no waiting.
   bool told_too_late_ = false;
 
@@ -135,8 +142,7 @@ class Hub {
   std::size_t buffered_bytes_ = 0;
   std::deque<std::uint32_t> fresh_;    // got something of its own to send this turn
   std::deque<std::uint32_t> backlog_;  // one of many that a change goes to, or left over
-  std::vector<std::uint32_t> resume_;
-  std::vector<std::uint32_t> resuming_;
+  std::deque<std::uint32_t> resume_;
   std::vector<std::uint32_t> dead_;
 
   BufferPool buffers_;
@@ -151,7 +157,9 @@ class Hub {
   Output unheard_;
   std::string http_date_;
   std::int64_t http_date_s_ = -1;
-  std::uint64_t commands_ = 0;  // of this turn
+  std::uint64_t commands_ = 0;      // of this turn
+  std::uint64_t wide_changes_ = 0;  // with many watchers, ever
+  std::size_t fan_out_bytes_ = 0;   // of those, since the backlog was empty
   double query_time_ms_ = 0;
 };
 

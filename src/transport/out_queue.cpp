@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace nunc {
+namespace {
+
+constexpr std::size_t kCompactBytesMin = std::size_t{64} << 10;
+constexpr std::size_t kCompactFramesMin = 64;
+
+}  // namespace
 
 std::string BufferPool::Take() {
   if (buffers_.empty()) {
@@ -85,6 +91,21 @@ void OutQueue::Consume(std::size_t sent) {
   }
 }
 
+void OutQueue::Compact() {
+  // Half of what is held must be garbage, so that each byte is moved at most once on average.
+  if (sent_bytes_ >= kCompactBytesMin && sent_bytes_ * 2 >= bytes_.size()) {
+    bytes_.erase(0, sent_bytes_);
+    for (std::size_t i = sent_shared_; i < shared_.size(); ++i) {
+      shared_[i].at -= sent_bytes_;
+    }
+    sent_bytes_ = 0;
+  }
+  if (sent_shared_ >= kCompactFramesMin && sent_shared_ * 2 >= shared_.size()) {
+    shared_.erase(shared_.begin(), shared_.begin() + static_cast<std::ptrdiff_t>(sent_shared_));
+    sent_shared_ = 0;
+  }
+}
+
 Transfer OutQueue::Flush(const Socket& socket) {
   constexpr std::size_t kPiecesMax = 64;
   while (!empty()) {
@@ -98,6 +119,7 @@ Transfer OutQueue::Flush(const Socket& socket) {
       transfer = SendGathered(socket, {pieces.data(), Gather(pieces)});
     }
     Consume(transfer.bytes);
+    Compact();
     if (transfer.would_block || transfer.ended) {
       return transfer;
     }

@@ -40,6 +40,8 @@ class OutQueue {
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }
+  // The part of size() that is not shared with others.
+  [[nodiscard]] std::size_t own_size() const { return size() - shared_size_; }
 
   // Sends until all is sent or the socket takes no more.
   Transfer Flush(const Socket& socket);
@@ -55,6 +57,8 @@ class OutQueue {
 
   std::size_t Gather(std::span<iovec> pieces) const;
   void Consume(std::size_t sent);
+  // Gives back what has been sent, so that a queue that never empties does not grow for ever.
+  void Compact();
 
   BufferPool& pool_;
   std::string bytes_;

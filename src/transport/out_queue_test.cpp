@@ -89,6 +89,23 @@ TEST_F(OutQueueTest, WhatComesWhileSomeIsUnsentGoesBehindIt) {
   EXPECT_EQ(SendThrough(), "again");
 }
 
+// A reader that is a little slower than what comes for it: the queue is never empty.
+TEST_F(OutQueueTest, WhatIsSentIsGivenBackAlsoWhenTheQueueNeverEmpties) {
+  std::array<char, 8192> piece{};
+  queue_.Bytes().append(100'000, 'x');
+  for (int i = 0; i < 5'000; ++i) {
+    queue_.Flush(ours_);
+    const Transfer got = ReceiveBytes(theirs_, piece);
+    ASSERT_GT(got.bytes, 0U);
+    if (got.bytes > 2000) {
+      queue_.Share(MakeFrame(2000, 'z'));
+    }
+    queue_.Bytes().append(got.bytes > 2000 ? got.bytes - 2000 : got.bytes, 'y');
+    ASSERT_FALSE(queue_.empty());
+  }
+  EXPECT_LT(queue_.Bytes().capacity(), 4U << 20U);
+}
+
 TEST_F(OutQueueTest, ALongFrameIsSharedAndFreedOnceItIsSent) {
   const SharedFrame frame = MakeFrame(5000, 'x');
   queue_.Share(frame);

@@ -43,7 +43,7 @@ void TcpDoor::KeepPartial(std::string_view piece) {
   if (discarding_ ||
       partial_.size() + piece.size() > connection_.hub().limits().command_bytes_max()) {
     discarding_ = true;
-    partial_ = {};
+    std::string().swap(partial_);  // assigning an empty one would keep the memory
     return;
   }
   partial_ += piece;

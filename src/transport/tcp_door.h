@@ -29,7 +29,7 @@ class TcpDoor final : public Protocol {
   void OnReply(const Reply& reply, const Output& output) override;
   // A vanished peer is TCP keepalive's business here: the protocol has no ping of the server.
   void OnTick(std::int64_t) override {}
-  [[nodiscard]] std::size_t BufferedBytes() const override { return partial_.size(); }
+  [[nodiscard]] std::size_t BufferedBytes() const override { return partial_.capacity(); }
 
  private:
   void KeepPartial(std::string_view piece);

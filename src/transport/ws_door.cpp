@@ -81,6 +81,9 @@ void WsDoor::OnMessage(std::string_view message) {
   }
   pending_ = RunCommands(message);
   pending_from_ = 0;
+  if (!pending_.empty()) {
+    decoder_.DropDelivered();  // not held twice while it waits
+  }
 }
 
 std::string_view WsDoor::RunCommands(std::string_view message) {
@@ -99,7 +102,7 @@ bool WsDoor::RunPending() {
   const std::string_view rest = RunCommands(std::string_view(pending_).substr(pending_from_));
   pending_from_ = pending_.size() - rest.size();
   if (rest.empty()) {
-    pending_ = {};
+    std::string().swap(pending_);  // assigning an empty one would keep the memory
   }
   return rest.empty();
 }
@@ -154,7 +157,7 @@ void WsDoor::OnStop() {
 }
 
 std::size_t WsDoor::BufferedBytes() const {
-  return pending_.size() + decoder_.BufferedBytes();
+  return pending_.capacity() + decoder_.BufferedBytes();
 }
 
 }  // namespace nunc

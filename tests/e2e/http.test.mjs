@@ -155,7 +155,7 @@ describe('http: answers', () => {
     assert.equal(parts[5], 'value 1\n');
   });
 
-  test('at 64 MiB of answer no further command of the request is run, and each says so', async () => {
+  test('at 64 MiB of answer no further command is run, and each says so', async () => {
     const kLimit = 64 << 20;
     const value = 'v'.repeat(8 << 20);
     await httpPost(server.http, `use-db ${db} ${db};set big ${value}`);

@@ -210,7 +210,6 @@ class HttpParser::Message final : public beast_http::basic_parser<true> {
   std::size_t hosts_ = 0;
   std::size_t lengths_ = 0;
   Phase phase_ = Phase::kHead;
-  bool head_done_ = false;      // fields after it are trailers
   bool chunk_end_due_ = false;  // the CRLF behind a chunk's data is the first line to come
   bool trailers_ = false;       // the last chunk's size line is in line_
 };
@@ -253,7 +252,6 @@ HttpParser::Outcome HttpParser::Message::FinishHead() {
   BeastError ec;
   put(boost::asio::const_buffer(head_.data(), head_.size()), ec);
   if (ec) return RefuseAs(ec);
-  head_done_ = true;
   request_.keep_alive = keep_alive();
   request_.upgrade = upgrade() && request_.Find("Upgrade") != nullptr;
   if (is_done()) return Finish();
@@ -334,7 +332,7 @@ void HttpParser::Message::on_request_impl(beast_http::verb /*verb*/, BeastText m
 void HttpParser::Message::on_field_impl(beast_http::field name, BeastText text, BeastText value,
                                         BeastError& ec) {
   if (++fields_ > limits_.headers_max) return RefuseField(431, "too many headers", ec);
-  if (head_done_) return;  // trailers are read and dropped (RFC 9110 §6.5.1)
+  if (phase_ != Phase::kHead) return;  // trailers are read and dropped (RFC 9110 §6.5.1)
   if (name == beast_http::field::transfer_encoding) {
     if (request_.version_minor == 0) {  // RFC 9112 §6.1: faulty framing
       return RefuseField(400, "Transfer-Encoding in HTTP/1.0", ec);

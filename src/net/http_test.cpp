@@ -227,6 +227,11 @@ TEST(HttpParser, DecodesChunks) {
   EXPECT_EQ(BodyOf(Chunked("4\r\n\r\n\r\n\r\n0\r\n\r\n")), "\r\n\r\n") << "line ends are data too";
 }
 
+TEST(HttpParser, DropsTrailers) {
+  EXPECT_EQ(Parse(Chunked("1\r\nx\r\n0\r\nHost: other\r\nX-A: 1\r\n\r\n")),
+            Story{"POST / 1.1 keep [Host=h] [Transfer-Encoding=chunked] 'x'"});
+}
+
 TEST(HttpParser, RefusesBadChunks) {
   for (const std::string_view body :
        {"\r\n\r\n", "x\r\n", "-1\r\n", "+1\r\n", " 1\r\n", "0x1\r\n\r\n", "1 \r\nx\r\n", "1\nx\r\n",

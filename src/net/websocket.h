@@ -75,7 +75,8 @@ class WebSocketDecoder {
   // Memory held for a partial message beyond the object itself; 0 when idle. It follows what has
   // arrived, never what a frame header declares.
   [[nodiscard]] std::size_t BufferedBytes() const;
-  // Frees the last event's payload before the next Next().
+  // Frees the last event's payload before the next Next(). Only directly after an event: what is
+  // buffered after kNeedMore has not been delivered.
   void DropDelivered();
   // True between messages: the peer has not left one half sent.
   [[nodiscard]] bool Idle() const { return header_size_ == 0 && !in_frame_ && !in_message_; }

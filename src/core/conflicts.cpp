@@ -10,7 +10,7 @@
 namespace nunc {
 
 std::string ConflictKey(std::string_view key, ConflictId id) {
-  std::string name = "$conflicts_";
+  std::string name(kConflictKeyPrefix);
   name += key;
   name += '_';
   name += std::to_string(id.value);

@@ -25,6 +25,10 @@ struct ConflictId {
   friend bool operator==(ConflictId, ConflictId) = default;
 };
 
+// Its watchers are the arbiters.
+inline constexpr std::string_view kConflictsKey = "$conflicts";
+inline constexpr std::string_view kConflictKeyPrefix = "$conflicts_";
+
 std::string ConflictKey(std::string_view key, ConflictId id);
 
 class Conflicts {

@@ -42,7 +42,7 @@ Entry* Database::Set(Entry* existing, const Write& write) {
   entry->set_version(write.version);
   entry->set_in_conflict(write.in_conflict);
   entry->set_revision(write.revision);
-  if (write.key.starts_with(kSecurePrefix)) {
+  if (IsSecureKey(write.key)) {
     NoteSecureKey(write.key, write.value, /*removed=*/false);
   }
   return entry;
@@ -79,7 +79,7 @@ void Database::Remove(Entry* existing, std::uint64_t hash, Revision revision, st
   keys_.Erase(existing);
   revisions_.Remove(existing);
   revisions_.Append(tombstone);
-  if (existing->key().starts_with(kSecurePrefix)) {
+  if (IsSecureKey(existing->key())) {
     NoteSecureKey(existing->key(), {}, /*removed=*/true);
   }
   Entry::Destroy(existing);

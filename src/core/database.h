@@ -5,7 +5,7 @@
 //          business (Executor). Nothing here knows sessions' rights or texts.
 // Units:   times in microseconds; a revision comes from the caller, one per change.
 // Limits:  tombstones as limits.h says; dropping one raises the horizon.
-// Owner:   Store (executor.h). Entries are owned here.
+// Owner:   Executor. Entries are owned here.
 // Source:  docs/architecture.md §3.
 #pragma once
 
@@ -122,8 +122,11 @@ inline constexpr std::string_view kTokenKey = "$$token";
 inline constexpr std::string_view kUserKeyPrefix = "$$user_";
 inline constexpr std::string_view kPermissionKeyPrefix = "$$permission_$";
 inline constexpr std::string_view kSecurePrefix = "$$";
-inline constexpr std::string_view kConflictsKey = "$conflicts";
-inline constexpr std::string_view kConflictKeyPrefix = "$conflicts_";
 inline constexpr std::string_view kAdminDatabase = "$admin";
+
+// For admins alone.
+inline bool IsSecureKey(std::string_view key) {
+  return key.starts_with(kSecurePrefix);
+}
 
 }  // namespace nunc

@@ -23,10 +23,6 @@ bool HasControlCharacter(std::string_view text) {
   });
 }
 
-bool IsSecure(std::string_view key) {
-  return key.starts_with(kSecurePrefix);
-}
-
 }  // namespace
 
 Executor::Executor(ExecutorOptions options) : options_(std::move(options)) {
@@ -168,10 +164,21 @@ std::optional<ErrorCode> Executor::CheckForm(const Command& command, const Comma
   return std::nullopt;
 }
 
+// The version that a write names; the stored one will be one higher.
+std::optional<ErrorCode> Executor::CheckVersion(const Command& command) {
+  if (command.version && *command.version < 0) {
+    return ErrorCode::kNegativeVersion;
+  }
+  if (command.version && *command.version >= std::numeric_limits<std::uint32_t>::max()) {
+    return ErrorCode::kVersionLimit;
+  }
+  return std::nullopt;
+}
+
 std::optional<ErrorCode> Executor::CheckRights(Session& session, const Command& command,
                                                const CommandRow& row) {
   const bool secure =
-      row.level == Level::kSecure || (row.level == Level::kKey && IsSecure(command.key));
+      row.level == Level::kSecure || (row.level == Level::kKey && IsSecureKey(command.key));
   if (secure && !session.admin) {
     return ErrorCode::kSecureKey;
   }
@@ -306,11 +313,8 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   if (RefuseServerKey(session, command.key, output)) {
     return;
   }
-  if (command.version && *command.version < 0) {
-    return Error(session, ErrorCode::kNegativeVersion, output);
-  }
-  if (command.version && *command.version >= std::numeric_limits<std::uint32_t>::max()) {
-    return Error(session, ErrorCode::kVersionLimit, output);
+  if (const std::optional<ErrorCode> refusal = CheckVersion(command); refusal) {
+    return Error(session, *refusal, output);
   }
   const Place place = Locate(*session.database, command.key);
   const Entry* existing = place.existing;
@@ -392,19 +396,14 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
 
 void Executor::Keys(Session& session, const Command& command, Output& output) {
   const std::string_view pattern = command.key;
-  // Only a prefix bounds the walk; MatchesPattern strips the same stars.
-  std::string_view prefix;
-  if (pattern.ends_with('*')) {
-    prefix = pattern.substr(std::min(pattern.find_first_not_of('*'), pattern.size()));
-    prefix = prefix.substr(0, prefix.find_last_not_of('*') + 1);
-  }
+  const std::string_view prefix = PatternPrefix(pattern);  // all that can bound the walk
   for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
        cursor.Advance()) {
     const std::string_view key = cursor.entry()->key();
     if (!key.starts_with(prefix)) {
       break;
     }
-    if (MatchesPattern(key, pattern) && (session.admin || !IsSecure(key))) {
+    if (MatchesPattern(key, pattern) && (session.admin || !IsSecureKey(key))) {
       output.rows.push_back({.name = key});
     }
   }

@@ -68,6 +68,7 @@ class Executor {
   // Rights and form (executor.cpp).
   [[nodiscard]] std::optional<ErrorCode> CheckForm(const Command& command,
                                                    const CommandRow& row) const;
+  static std::optional<ErrorCode> CheckVersion(const Command& command);
   std::optional<ErrorCode> CheckRights(Session& session, const Command& command,
                                        const CommandRow& row);
   bool Permits(Session& session, Permission permission, std::string_view key);
@@ -89,6 +90,9 @@ class Executor {
   void Auth(Session& session, const Command& command, Output& output);
   void UseDb(Session& session, const Command& command, Output& output);
   void CreateDb(Session& session, const Command& command, Output& output);
+  // Writes the `$$` key PREFIX + NAME, whatever was there.
+  void StoreSecureKey(Session& session, std::string_view prefix, const Command& command,
+                      std::string_view value, Output& output);
   void CreateUser(Session& session, const Command& command, Output& output);
   void SetPermissions(Session& session, const Command& command, Output& output);
   void Snapshot(Session& session, const Command& command, Output& output);
@@ -103,6 +107,7 @@ class Executor {
   void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void Arbiter(Session& session, Output& output);
+  static bool IsArbiter(const Session& session, Database& database);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
   // Gives the bytes it appended.

@@ -158,6 +158,15 @@ void Executor::CreateDatabase(std::string_view name, std::string_view token, Str
   StoreAndAnnounce(Locate(*admin_, name), {.value = "{}"}, output);
 }
 
+void Executor::StoreSecureKey(Session& session, std::string_view prefix, const Command& command,
+                              std::string_view value, Output& output) {
+  const std::string key = std::string(prefix).append(command.name);
+  const Place place = Locate(*session.database, key);
+  const std::uint32_t version = place.existing == nullptr ? 0 : place.existing->version() + 1;
+  StoreAndAnnounce(place, {.value = value, .version = version}, output);
+  Ok(session, output);
+}
+
 void Executor::CreateUser(Session& session, const Command& command, Output& output) {
   if (!IsGoodName(command.name)) {
     return Error(session, ErrorCode::kBadName, output, command.name);
@@ -165,11 +174,7 @@ void Executor::CreateUser(Session& session, const Command& command, Output& outp
   if (!IsGoodSecret(command.secret)) {
     return Error(session, ErrorCode::kBadSecret, output);
   }
-  const std::string key = std::string(kUserKeyPrefix).append(command.name);
-  const Place place = Locate(*session.database, key);
-  const std::uint32_t version = place.existing == nullptr ? 0 : place.existing->version() + 1;
-  StoreAndAnnounce(place, {.value = command.secret, .version = version}, output);
-  Ok(session, output);
+  StoreSecureKey(session, kUserKeyPrefix, command, command.secret, output);
 }
 
 void Executor::SetPermissions(Session& session, const Command& command, Output& output) {
@@ -180,11 +185,7 @@ void Executor::SetPermissions(Session& session, const Command& command, Output& 
   if (!list) {
     return Error(session, ErrorCode::kBadPermissionList, output, output.Keep(list.error().detail));
   }
-  const std::string key = std::string(kPermissionKeyPrefix).append(command.name);
-  const Place place = Locate(*session.database, key);
-  const std::uint32_t version = place.existing == nullptr ? 0 : place.existing->version() + 1;
-  StoreAndAnnounce(place, {.value = command.value, .version = version}, output);
-  Ok(session, output);
+  StoreSecureKey(session, kPermissionKeyPrefix, command, command.value, output);
 }
 
 std::vector<std::string_view> Executor::UnknownDatabases(std::string_view names) const {

@@ -29,7 +29,7 @@ void Executor::HandleConflict(Session& session, const Command& command, Entry* e
       return Ok(session, output);
     }
     case Strategy::kArbiter:
-      if (command.key.starts_with(kSecurePrefix)) {
+      if (IsSecureKey(command.key)) {
         // Arbiters are ordinary sessions: they may neither read a secret nor decide on it.
         return Error(session, ErrorCode::kInvalidVersion, output);
       }
@@ -83,6 +83,12 @@ void Executor::Arbiter(Session& session, Output& output) {
   Ok(session, output);
 }
 
+bool Executor::IsArbiter(const Session& session, Database& database) {
+  const WatchingSession* watching = FindWatching(session, database);
+  return watching != nullptr &&
+         database.watches().Contains(*watching, kConflictsKey, database.Hash(kConflictsKey));
+}
+
 // All open conflicts of the database, to this one session.
 std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession& watching,
                                       Output& output) {
@@ -120,26 +126,15 @@ void Executor::Resolve(Session& session, const Command& command, Output& output)
     }
     database = found->second.get();
   }
-  if (database == nullptr) {
-    return Error(session, ErrorCode::kNotArbiter, output);  // likewise
-  }
-  const WatchingSession* watching = FindWatching(session, *database);
-  const bool arbiter =
-      watching != nullptr &&
-      database->watches().Contains(*watching, kConflictsKey, database->Hash(kConflictsKey));
-  if (!session.admin && !arbiter) {
+  // One error for every lack of rights, not the usual ones: the JavaScript client waits for no
+  // answer to resolve, and would take those texts for the answer to another call.
+  const bool allowed = session.admin || (database != nullptr && IsArbiter(session, *database) &&
+                                         Permits(session, Permission::kWrite, command.key));
+  if (!allowed) {
     return Error(session, ErrorCode::kNotArbiter, output);
   }
-  if (!session.admin && !Permits(session, Permission::kWrite, command.key)) {
-    // Not kPermissionDenied: the JavaScript client waits for no answer to resolve, and would take
-    // that text for the answer to another call.
-    return Error(session, ErrorCode::kNotArbiter, output);
-  }
-  if (command.version && *command.version < 0) {
-    return Error(session, ErrorCode::kNegativeVersion, output);
-  }
-  if (command.version && *command.version >= std::numeric_limits<std::uint32_t>::max()) {
-    return Error(session, ErrorCode::kVersionLimit, output);
+  if (const std::optional<ErrorCode> refusal = CheckVersion(command); refusal) {
+    return Error(session, *refusal, output);
   }
   // Only a key with an open conflict passes, so no `$$` key and no other key can be written here.
   const std::deque<ConflictId>& open = database->conflicts().OpenOf(command.key);

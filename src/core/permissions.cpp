@@ -50,9 +50,13 @@ std::uint8_t PermissionOf(char letter) {
 
 }  // namespace
 
+std::string_view PatternPrefix(std::string_view pattern) {
+  return pattern.ends_with('*') ? TrimStars(pattern) : std::string_view{};
+}
+
 bool MatchesPattern(std::string_view key, std::string_view pattern) {
   if (pattern.ends_with('*')) {
-    return key.starts_with(TrimStars(pattern));
+    return key.starts_with(PatternPrefix(pattern));
   }
   if (pattern.starts_with('*')) {
     return key.ends_with(TrimStars(pattern));

@@ -20,6 +20,8 @@ enum class Permission : std::uint8_t { kRead = 1, kWrite = 2, kIncrement = 4, kR
 
 // Ends with `*`: prefix; else starts with `*`: suffix; else: contained. The empty one matches all.
 bool MatchesPattern(std::string_view key, std::string_view pattern);
+// What every key that matches begins with; empty when the pattern does not say.
+std::string_view PatternPrefix(std::string_view pattern);
 
 class PermissionList {
  public:

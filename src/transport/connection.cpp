@@ -66,7 +66,7 @@ void Connection::ReadSome() {
     return DiscardInput();
   }
   // What came before must run first; the socket keeps the rest meanwhile.
-  if (!input_.empty() || commands_pending_ || peer_ended_ || stopping_) {
+  if (HasUnrun() || peer_ended_ || stopping_) {
     return;
   }
   const std::span<char> buffer = hub_.read_buffer();
@@ -142,7 +142,7 @@ std::size_t Connection::Feed(std::span<char> input) {
 }
 
 void Connection::Resume() {
-  if (state_ == State::kOpen && (!input_.empty() || commands_pending_)) {
+  if (HasUnrun()) {
     Process({});
   }
 }
@@ -151,7 +151,7 @@ void Connection::AfterProcessing() {
   if (state_ != State::kOpen) {
     return;
   }
-  if (!input_.empty() || commands_pending_) {
+  if (HasUnrun()) {
     // Not when replies wait to be read: Flush resumes it then.
     if (out_.size() < kUnsentBytesMax) {
       hub_.ResumeNextTurn(*this);
@@ -207,8 +207,7 @@ void Connection::Flush() {
   } else {
     Drained();
   }
-  if (state_ == State::kOpen && out_.size() < kUnsentBytesMax &&
-      (!input_.empty() || commands_pending_)) {
+  if (out_.size() < kUnsentBytesMax && HasUnrun()) {
     hub_.ResumeNextTurn(*this);
   }
   Account();

@@ -84,6 +84,7 @@ std::int64_t Hub::WaitUs() const {
 void Hub::Turn() {
   loop_.Wait(WaitUs());
   StartTurn();
+  // First who waits from the turn before: the time for commands may not reach for all.
   ResumeAll();
   loop_.Dispatch();
   node_.Step(TurnEnded{}, output_);
@@ -128,8 +129,7 @@ void Hub::FlushFrom(std::deque<std::uint32_t>& list, bool Connection::*listed,
 }
 
 void Hub::FlushAll() {
-  const std::int64_t started_us = MonotonicUs();
-  const std::int64_t until_us = started_us + kSendSliceUs;
+  const std::int64_t until_us = MonotonicUs() + kSendSliceUs;
   FlushFrom(fresh_, &Connection::in_fresh,
             backlog_.empty() ? until_us : until_us - kBacklogSliceUs);
   FlushFrom(backlog_, &Connection::in_backlog, until_us);

@@ -17,6 +17,8 @@ enum class Fault : unsigned char {
   kNotFound,     // the named thing does not exist
   kUnavailable,  // the world refused: address in use, peer unreachable, permission
   kIo,           // a system call failed in a way that will not go away by itself
+  kNoSpace,      // the disk is full: may work again when there is space
+  kDamaged,      // bytes from a disk or a peer are not what they must be
 };
 
 struct Error {

@@ -21,16 +21,10 @@
 #include "core/ids.h"
 #include "core/key_order.h"
 #include "core/permissions.h"
+#include "core/record.h"
 #include "core/watches.h"
 
 namespace nunc {
-
-// What happens to a write that names an older version than the stored one.
-enum class Strategy : std::uint8_t {
-  kNone,     // it is refused
-  kNewer,    // it wins, being the later one
-  kArbiter,  // a client decides (conflicts.h)
-};
 
 // Fields of a new database.
 struct DatabaseOptions {

@@ -12,6 +12,12 @@ struct Revision {
   friend auto operator<=>(Revision, Revision) = default;
 };
 
+// The leadership a record was written under; every start of a primary begins a new one.
+struct Term {
+  std::uint64_t value = 0;
+  friend auto operator<=>(Term, Term) = default;
+};
+
 // Never used twice, also after its database is gone.
 struct DatabaseId {
   std::uint32_t value = 0;

@@ -12,12 +12,16 @@ namespace nunc {
 // Names and values. At the limit: the command is refused with an error that names the limit.
 inline constexpr std::size_t kKeyBytesMax = 4096;
 inline constexpr std::size_t kValueBytesMaxDefault = std::size_t{8} << 20;
-inline constexpr std::size_t kValueBytesMaxCeiling = std::size_t{64} << 20;
+inline constexpr std::size_t kValueBytesMaxCeiling = std::size_t{15} << 20;
 inline constexpr std::size_t kNameBytesMax = 128;     // database and user names
 inline constexpr std::size_t kSecretBytesMax = 1024;  // tokens and passwords
 inline constexpr std::size_t kDatabasesMax = 10'000;
+// Ids of databases are never used again; then no more can be made.
+inline constexpr std::uint32_t kDatabaseIdMax = 10'000'000;
 inline constexpr std::size_t kWatchesPerSessionMax = 100'000;
 inline constexpr std::size_t kOpenConflictsPerDatabaseMax = 10'000;
+// Of the text that an arbiter gets: both values and the key. Beyond it the write is refused.
+inline constexpr std::size_t kConflictBytesMax = std::size_t{15} << 20;
 // Closed conflicts kept for arbiters that follow a chain; at the limit the oldest is removed.
 inline constexpr std::size_t kClosedConflictsPerDatabaseMax = 1'000;
 
@@ -51,6 +55,10 @@ inline constexpr std::int64_t kRunSliceUs = 5'000;  // commands of all connectio
 // On the way to watchers of widely watched keys; then who changes such keys waits until it is sent.
 inline constexpr std::size_t kFanOutBytesMax = std::size_t{32} << 20;
 inline constexpr std::size_t kAcceptsPerTurn = 64;
+// Replies and changes that wait for the disk. At the limit: of one connection no more commands are
+// run; of all together, of none.
+inline constexpr std::size_t kHeldRepliesMax = 4'096;
+inline constexpr std::size_t kHeldBytesMax = std::size_t{64} << 20;
 
 // Wire.
 inline constexpr std::size_t kWsFragmentBytes =

@@ -18,10 +18,12 @@ enum class Verb : std::uint8_t {
   kAuth,
   kUseDb,
   kCreateDb,
+  kDropDb,
   kCreateUser,
   kSetPermissions,
   kSnapshot,
   kReplicateSnapshot,
+  kOplog,
   kGet,
   kGetSafe,
   kSet,
@@ -56,6 +58,7 @@ struct Command {
   std::int64_t amount = 1;  // of increment
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;
+  std::optional<AckLevel> level{};  // of create-db; empty: the server's default
 };
 
 }  // namespace nunc

@@ -25,13 +25,13 @@ enum class Level : std::uint8_t {
 };
 
 enum class ArgumentKind : std::uint8_t {
-  kWord,        // up to the next space
-  kRest,        // all that is left, spaces included
-  kLogin,       // all that is left: TOKEN, or USER and TOKEN
-  kVersion,     // whole number; out of 32 bits: unconditional
-  kAmount,      // whole number of 64 bits; empty: 1
-  kConflictId,  // whole number
-  kStrategy,    // none, newer or arbiter
+  kWord,             // up to the next space
+  kRest,             // all that is left, spaces included
+  kLogin,            // all that is left: TOKEN, or USER and TOKEN
+  kVersion,          // whole number; out of 32 bits: unconditional
+  kAmount,           // whole number of 64 bits; empty: 1
+  kConflictId,       // whole number
+  kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
 };
 
 // Where a kWord or kRest goes in the Command.
@@ -47,13 +47,21 @@ struct Argument {
   std::string_view missing{};  // error text when a required one is absent
 };
 
+// What a command may do to the store: with a full disk or memory, some are refused.
+enum class Effect : std::uint8_t {
+  kReads,
+  kWrites,   // needs a place in the log, and memory
+  kRemoves,  // needs a place in the log
+};
+
 struct CommandRow {
   Verb verb = Verb::kRejected;
   std::string_view name;
   std::string_view alias{};  // may be empty
   Level level = Level::kOpen;
   Permission permission = Permission::kRead;  // of Level::kKey
-  std::array<Argument, 5> arguments{};        // ends at the first without a name
+  Effect effect = Effect::kReads;
+  std::array<Argument, 5> arguments{};  // ends at the first without a name
   std::string_view summary;
 
   [[nodiscard]] std::span<const Argument> argument_list() const;

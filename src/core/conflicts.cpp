@@ -1,6 +1,7 @@
 #include "core/conflicts.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -17,6 +18,20 @@ std::string ConflictKey(std::string_view key, ConflictId id) {
   return name;
 }
 
+std::optional<ConflictName> ParseConflictKey(std::string_view conflict_key) {
+  const std::size_t bar = conflict_key.rfind('_');
+  if (!conflict_key.starts_with(kConflictKeyPrefix) || bar < kConflictKeyPrefix.size()) {
+    return std::nullopt;
+  }
+  ConflictName name{.key = conflict_key.substr(0, bar).substr(kConflictKeyPrefix.size())};
+  const char* end = conflict_key.data() + conflict_key.size();
+  const auto [stopped, fault] = std::from_chars(conflict_key.data() + bar + 1, end, name.id.value);
+  if (fault != std::errc{} || stopped != end || ConflictKey(name.key, name.id) != conflict_key) {
+    return std::nullopt;
+  }
+  return name;
+}
+
 bool Conflicts::Open(std::string_view key, ConflictId id) {
   if (open_count_ >= kOpenConflictsPerDatabaseMax) {
     return false;
@@ -24,7 +39,15 @@ bool Conflicts::Open(std::string_view key, ConflictId id) {
   const auto [at, inserted] = open_.try_emplace(std::string(key));
   at->second.push_back(id);
   ++open_count_;
+  newest_ = std::max(newest_, id);
   return true;
+}
+
+void Conflicts::LoadOpen(std::string_view key, ConflictId id) {
+  std::deque<ConflictId>& ids = open_.try_emplace(std::string(key)).first->second;
+  ids.insert(std::upper_bound(ids.begin(), ids.end(), id), id);
+  ++open_count_;
+  newest_ = std::max(newest_, id);
 }
 
 const std::deque<ConflictId>& Conflicts::OpenOf(std::string_view key) const {

@@ -9,10 +9,12 @@
 // Source:  docs/language.md (conflicts); docs/reference-server.md §4.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,14 +24,23 @@ namespace nunc {
 // Nanoseconds of the wall clock when it arose, raised where needed so that it is unique.
 struct ConflictId {
   std::int64_t value = 0;
-  friend bool operator==(ConflictId, ConflictId) = default;
+  friend auto operator<=>(ConflictId, ConflictId) = default;
 };
 
 // Its watchers are the arbiters.
 inline constexpr std::string_view kConflictsKey = "$conflicts";
 inline constexpr std::string_view kConflictKeyPrefix = "$conflicts_";
 
+inline constexpr std::string_view kDecidedPrefix = "resolved ";
+
 std::string ConflictKey(std::string_view key, ConflictId id);
+
+// The other way round; empty when `conflict_key` is not one that ConflictKey makes.
+struct ConflictName {
+  std::string_view key{};
+  ConflictId id{};
+};
+std::optional<ConflictName> ParseConflictKey(std::string_view conflict_key);
 
 class Conflicts {
  public:
@@ -47,6 +58,12 @@ class Conflicts {
   std::vector<std::string> TakeClosed();
   std::vector<std::string> TakeClosedOverLimit();
 
+  // Recovery: an undecided entry of the queue, in any order; a decided one, oldest first.
+  void LoadOpen(std::string_view key, ConflictId id);
+  void LoadClosed(std::string_view conflict_key) { closed_.emplace_back(conflict_key); }
+  // The greatest id that is or was open here since the start.
+  [[nodiscard]] ConflictId newest() const { return newest_; }
+
   // All open conflict keys in byte order of their names, as arbiters are told them.
   [[nodiscard]] std::vector<std::string> OpenConflictKeys() const;
 
@@ -58,6 +75,7 @@ class Conflicts {
   std::map<std::string, std::deque<ConflictId>, std::less<>> open_;
   std::deque<std::string> closed_;
   std::size_t open_count_ = 0;
+  ConflictId newest_;
   bool arbiter_seen_ = false;
 };
 

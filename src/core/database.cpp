@@ -12,17 +12,35 @@ Database::Database(DatabaseOptions options)
     : options_(std::move(options)), index_(options_.hash_seed) {}
 
 Database::~Database() {
-  // Live keys stand in the key order alone, removed ones in the revision order alone.
-  for (KeyOrder::Cursor cursor = keys_.Seek(""); !cursor.at_end(); cursor.Advance()) {
-    if (cursor.entry()->revision() == Revision{}) {
-      Entry::Destroy(cursor.entry());
-    }
-  }
-  Entry* entry = revisions_.oldest();
-  while (entry != nullptr) {
-    Entry* after = RevisionOrder::After(entry);
+  FreeSome(SIZE_MAX);
+  for (Entry* entry : live_) {
     Entry::Destroy(entry);
-    entry = after;
+  }
+}
+
+bool Database::FreeSome(std::size_t most) {
+  revisions_.EndWalks();
+  for (std::size_t freed = 0; freed < most; ++freed) {
+    Entry* entry = revisions_.oldest();
+    if (entry == nullptr) {
+      return true;
+    }
+    revisions_.Remove(entry);
+    Uncount(entry);
+    Entry::Destroy(entry);
+  }
+  return false;
+}
+
+void Database::Count(const Entry* entry) {
+  if (options_.store_bytes != nullptr) {
+    *options_.store_bytes += entry->AllocatedBytes() + kOrderBytes;
+  }
+}
+
+void Database::Uncount(const Entry* entry) {
+  if (options_.store_bytes != nullptr) {
+    *options_.store_bytes -= entry->AllocatedBytes() + kOrderBytes;
   }
 }
 
@@ -36,16 +54,30 @@ Entry* Database::Set(Entry* existing, const Write& write) {
   if (entry == nullptr) {
     entry = Insert(write);
   } else {
+    Uncount(entry);
     entry->SetValue(write.value);
+    Count(entry);
     revisions_.MoveToEnd(entry);
   }
   entry->set_version(write.version);
   entry->set_in_conflict(write.in_conflict);
   entry->set_revision(write.revision);
   if (IsSecureKey(write.key)) {
+    secure_revision_ = write.revision;
     NoteSecureKey(write.key, write.value, /*removed=*/false);
   }
   return entry;
+}
+
+void Database::Mark(Entry* existing, Revision revision) {
+  existing->set_in_conflict(true);
+  existing->set_revision(revision);
+  revisions_.MoveToEnd(existing);
+}
+
+Revision Database::newest_revision() const {
+  const Entry* newest = revisions_.newest();
+  return newest == nullptr ? horizon_ : std::max(horizon_, newest->revision());
 }
 
 Entry* Database::Insert(const Write& write) {
@@ -56,15 +88,35 @@ Entry* Database::Insert(const Write& write) {
   } else {
     index_.Insert(write.hash, fresh);
   }
-  keys_.Insert(fresh);
+  if (!loading_) {
+    keys_.Insert(fresh);
+  }
   revisions_.Append(fresh);
+  Count(fresh);
   return fresh;
 }
 
 void Database::Remove(Entry* existing, std::uint64_t hash, Revision revision, std::int64_t now_us) {
   CHECK(!existing->is_tombstone());
+  Entry* tombstone = LinkTombstone(existing->key(), revision, now_us);
+  index_.Replace(hash, existing, tombstone);
+  if (!loading_) {
+    keys_.Erase(existing);
+  }
+  revisions_.Remove(existing);
+  if (IsSecureKey(existing->key())) {
+    secure_revision_ = revision;
+    NoteSecureKey(existing->key(), {}, /*removed=*/true);
+  }
+  Uncount(existing);
+  Entry::Destroy(existing);
+}
+
+// Puts it into the tombstones and the revision order, not into the index.
+Entry* Database::LinkTombstone(std::string_view key, Revision revision,
+                               std::int64_t removed_at_us) {
   Entry* tombstone = Entry::CreateTombstone(
-      existing->key(), {.removed_at_us = now_us, .previous = newest_tombstone_, .next = nullptr});
+      key, {.removed_at_us = removed_at_us, .previous = newest_tombstone_, .next = nullptr});
   tombstone->set_revision(revision);
   if (newest_tombstone_ != nullptr) {
     Entry::TombstoneLinks links = newest_tombstone_->tombstone_links();
@@ -75,14 +127,9 @@ void Database::Remove(Entry* existing, std::uint64_t hash, Revision revision, st
   }
   newest_tombstone_ = tombstone;
   ++tombstones_;
-  index_.Replace(hash, existing, tombstone);
-  keys_.Erase(existing);
-  revisions_.Remove(existing);
   revisions_.Append(tombstone);
-  if (IsSecureKey(existing->key())) {
-    NoteSecureKey(existing->key(), {}, /*removed=*/true);
-  }
-  Entry::Destroy(existing);
+  Count(tombstone);
+  return tombstone;
 }
 
 // Takes it out of the tombstones and the revision order, not out of the index.
@@ -103,6 +150,7 @@ void Database::UnlinkTombstone(Entry* tombstone) {
     newest_tombstone_ = links.previous;
   }
   --tombstones_;
+  Uncount(tombstone);
   revisions_.Remove(tombstone);
   Entry::Destroy(tombstone);
 }
@@ -115,7 +163,7 @@ void Database::DropOldTombstones(std::int64_t now_us, std::size_t most) {
     if (!too_many && !too_old) {
       return;
     }
-    horizon_ = std::max(horizon_, oldest_tombstone_->revision());
+    RaiseHorizon(oldest_tombstone_->revision());
     index_.Erase(Hash(oldest_tombstone_->key()), oldest_tombstone_);
     UnlinkTombstone(oldest_tombstone_);
   }
@@ -130,8 +178,83 @@ Entry* Database::SetLive(std::string_view key, std::string_view value) {
   }
   Entry* entry = Entry::Create(key, value);
   index_.Insert(hash, entry);
-  keys_.Insert(entry);
+  if (!loading_) {
+    keys_.Insert(entry);
+  }
+  live_.push_back(entry);
   return entry;
+}
+
+// ---- loading
+
+void Database::StartLoading(const DatabaseState& state) {
+  CHECK(revisions_.oldest() == nullptr);
+  loading_ = true;
+  horizon_ = state.horizon;
+  if (state.arbiter_seen) {
+    conflicts_.set_arbiter_seen();
+  }
+}
+
+void Database::Load(const EntryState& state) {
+  const std::uint64_t hash = Hash(state.key);
+  if (!state.removed) {
+    Set(Find(state.key, hash), {.key = state.key,
+                                .hash = hash,
+                                .value = state.value,
+                                .version = state.version,
+                                .revision = state.revision,
+                                .in_conflict = state.in_conflict});
+    return;
+  }
+  if (Entry* existing = Find(state.key, hash); existing != nullptr) {
+    return Remove(existing, hash, state.revision, state.removed_at_us);
+  }
+  if (FindAny(state.key, hash) == nullptr) {
+    index_.Insert(hash, LinkTombstone(state.key, state.revision, state.removed_at_us));
+  }
+}
+
+void Database::FinishLoading() {
+  loading_ = false;
+  std::vector<Entry*> entries = live_;
+  entries.reserve(live_keys());
+  for (Entry* entry = revisions_.oldest(); entry != nullptr; entry = RevisionOrder::After(entry)) {
+    if (!entry->is_tombstone()) {
+      entries.push_back(entry);
+    }
+  }
+  keys_.Build(entries);
+  LoadConflicts();
+  for (Entry* entry : entries) {
+    if (entry->in_conflict() && conflicts_.OpenOf(entry->key()).empty()) {
+      entry->set_in_conflict(false);
+    }
+  }
+}
+
+// The queue follows from its entries: open ones hold the question, decided ones the answer.
+void Database::LoadConflicts() {
+  std::vector<const Entry*> decided;
+  for (KeyOrder::Cursor cursor = keys_.Seek(kConflictKeyPrefix); !cursor.at_end();
+       cursor.Advance()) {
+    const Entry* entry = cursor.entry();
+    if (!entry->key().starts_with(kConflictKeyPrefix)) {
+      break;
+    }
+    const std::optional<ConflictName> name = ParseConflictKey(entry->key());
+    if (!name || entry->value().starts_with(kDecidedPrefix) || Find(name->key) == nullptr) {
+      decided.push_back(entry);
+    } else {
+      conflicts_.LoadOpen(name->key, name->id);
+      Find(name->key)->set_in_conflict(true);
+    }
+  }
+  std::sort(decided.begin(), decided.end(),
+            [](const Entry* a, const Entry* b) { return a->revision() < b->revision(); });
+  for (const Entry* entry : decided) {
+    conflicts_.LoadClosed(entry->key());
+  }
 }
 
 const PermissionList* Database::PermissionsOf(std::string_view user) const {

@@ -3,17 +3,20 @@
 // Shape:   Set and Remove change an entry and its place in all orders; who must hear is the
 // caller's
 //          business (Executor). Nothing here knows sessions' rights or texts.
-// Units:   times in microseconds; a revision comes from the caller, one per change.
+// Units:   times in microseconds since 1970, as in the op log; a revision comes from the caller.
+//          Loading (recovery, restore) leaves the key order and the conflicts for FinishLoading.
 // Limits:  tombstones as limits.h says; dropping one raises the horizon.
 // Owner:   Executor. Entries are owned here.
 // Source:  docs/architecture.md §3.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/conflicts.h"
 #include "core/entry.h"
@@ -31,7 +34,9 @@ struct DatabaseOptions {
   DatabaseId id;
   std::string name;
   Strategy strategy = Strategy::kNone;
+  AckLevel level = AckLevel::kWritten;
   std::uint64_t hash_seed = 0;
+  std::size_t* store_bytes = nullptr;  // counts the memory of all databases; may be null
 };
 
 class Database {
@@ -44,11 +49,16 @@ class Database {
   [[nodiscard]] DatabaseId id() const { return options_.id; }
   [[nodiscard]] const std::string& name() const { return options_.name; }
   [[nodiscard]] Strategy strategy() const { return options_.strategy; }
+  [[nodiscard]] AckLevel level() const { return options_.level; }
 
   [[nodiscard]] std::uint64_t Hash(std::string_view key) const { return index_.Hash(key); }
   // Null for a key that is absent or removed.
   [[nodiscard]] Entry* Find(std::string_view key) const { return Find(key, Hash(key)); }
   [[nodiscard]] Entry* Find(std::string_view key, std::uint64_t hash) const;
+  // A tombstone too.
+  [[nodiscard]] Entry* FindAny(std::string_view key, std::uint64_t hash) const {
+    return index_.Find(hash, key);
+  }
 
   struct Write {
     std::string_view key{};
@@ -62,16 +72,30 @@ class Database {
   Entry* Set(Entry* existing, const Write& write);
   // `existing` becomes a tombstone and is freed.
   void Remove(Entry* existing, std::uint64_t hash, Revision revision, std::int64_t now_us);
+  // The key waits for an arbiter from `revision` on.
+  void Mark(Entry* existing, Revision revision);
 
   // Keys the server itself keeps (`$connections`): in listings, outside the revision order.
   Entry* SetLive(std::string_view key, std::string_view value);
 
+  // Between the two, entries come in revision order and only FindAny and Find may be asked.
+  void StartLoading(const DatabaseState& state);
+  void Load(const EntryState& state);
+  void FinishLoading();
+  // Frees at most `most` entries of a database that nobody will ask any more; true: none is left.
+  bool FreeSome(std::size_t most);
+
   [[nodiscard]] KeyOrder::Cursor Seek(std::string_view key) const { return keys_.Seek(key); }
+  RevisionOrder& revision_order() { return revisions_; }
   [[nodiscard]] const RevisionOrder& revision_order() const { return revisions_; }
+  // Of the newest change, `$$` keys' newest change.
+  [[nodiscard]] Revision newest_revision() const;
+  [[nodiscard]] Revision secure_revision() const { return secure_revision_; }
   [[nodiscard]] std::size_t live_keys() const { return index_.size() - tombstones_; }
   [[nodiscard]] std::size_t tombstones() const { return tombstones_; }
   // The newest revision of a dropped tombstone: a prefix cursor older than it gets a snapshot.
   [[nodiscard]] Revision horizon() const { return horizon_; }
+  void RaiseHorizon(Revision horizon) { horizon_ = std::max(horizon_, horizon); }
   // Drops tombstones over the count or the age; at most `most` at a time.
   void DropOldTombstones(std::int64_t now_us, std::size_t most);
 
@@ -92,23 +116,36 @@ class Database {
 
  private:
   Entry* Insert(const Write& write);
+  Entry* LinkTombstone(std::string_view key, Revision revision, std::int64_t removed_at_us);
   void UnlinkTombstone(Entry* tombstone);
   void NoteSecureKey(std::string_view key, std::string_view value, bool removed);
+  void LoadConflicts();
+  void Count(const Entry* entry);
+  void Uncount(const Entry* entry);
+
+  // Of one key in the hash index and the key order.
+  static constexpr std::size_t kOrderBytes = 24;
 
   DatabaseOptions options_;
   HashIndex index_;
   KeyOrder keys_;
   RevisionOrder revisions_;
+  std::vector<Entry*> live_;  // outside the revision order
+  bool loading_ = false;
   Entry* oldest_tombstone_ = nullptr;
   Entry* newest_tombstone_ = nullptr;
   std::size_t tombstones_ = 0;
   Revision horizon_;
+  Revision secure_revision_;
   std::map<std::string, PermissionList, std::less<>> permissions_;
   std::uint64_t permissions_epoch_ = 1;
   Watches watches_;
   Conflicts conflicts_;
   Connections connections_;
 };
+
+// Tombstones dropped per database at a time: a turn stays short after a mass removal.
+inline constexpr std::size_t kTombstonesPerTurn = 256;
 
 // Names with a meaning of their own (docs/language.md, special names).
 inline constexpr std::string_view kConnectionsKey = "$connections";

@@ -64,6 +64,16 @@ void Entry::Destroy(Entry* entry) {
   std::free(entry);
 }
 
+std::size_t Entry::AllocatedBytes() const {
+  constexpr std::size_t kMallocBytes = 8;  // what glibc keeps before each block
+  auto* self = const_cast<Entry*>(this);   // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  std::size_t bytes = malloc_usable_size(self) + kMallocBytes;
+  if ((flags_ & kOutOfLine) != 0) {
+    bytes += malloc_usable_size(OutOfLineBytes()) + kMallocBytes;
+  }
+  return bytes;
+}
+
 const char* Entry::Bytes() const {
   return reinterpret_cast<const char*>(this) + kHeaderBytes;
 }
@@ -153,6 +163,55 @@ void RevisionOrder::MoveToEnd(Entry* entry) {
     Remove(entry);
     Append(entry);
   }
+}
+
+void RevisionOrder::InsertAfter(Entry* place, Entry* entry) {
+  entry->older_ = place;
+  entry->newer_ = place->newer_;
+  (place->newer_ != nullptr ? place->newer_->older_ : newest_) = entry;
+  place->newer_ = entry;
+}
+
+Entry* RevisionOrder::newest() const {
+  Entry* entry = newest_;
+  while (entry != nullptr && (entry->flags_ & Entry::kMarker) != 0) {
+    entry = entry->older_;
+  }
+  return entry;
+}
+
+void RevisionOrder::EndWalks() {
+  Entry* entry = oldest_;
+  while (entry != nullptr) {
+    Entry* after = entry->newer_;
+    if ((entry->flags_ & Entry::kMarker) != 0) {
+      Remove(entry);
+      entry->flags_ = 0;
+    }
+    entry = after;
+  }
+}
+
+RevisionWalk::RevisionWalk(RevisionOrder& order) : order_(order) {
+  marker_.flags_ = Entry::kMarker;
+  marker_.newer_ = order.oldest_;
+  (order.oldest_ != nullptr ? order.oldest_->older_ : order.newest_) = &marker_;
+  order.oldest_ = &marker_;
+}
+
+RevisionWalk::~RevisionWalk() {
+  if (marker_.flags_ == Entry::kMarker) {
+    order_.Remove(&marker_);
+  }
+}
+
+Entry* RevisionWalk::Next() {
+  Entry* entry = RevisionOrder::After(&marker_);
+  if (entry != nullptr) {
+    order_.Remove(&marker_);
+    order_.InsertAfter(entry, &marker_);
+  }
+  return entry;
 }
 
 }  // namespace nunc

@@ -5,7 +5,7 @@
 //          the value's place, so that an entry never moves: hash index, key order and revision
 //          order all hold its address.
 //          A removed key is a tombstone: the same header and key, no value, linked with the other
-//          tombstones of its database.
+//          tombstones of its database. A marker holds the place of a walk and is no entry at all.
 // Units:   bytes; versions count up from 0 (the wire shows -2 while `in_conflict`).
 // Owner:   the Database; created and freed only through Create and Destroy.
 // Source:  docs/architecture.md §3; the layout is argued in docs/performance.md (memory).
@@ -25,7 +25,7 @@ class Entry {
 
   // What stands in the value's place of a tombstone.
   struct TombstoneLinks {
-    std::int64_t removed_at_us = 0;
+    std::int64_t removed_at_us = 0;  // log time: since 1970
     Entry* previous = nullptr;
     Entry* next = nullptr;
   };
@@ -33,6 +33,8 @@ class Entry {
   static Entry* Create(std::string_view key, std::string_view value);
   static Entry* CreateTombstone(std::string_view key, const TombstoneLinks& links);
   static void Destroy(Entry* entry);
+  // What malloc has given for it, its own bookkeeping included.
+  [[nodiscard]] std::size_t AllocatedBytes() const;
 
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
@@ -56,10 +58,12 @@ class Entry {
 
  private:
   friend class RevisionOrder;
+  friend class RevisionWalk;
 
   static constexpr std::uint8_t kTombstone = 1;
   static constexpr std::uint8_t kOutOfLine = 2;
   static constexpr std::uint8_t kInConflict = 4;
+  static constexpr std::uint8_t kMarker = 8;
 
   Entry() = default;
   ~Entry() = default;
@@ -82,21 +86,52 @@ class Entry {
 
 // Doubly linked list through the entries, oldest revision first. A changed entry moves to the end.
 //
-// Shape:   Append and Remove are O(1); no allocation.
+// Shape:   Append and Remove are O(1); no allocation. Walks hold their place by a marker in it.
 // Owner:   one per Database; holds no entry alive.
 class RevisionOrder {
  public:
   void Append(Entry* entry);
   void Remove(Entry* entry);
   void MoveToEnd(Entry* entry);
+  // All walks end here: the list is about to go.
+  void EndWalks();
 
-  [[nodiscard]] Entry* oldest() const { return oldest_; }
-  [[nodiscard]] Entry* newest() const { return newest_; }
-  [[nodiscard]] static Entry* After(const Entry* entry) { return entry->newer_; }
+  [[nodiscard]] Entry* oldest() const { return SkipMarkers(oldest_); }
+  [[nodiscard]] Entry* newest() const;
+  [[nodiscard]] static Entry* After(const Entry* entry) { return SkipMarkers(entry->newer_); }
 
  private:
+  friend class RevisionWalk;
+
+  [[nodiscard]] static Entry* SkipMarkers(Entry* entry) {
+    while (entry != nullptr && (entry->flags_ & Entry::kMarker) != 0) {
+      entry = entry->newer_;
+    }
+    return entry;
+  }
+  void InsertAfter(Entry* place, Entry* entry);
+
   Entry* oldest_ = nullptr;
   Entry* newest_ = nullptr;
+};
+
+// Goes through a RevisionOrder, oldest first, while entries change and move under it.
+//
+// Shape:   what moves to the end is met there again; what is removed is not met. The order may go
+//          first: the walk then has ended.
+class RevisionWalk {
+ public:
+  explicit RevisionWalk(RevisionOrder& order);
+  ~RevisionWalk();
+  RevisionWalk(const RevisionWalk&) = delete;
+  RevisionWalk& operator=(const RevisionWalk&) = delete;
+
+  // Null at the end, for now: an entry that changes later stands behind it.
+  Entry* Next();
+
+ private:
+  RevisionOrder& order_;
+  Entry marker_;
 };
 
 }  // namespace nunc

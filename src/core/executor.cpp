@@ -13,8 +13,6 @@ namespace {
 
 // How much a drained session is given at once, so that it cannot fill its socket's queue again.
 constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
-// Tombstones dropped per database and turn: a turn stays short after a mass removal.
-constexpr std::size_t kTombstonesPerTurn = 256;
 
 bool HasControlCharacter(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -25,10 +23,8 @@ bool HasControlCharacter(std::string_view text) {
 
 }  // namespace
 
-Executor::Executor(ExecutorOptions options) : options_(std::move(options)) {
-  Output unheard;
-  CreateDatabase(kAdminDatabase, options_.password, Strategy::kNewer, unheard);
-}
+Executor::Executor(ExecutorOptions options)
+    : options_(std::move(options)), store_(options_.hash_seed, options_.password) {}
 
 // ---- sessions
 
@@ -108,8 +104,11 @@ void Executor::Drain(SessionId id, Output& output) {
         bytes += ReplayConflicts(database, *watching.watches, output);
         continue;
       }
-      const Entry* entry = database.Find(watched->key());
-      Change change = entry != nullptr
+      const Entry* entry = database.FindAny(watched->key(), database.Hash(watched->key()));
+      if (entry != nullptr && NeededFor(database, watched->key(), entry->revision()) > durable_) {
+        continue;  // it is told when the gate opens for it
+      }
+      Change change = entry != nullptr && !entry->is_tombstone()
                           ? ChangeOf(*entry)
                           : Change{.kind = ChangeKind::kRemoved, .key = watched->key()};
       change.first = output.targets.size();
@@ -132,15 +131,16 @@ void Executor::EndTurn(Output& output) {
     database->connections().changed = false;
     const std::uint64_t hash = database->Hash(kConnectionsKey);
     if (const Entry* entry = database->Find(kConnectionsKey, hash); entry != nullptr) {
-      Announce(*database, hash, ChangeOf(*entry), output);
+      TellWatchers(*database, hash, ChangeOf(*entry), output);
     }
   }
   connections_changed_.clear();
+  store_.FreeDropped();
 }
 
 void Executor::DropOldTombstones() {
-  for (const auto& [name, database] : databases_) {
-    database->DropOldTombstones(now_.mono_us, kTombstonesPerTurn);
+  for (const auto& [name, database] : store_.databases()) {
+    database->DropOldTombstones(store_.LogTimeUs(now_.wall_us), kTombstonesPerTurn);
   }
 }
 
@@ -222,17 +222,32 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
     Error(*session, ErrorCode::kRejected, output, command.name);
     return;
   }
+  BeginCommand(*session);
   const CommandRow& row = RowOf(command.verb);
   std::optional<ErrorCode> refusal = CheckForm(command, row);
   if (!refusal) {
     refusal = CheckRights(*session, command, row);
   }
-  if (refusal) {
-    const auto limit = static_cast<std::int64_t>(options_.value_bytes_max);
-    Error(*session, *refusal, output, {}, *refusal == ErrorCode::kValueTooLong ? limit : 0);
-    return;
+  if (!refusal && row.effect != Effect::kReads) {
+    refusal = CheckSpace(*session, command, row.effect);
   }
-  Dispatch(*session, command, output);
+  if (refusal) {
+    Error(*session, *refusal, output, {}, LimitOf(*refusal));
+  } else {
+    Dispatch(*session, command, output);
+  }
+  FinishCommand(output);
+}
+
+std::int64_t Executor::LimitOf(ErrorCode code) const {
+  switch (code) {
+    case ErrorCode::kValueTooLong:
+      return static_cast<std::int64_t>(options_.value_bytes_max);
+    case ErrorCode::kMemoryFull:
+      return static_cast<std::int64_t>(options_.memory_bytes_max);
+    default:
+      return 0;
+  }
 }
 
 void Executor::Dispatch(Session& session, const Command& command, Output& output) {
@@ -261,6 +276,10 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return UseDb(session, command, output);
     case Verb::kCreateDb:
       return CreateDb(session, command, output);
+    case Verb::kDropDb:
+      return DropDb(session, command, output);
+    case Verb::kOplog:
+      return Oplog(session, command, output);
     case Verb::kCreateUser:
       return CreateUser(session, command, output);
     case Verb::kSetPermissions:
@@ -297,7 +316,7 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
 // ---- data
 
 void Executor::Get(Session& session, const Command& command, Output& output) {
-  const Entry* entry = session.database->Find(command.key);
+  const Entry* entry = Locate(*session.database, command.key).existing;
   Reply reply{.text = entry == nullptr ? std::string_view{} : entry->value()};
   if (command.verb == Verb::kGet) {
     reply.kind = entry == nullptr ? ReplyKind::kNoValue : ReplyKind::kValue;
@@ -332,7 +351,7 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
     }
     version = existing->version() + 1;
   }
-  StoreAndAnnounce(place, {.value = command.value, .version = version}, output);
+  WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
   Ok(session, output);
 }
 
@@ -368,7 +387,7 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   char digits[24];
   const auto written = std::to_chars(digits, digits + sizeof(digits), sum);
   const std::string_view text(digits, static_cast<std::size_t>(written.ptr - digits));
-  StoreAndAnnounce(place, {.value = text, .version = version}, output);
+  WriteAndAnnounce(place, {.value = text, .version = version}, output);
   Ok(session, output);
 }
 
@@ -396,6 +415,9 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
 
 void Executor::Keys(Session& session, const Command& command, Output& output) {
   const std::string_view pattern = command.key;
+  if (session.database->level() == AckLevel::kDisk) {
+    Need(session.database->newest_revision());
+  }
   const std::string_view prefix = PatternPrefix(pattern);  // all that can bound the walk
   for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
        cursor.Advance()) {
@@ -413,13 +435,24 @@ void Executor::Keys(Session& session, const Command& command, Output& output) {
 
 void Executor::Watch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
+  // While nobody watched anything, changes that are not to be seen yet were not kept for later.
+  const bool unheard = database.watches().size() == 0;
   const Watches::Added added = database.watches().Add(WatchingIn(session, database), command.key,
                                                       database.Hash(command.key));
   if (added == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
   if (command.key == kConflictsKey) {
-    database.conflicts().set_arbiter_seen();
+    NoteArbiter(database, output);
+  }
+  const Entry* entry = database.FindAny(command.key, database.Hash(command.key));
+  if (unheard && entry != nullptr) {
+    const Change change = entry->is_tombstone()
+                              ? Change{.kind = ChangeKind::kRemoved, .key = entry->key()}
+                              : ChangeOf(*entry);
+    if (NeededFor(database, command.key, entry->revision()) > durable_) {
+      Announce(database, database.Hash(command.key), change, entry->revision(), output);
+    }
   }
   Ok(session, output);
 }
@@ -442,7 +475,7 @@ void Executor::UnwatchAll(Session& session, Output& output) {
 
 // Keys that follow from what happens; a client that wrote them would make them lie.
 bool Executor::RefuseServerKey(const Session& session, std::string_view key, Output& output) {
-  const bool admins_token = session.database == admin_ && key == kTokenKey;
+  const bool admins_token = session.database == &store_.admin() && key == kTokenKey;
   if (!admins_token && key != kConnectionsKey && key != kConflictsKey &&
       !key.starts_with(kConflictKeyPrefix)) {
     return false;
@@ -453,34 +486,52 @@ bool Executor::RefuseServerKey(const Session& session, std::string_view key, Out
 
 // ---- changes and who hears of them
 
-Executor::Place Executor::Locate(Database& database, std::string_view key) const {
-  const std::uint64_t hash = database.Hash(key);
-  return {.database = database, .key = key, .hash = hash, .existing = database.Find(key, hash)};
+Executor::Place Executor::Locate(Database& database, std::string_view key) {
+  Place place{.database = database, .key = key, .hash = database.Hash(key)};
+  Entry* entry = database.FindAny(key, place.hash);
+  if (entry != nullptr) {
+    place.existing = entry->is_tombstone() ? nullptr : entry;
+    place.previous = entry->revision();
+    Need(NeededFor(database, key, place.previous));
+  }
+  return place;
 }
 
-Entry* Executor::Store(const Place& place, const NewValue& fresh) {
-  ++revision_.value;
-  return place.database.Set(place.existing, {.key = place.key,
-                                             .hash = place.hash,
-                                             .value = fresh.value,
-                                             .version = fresh.version,
-                                             .revision = revision_,
-                                             .in_conflict = fresh.in_conflict});
+Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& output) {
+  const Store::Stamp stamp = RecordFor(place.database, output);
+  Entry* entry = place.database.Set(place.existing, {.key = place.key,
+                                                     .hash = place.hash,
+                                                     .value = fresh.value,
+                                                     .version = fresh.version,
+                                                     .revision = stamp.revision,
+                                                     .in_conflict = fresh.in_conflict});
+  output.record_items.push_back({.type = RecordType::kSet,
+                                 .key = entry->key(),
+                                 .value = entry->value(),
+                                 .version = fresh.version,
+                                 .in_conflict = fresh.in_conflict,
+                                 .previous = place.previous});
+  Need(NeededFor(place.database, place.key, stamp.revision));
+  return entry;
 }
 
-void Executor::StoreAndAnnounce(const Place& place, const NewValue& fresh, Output& output) {
-  const Entry* entry = Store(place, fresh);
-  Announce(place.database, place.hash, ChangeOf(*entry), output);
+void Executor::WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output) {
+  const Entry* entry = WriteKey(place, fresh, output);
+  Announce(place.database, place.hash, ChangeOf(*entry), entry->revision(), output);
 }
 
 void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
-  ++revision_.value;
+  const Store::Stamp stamp = RecordFor(place.database, output);
   if (place.existing != nullptr) {
-    place.database.Remove(place.existing, place.hash, revision_, now_.mono_us);
-    place.database.DropOldTombstones(now_.mono_us, kTombstonesPerTurn);
+    place.database.Remove(place.existing, place.hash, stamp.revision, stamp.time_us);
+    place.database.DropOldTombstones(stamp.time_us, kTombstonesPerTurn);
   }
+  output.record_items.push_back(
+      {.type = RecordType::kRemove, .key = place.key, .previous = place.previous});
+  Need(NeededFor(place.database, place.key, stamp.revision));
   // Also for a key that is not there: existing clients hear that too.
-  Announce(place.database, place.hash, {.kind = ChangeKind::kRemoved, .key = place.key}, output);
+  Announce(place.database, place.hash, {.kind = ChangeKind::kRemoved, .key = place.key},
+           stamp.revision, output);
 }
 
 Change Executor::ChangeOf(const Entry& entry) {
@@ -490,10 +541,29 @@ Change Executor::ChangeOf(const Entry& entry) {
           .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()}};
 }
 
-void Executor::Announce(Database& database, std::uint64_t hash, Change change, Output& output) {
+void Executor::Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
+                        Output& output) {
   if (database.watches().size() == 0) {
     return;
   }
+  change.database = database.id();
+  change.after = NeededFor(database, change.key, revision);
+  if (change.after > durable_) {
+    output.items.emplace_back(change);
+    return;
+  }
+  TellWatchers(database, hash, change, output);
+}
+
+void Executor::AnnounceNow(const Change& change, Output& output) {
+  if (Database* database = store_.Find(change.database); database != nullptr) {
+    const std::string_view watched =
+        change.kind == ChangeKind::kConflict ? kConflictsKey : change.key;
+    TellWatchers(*database, database->Hash(watched), change, output);
+  }
+}
+
+void Executor::TellWatchers(Database& database, std::uint64_t hash, Change change, Output& output) {
   const WatchedKey* watched = database.watches().Find(
       change.kind == ChangeKind::kConflict ? kConflictsKey : change.key, hash);
   if (watched == nullptr) {
@@ -521,6 +591,7 @@ void Executor::Ok(const Session& session, Output& output) {
 
 void Executor::Data(const Session& session, Reply reply, Output& output) {
   reply.session = session.id;
+  reply.row_count = output.rows.size();
   output.items.emplace_back(reply);
 }
 
@@ -530,7 +601,8 @@ void Executor::Error(const Session& session, ErrorCode code, Output& output, std
                                   .kind = ReplyKind::kError,
                                   .error = code,
                                   .text = text,
-                                  .number = number});
+                                  .number = number,
+                                  .row_count = output.rows.size()});
 }
 
 }  // namespace nunc

@@ -1,16 +1,17 @@
 // Runs commands against the store: checks rights, changes entries, says who must hear.
 //
-// Shape:   Execute appends to an Output: data, changes, and one status per command. Pure: time and
-//          ids come from the caller, nothing is sent here.
+// Shape:   Execute appends to an Output: data, changes, one status per command, and the records of
+//          what it changed. Pure: time and ids come from the caller, nothing is sent or kept here.
+//          What a reply or change rests on stands in its `after`; the gate (node/gate.h) waits.
 // Errors:  as kError replies with a code; the session and the data stay as they were.
 // Limits:  names, values, databases, watches, conflicts: base/limits.h.
 // Owner:   Node; loop thread only.
 // Source:  docs/language.md; docs/architecture.md §3-4.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@
 #include "core/ids.h"
 #include "core/output.h"
 #include "core/session.h"
+#include "core/store.h"
 
 namespace nunc {
 
@@ -33,6 +35,9 @@ struct ExecutorOptions {
   std::int64_t start_time_ms = 0;  // as `debug process-info` shows it
   std::uint64_t hash_seed = 0;
   std::size_t value_bytes_max = 0;
+  AckLevel ack_default = AckLevel::kWritten;
+  std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
+  bool has_log = false;                     // false: nothing is kept, nothing can be waited for
 };
 
 class Executor {
@@ -52,22 +57,32 @@ class Executor {
   // more, no item is appended and the session is live again.
   void Drain(SessionId id, Output& output);
 
-  // Tells watchers of `$connections` the newest count.
+  // Everything up to there is on disk.
+  void SetDurable(Revision durable) { durable_ = durable; }
+  // So many bytes of records are sure to find a place.
+  void SetLogRoom(std::size_t bytes) { log_room_ = bytes; }
+  // A change whose `after` has been reached: who must hear of it, as of now.
+  void AnnounceNow(const Change& change, Output& output);
+
+  // Tells watchers of `$connections` the newest count; frees some of what was dropped.
   void EndTurn(Output& output);
   // Drops tombstones that have come of age; call it now and then.
   void DropOldTombstones();
 
   // For the server's own use: the demo database.
-  void CreateDatabase(std::string_view name, std::string_view token, Strategy strategy,
-                      Output& output);
+  void CreateDatabase(const DatabaseSpec& spec, Output& output);
+  // The record that begins a term.
+  void Noop(Output& output);
 
-  [[nodiscard]] Revision revision() const { return revision_; }
-  [[nodiscard]] const Database* FindDatabase(std::string_view name) const;
+  [[nodiscard]] Store& store() { return store_; }
 
  private:
   // Rights and form (executor.cpp).
   [[nodiscard]] std::optional<ErrorCode> CheckForm(const Command& command,
                                                    const CommandRow& row) const;
+  [[nodiscard]] std::optional<ErrorCode> CheckSpace(const Session& session, const Command& command,
+                                                    Effect effect) const;
+  [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
   static std::optional<ErrorCode> CheckVersion(const Command& command);
   std::optional<ErrorCode> CheckRights(Session& session, const Command& command,
                                        const CommandRow& row);
@@ -90,6 +105,8 @@ class Executor {
   void Auth(Session& session, const Command& command, Output& output);
   void UseDb(Session& session, const Command& command, Output& output);
   void CreateDb(Session& session, const Command& command, Output& output);
+  void DropDb(Session& session, const Command& command, Output& output);
+  void Oplog(Session& session, const Command& command, Output& output);
   // Writes the `$$` key PREFIX + NAME, whatever was there.
   void StoreSecureKey(Session& session, std::string_view prefix, const Command& command,
                       std::string_view value, Output& output);
@@ -102,17 +119,21 @@ class Executor {
   void Deselect(Session& session);
   void UpdateConnections(Database& database);
   [[nodiscard]] std::vector<std::string_view> UnknownDatabases(std::string_view names) const;
+  void ForgetDatabase(Database& database, Revision revision, Output& output);
+  void StartSnapshot(const Session& session, Output& output);
+  void StartOperation(const Session& session, Operation operation, Output& output);
 
   // Conflicts (executor_conflicts.cpp).
   void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void Arbiter(Session& session, Output& output);
+  void NoteArbiter(Database& database, Output& output);
   static bool IsArbiter(const Session& session, Database& database);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
   // Gives the bytes it appended.
-  static std::size_t ReplayConflicts(Database& database, const WatchingSession& watching,
-                                     Output& output);
+  std::size_t ReplayConflicts(Database& database, const WatchingSession& watching,
+                              Output& output) const;
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
   ConflictId NextConflictId();
 
@@ -122,18 +143,35 @@ class Executor {
     std::string_view key{};
     std::uint64_t hash = 0;
     Entry* existing = nullptr;
+    Revision previous{};  // of the entry or tombstone there
   };
-  Place Locate(Database& database, std::string_view key) const;
+  // The reply that is being made rests on the key.
+  Place Locate(Database& database, std::string_view key);
   struct NewValue {
     std::string_view value{};
     std::uint32_t version = 0;
     bool in_conflict = false;
   };
-  Entry* Store(const Place& place, const NewValue& fresh);
-  void StoreAndAnnounce(const Place& place, const NewValue& fresh, Output& output);
+  Entry* WriteKey(const Place& place, const NewValue& fresh, Output& output);
+  void WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output);
   void RemoveAndAnnounce(const Place& place, Output& output);
-  static void Announce(Database& database, std::uint64_t hash, Change change, Output& output);
+  void Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
+                Output& output);
+  static void TellWatchers(Database& database, std::uint64_t hash, Change change, Output& output);
   static Change ChangeOf(const Entry& entry);
+
+  // Records and what replies rest on (executor_log.cpp).
+  // The stamp of the record that the command is making for `database`; begins it.
+  Store::Stamp RecordFor(const Database& database, Output& output);
+  Store::Stamp NewRecord(const Record& record, Output& output);
+  // What comes next is a record of its own.
+  void CloseRecord() { record_database_ = {}; }
+  void BeginCommand(const Session& session);
+  void FinishCommand(Output& output) const;
+  [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
+                                          Revision revision);
+  void Need(Revision revision) { needed_ = std::max(needed_, revision); }
+  [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
 
   static void Ok(const Session& session, Output& output);
   static void Data(const Session& session, Reply reply, Output& output);
@@ -145,15 +183,17 @@ class Executor {
   static WatchingSession* FindWatching(const Session& session, const Database& database);
 
   ExecutorOptions options_;
+  Store store_;
   Now now_;
   double query_time_ms_ = 0;
   std::uint64_t commands_ = 0;
-  Revision revision_;
   ConflictId last_conflict_;
-  std::uint32_t databases_created_ = 0;
-  // By name, in order: listings come out the same everywhere.
-  std::map<std::string, std::unique_ptr<Database>, std::less<>> databases_;
-  Database* admin_ = nullptr;
+  Revision durable_{UINT64_MAX};
+  std::size_t log_room_ = SIZE_MAX;
+  Revision needed_;               // by what the running command has shown
+  DatabaseId record_database_{};  // whose record is being made; zero: nobody's
+  Store::Stamp record_stamp_;
+  std::uint64_t operations_ = 0;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;
 };

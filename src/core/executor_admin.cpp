@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/secret.h"
 #include "core/executor.h"
+#include "core/oplog_request.h"
 
 namespace nunc {
 namespace {
@@ -65,24 +67,19 @@ void Executor::Auth(Session& session, const Command& command, Output& output) {
   Ok(session, output);
 }
 
-const Database* Executor::FindDatabase(std::string_view name) const {
-  const auto found = databases_.find(name);
-  return found == databases_.end() ? nullptr : found->second.get();
-}
-
 void Executor::UseDb(Session& session, const Command& command, Output& output) {
-  const auto found = databases_.find(command.name);
-  if (found == databases_.end()) {
+  Database* database = store_.Find(command.name);
+  if (database == nullptr) {
     return Error(session, ErrorCode::kUnknownDatabase, output);
   }
-  Database& database = *found->second;
+  Need(database->secure_revision());
   const Entry* stored = command.user.empty()
-                            ? database.Find(kTokenKey)
-                            : database.Find(std::string(kUserKeyPrefix).append(command.user));
+                            ? database->Find(kTokenKey)
+                            : database->Find(std::string(kUserKeyPrefix).append(command.user));
   if (stored == nullptr || !SecretsEqual(stored->value(), command.secret)) {
     return Error(session, ErrorCode::kInvalidToken, output);
   }
-  Select(session, &database);
+  Select(session, database);
   session.user = command.user;
   session.permissions_epoch = 0;
   Ok(session, output);
@@ -127,43 +124,91 @@ void Executor::CreateDb(Session& session, const Command& command, Output& output
   if (!IsGoodSecret(command.secret)) {
     return Error(session, ErrorCode::kBadSecret, output);
   }
-  if (FindDatabase(command.name) != nullptr) {
+  if (const Database* there = store_.Find(command.name); there != nullptr) {
+    Need(there->secure_revision());
     return Error(session, ErrorCode::kDatabaseExists, output);
   }
   // The name becomes a key of the admin database, where `$$token` is its own token.
   if (command.name.starts_with('$')) {
     return Error(session, ErrorCode::kServerKey, output, command.name);
   }
-  if (databases_.size() >= kDatabasesMax) {
+  if (store_.databases().size() >= kDatabasesMax ||
+      store_.NextDatabaseId().value > kDatabaseIdMax) {
     return Error(session, ErrorCode::kTooManyDatabases, output);
   }
-  CreateDatabase(command.name, command.secret, command.strategy, output);
+  CreateDatabase({.name = command.name,
+                  .token = command.secret,
+                  .strategy = command.strategy,
+                  .level = command.level.value_or(options_.ack_default)},
+                 output);
   Data(session, {.kind = ReplyKind::kDatabaseCreated}, output);
   Ok(session, output);
 }
 
-void Executor::CreateDatabase(std::string_view name, std::string_view token, Strategy strategy,
-                              Output& output) {
-  auto database = std::make_unique<Database>(DatabaseOptions{.id = {++databases_created_},
-                                                             .name = std::string(name),
-                                                             .strategy = strategy,
-                                                             .hash_seed = options_.hash_seed});
-  Database& created = *database;
-  databases_.emplace(std::string(name), std::move(database));
-  if (name == kAdminDatabase) {
-    admin_ = &created;
+void Executor::DropDb(Session& session, const Command& command, Output& output) {
+  Database* database = store_.Find(command.name);
+  if (database == nullptr) {
+    return Error(session, ErrorCode::kUnknownDatabase, output);
   }
-  Store(Locate(created, kTokenKey), {.value = token});
-  // One key per database: backup scripts list them here.
-  StoreAndAnnounce(Locate(*admin_, name), {.value = "{}"}, output);
+  if (database == &store_.admin()) {
+    return Error(session, ErrorCode::kAdminDrop, output);
+  }
+  const Store::Stamp stamp =
+      NewRecord({.type = RecordType::kDropDatabase, .database = database->id()}, output);
+  CloseRecord();
+  Need(stamp.revision);
+  ForgetDatabase(*database, stamp.revision, output);
+  store_.Drop(*database, stamp);
+  Database& admin = store_.admin();
+  Announce(admin, admin.Hash(command.name), {.kind = ChangeKind::kRemoved, .key = command.name},
+           stamp.revision, output);
+  Ok(session, output);
+}
+
+// Who watches hears that its keys are gone; who has it selected has nothing selected any more.
+void Executor::ForgetDatabase(Database& database, Revision revision, Output& output) {
+  for (const WatchedKey* watched : database.watches().All()) {
+    if (database.Find(watched->key()) == nullptr) {
+      continue;
+    }
+    Change change{.kind = ChangeKind::kRemoved,
+                  .key = output.Keep(std::string(watched->key())),
+                  .first = output.targets.size(),
+                  .count = watched->watchers().size(),
+                  .after = revision};
+    for (const WatchedKey::Watcher& watcher : watched->watchers()) {
+      output.targets.push_back(watcher.session->id());
+    }
+    output.items.emplace_back(change);
+  }
+  for (const std::unique_ptr<Session>& session : sessions_) {
+    if (session == nullptr) {
+      continue;
+    }
+    std::erase_if(session->watches, [&database](const Session::DatabaseWatches& watching) {
+      if (watching.database != &database) {
+        return false;
+      }
+      database.watches().RemoveAll(*watching.watches);
+      return true;
+    });
+    if (session->database == &database) {
+      session->database = nullptr;
+    }
+  }
+  std::erase(connections_changed_, &database);
 }
 
 void Executor::StoreSecureKey(Session& session, std::string_view prefix, const Command& command,
                               std::string_view value, Output& output) {
-  const std::string key = std::string(prefix).append(command.name);
-  const Place place = Locate(*session.database, key);
+  std::string key = std::string(prefix).append(command.name);
+  const Place place = Locate(*session.database, output.Keep(std::move(key)));
+  if (place.existing != nullptr &&
+      place.existing->version() == std::numeric_limits<std::uint32_t>::max()) {
+    return Error(session, ErrorCode::kVersionLimit, output);
+  }
   const std::uint32_t version = place.existing == nullptr ? 0 : place.existing->version() + 1;
-  StoreAndAnnounce(place, {.value = value, .version = version}, output);
+  WriteAndAnnounce(place, {.value = value, .version = version}, output);
   Ok(session, output);
 }
 
@@ -190,7 +235,7 @@ void Executor::SetPermissions(Session& session, const Command& command, Output& 
 
 std::vector<std::string_view> Executor::UnknownDatabases(std::string_view names) const {
   std::vector<std::string_view> unknown = SplitNames(names);
-  std::erase_if(unknown, [this](std::string_view name) { return FindDatabase(name) != nullptr; });
+  std::erase_if(unknown, [this](std::string_view name) { return store_.Find(name) != nullptr; });
   return unknown;
 }
 
@@ -208,7 +253,7 @@ void Executor::Snapshot(Session& session, const Command& command, Output& output
     }
     return Error(session, ErrorCode::kSnapshotUnknownDatabases, output);
   }
-  Ok(session, output);
+  StartSnapshot(session, output);
 }
 
 void Executor::ReplicateSnapshot(Session& session, const Command& command, Output& output) {
@@ -219,12 +264,46 @@ void Executor::ReplicateSnapshot(Session& session, const Command& command, Outpu
   if (!unknown.empty()) {
     return Error(session, ErrorCode::kReplicateSnapshotUnknown, output, unknown.front());
   }
-  Ok(session, output);
+  StartSnapshot(session, output);
+}
+
+// A snapshot is of everything, whatever names were given; in memory there is nothing to be done.
+void Executor::StartSnapshot(const Session& session, Output& output) {
+  if (!options_.has_log) {
+    return Ok(session, output);
+  }
+  StartOperation(session, {.kind = OperationKind::kSnapshot}, output);
+}
+
+void Executor::StartOperation(const Session& session, Operation operation, Output& output) {
+  operation.id = {.value = ++operations_};
+  output.items.emplace_back(
+      Reply{.session = session.id, .kind = ReplyKind::kOk, .operation = operation.id});
+  output.operations.push_back(std::move(operation));
+}
+
+void Executor::Oplog(Session& session, const Command& command, Output& output) {
+  if (!options_.has_log) {
+    return Error(session, ErrorCode::kNoLog, output);
+  }
+  Result<OplogRequest> request =
+      ParseOplogRequest(command.name, command.value, store_.LogTimeUs(now_.wall_us));
+  if (!request) {
+    return Error(session, ErrorCode::kBadOplogCommand, output, output.Keep(request.error().detail));
+  }
+  if (!request->database.empty()) {
+    const Database* database = store_.Find(request->database);
+    if (database == nullptr) {
+      return Error(session, ErrorCode::kUnknownDatabase, output);
+    }
+    request->operation.database = database->id();
+  }
+  StartOperation(session, std::move(request->operation), output);
 }
 
 void Executor::Debug(Session& session, const Command& command, Output& output) {
   if (command.name == "list-dbs") {
-    for (const auto& [name, database] : databases_) {
+    for (const auto& [name, database] : store_.databases()) {
       output.rows.push_back({.name = name, .detail = NameOf(database->strategy())});
     }
     Data(session, {.kind = ReplyKind::kDatabases}, output);

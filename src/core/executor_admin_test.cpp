@@ -116,7 +116,7 @@ TEST_F(ExecutorAdminTest, SecretsHaveALimitAndAreNotEmpty) {
   EXPECT_EQ(Run(admin_, ask::CreateDb("db", longest)), kFine);
   EXPECT_EQ(Run(admin_, ask::CreateDb("b", longest + "s")), ErrorCode::kBadSecret);
   EXPECT_EQ(Run(admin_, ask::CreateDb("b", "")), ErrorCode::kBadSecret);
-  EXPECT_EQ(executor_.FindDatabase("b"), nullptr);
+  EXPECT_EQ(executor_.store().Find("b"), nullptr);
   EXPECT_EQ(Run(admin_, ask::UseDb("db", longest)), kFine);
   EXPECT_EQ(CreateUser("u", longest), kFine);
   EXPECT_EQ(CreateUser("v", longest + "s"), ErrorCode::kBadSecret);
@@ -128,7 +128,7 @@ TEST_F(ExecutorAdminTest, AtTheLimitNoMoreDatabasesAreCreated) {
     ASSERT_EQ(Run(admin_, ask::CreateDb("db" + std::to_string(i), "t")), kFine);
   }
   EXPECT_EQ(Run(admin_, ask::CreateDb("more", "t")), ErrorCode::kTooManyDatabases);
-  EXPECT_EQ(executor_.FindDatabase("more"), nullptr);
+  EXPECT_EQ(executor_.store().Find("more"), nullptr);
   EXPECT_EQ(Run(admin_, ask::CreateDb("db1", "t")), ErrorCode::kDatabaseExists);
 }
 

@@ -3,9 +3,16 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "core/executor.h"
 
 namespace nunc {
+namespace {
+
+constexpr std::size_t kRecordBytesAround = 2'048;  // fields of the items
+constexpr std::size_t kClosingBytesPerRecord = std::size_t{1} << 20;
+
+}  // namespace
 
 ConflictId Executor::NextConflictId() {
   last_conflict_.value = std::max(last_conflict_.value + 1, now_.wall_us * 1000);
@@ -24,7 +31,7 @@ void Executor::HandleConflict(Session& session, const Command& command, Entry* e
       }
       // One primary takes all writes in one order, so the one that arrives is the newer one.
       const std::uint32_t version = existing->version() + 1;
-      StoreAndAnnounce(Locate(*session.database, command.key),
+      WriteAndAnnounce(Locate(*session.database, command.key),
                        {.value = command.value, .version = version}, output);
       return Ok(session, output);
     }
@@ -56,17 +63,30 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
   message.append(command.key).append(" ");
   message.append(first ? std::string(existing->value()) : ConflictKey(command.key, open.back()));
   message.append(" ").append(command.value);
+  if (message.size() > kConflictBytesMax) {
+    return Error(session, ErrorCode::kConflictTooLong, output);
+  }
+  if (!HasRoom(message.size() + 2 * command.key.size() + kRecordBytesAround)) {
+    return Error(session, ErrorCode::kDiskFull, output);
+  }
   if (!database.conflicts().Open(command.key, id)) {
     return Error(session, ErrorCode::kTooManyConflicts, output);
   }
-  existing->set_in_conflict(true);
+  const Store::Stamp stamp = RecordFor(database, output);
+  output.record_items.push_back({.type = RecordType::kMark,
+                                 .key = existing->key(),
+                                 .version = existing->version(),
+                                 .in_conflict = true,
+                                 .previous = existing->revision()});
+  database.Mark(existing, stamp.revision);
   const std::string_view conflict_key = output.Keep(ConflictKey(command.key, id));
   const Place place = Locate(database, conflict_key);
-  const Entry* queued = Store(place, {.value = message});
+  const Entry* queued = WriteKey(place, {.value = message}, output);
   // Arbiters first, then who watches the queue entry, then the writer.
   Announce(database, database.Hash(kConflictsKey),
-           {.kind = ChangeKind::kConflict, .key = conflict_key, .value = queued->value()}, output);
-  Announce(database, place.hash, ChangeOf(*queued), output);
+           {.kind = ChangeKind::kConflict, .key = conflict_key, .value = queued->value()},
+           stamp.revision, output);
+  Announce(database, place.hash, ChangeOf(*queued), stamp.revision, output);
   Error(session, ErrorCode::kConflictUnresolved, output, conflict_key);
 }
 
@@ -77,10 +97,19 @@ void Executor::Arbiter(Session& session, Output& output) {
       Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
-  database.conflicts().set_arbiter_seen();
+  NoteArbiter(database, output);
   RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
   ReplayConflicts(database, watching, output);
   Ok(session, output);
+}
+
+// From now on conflicts are queued, also after a restart before an arbiter is back.
+void Executor::NoteArbiter(Database& database, Output& output) {
+  if (!database.conflicts().arbiter_seen()) {
+    database.conflicts().set_arbiter_seen();
+    NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
+    CloseRecord();
+  }
 }
 
 bool Executor::IsArbiter(const Session& session, Database& database) {
@@ -91,11 +120,14 @@ bool Executor::IsArbiter(const Session& session, Database& database) {
 
 // All open conflicts of the database, to this one session.
 std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession& watching,
-                                      Output& output) {
+                                      Output& output) const {
   std::size_t bytes = 0;
   for (const std::string& key : database.conflicts().OpenConflictKeys()) {
     const Entry* entry = database.Find(key);
     CHECK(entry != nullptr);
+    if (NeededFor(database, entry->key(), entry->revision()) > durable_) {
+      continue;  // arbiters, this one too, are told when the gate opens for it
+    }
     output.items.emplace_back(Change{.kind = ChangeKind::kConflict,
                                      .key = entry->key(),
                                      .value = entry->value(),
@@ -109,10 +141,17 @@ std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession&
 
 void Executor::RemoveConflictKeys(Database& database, const std::vector<std::string>& keys,
                                   Output& output) {
+  std::size_t bytes = 0;
   for (const std::string& key : keys) {
     const Place place = Locate(database, output.Keep(key));
-    if (place.existing != nullptr) {
-      RemoveAndAnnounce(place, output);
+    if (place.existing == nullptr) {
+      continue;
+    }
+    RemoveAndAnnounce(place, output);
+    bytes += key.size();
+    if (bytes > kClosingBytesPerRecord) {
+      CloseRecord();
+      bytes = 0;
     }
   }
 }
@@ -120,11 +159,10 @@ void Executor::RemoveConflictKeys(Database& database, const std::vector<std::str
 void Executor::Resolve(Session& session, const Command& command, Output& output) {
   Database* database = session.database;
   if (session.admin) {
-    const auto found = databases_.find(command.name);
-    if (found == databases_.end()) {
+    database = store_.Find(command.name);
+    if (database == nullptr) {
       return Error(session, ErrorCode::kUnknownDatabase, output);
     }
-    database = found->second.get();
   }
   // One error for every lack of rights, not the usual ones: the JavaScript client waits for no
   // answer to resolve, and would take those texts for the answer to another call.
@@ -154,18 +192,18 @@ void Executor::Decide(Database& database, const Command& command, Output& output
   Conflicts& conflicts = database.conflicts();
   const Place queued = Locate(database, output.Keep(ConflictKey(command.key, command.conflict)));
   CHECK(queued.existing != nullptr);
-  const std::string decided = std::string("resolved ").append(command.value);
-  StoreAndAnnounce(queued, {.value = decided, .version = queued.existing->version() + 1}, output);
+  const std::string decided = std::string(kDecidedPrefix).append(command.value);
+  WriteAndAnnounce(queued, {.value = decided, .version = queued.existing->version() + 1}, output);
   const Place place = Locate(database, command.key);
   CHECK(place.existing != nullptr);
   conflicts.CloseOldest(command.key);
   if (!conflicts.OpenOf(command.key).empty()) {
-    StoreAndAnnounce(
+    WriteAndAnnounce(
         place, {.value = command.value, .version = place.existing->version(), .in_conflict = true},
         output);
   } else {
     const auto version = static_cast<std::uint32_t>(command.version.value_or(-1) + 1);
-    StoreAndAnnounce(place, {.value = command.value, .version = version}, output);
+    WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
   }
   RemoveConflictKeys(database, conflicts.TakeClosedOverLimit(), output);
 }

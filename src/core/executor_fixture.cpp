@@ -80,6 +80,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "metrics " + std::to_string(output_.counters.commands);
     case ReplyKind::kCluster:
       return "cluster " + text;
+    case ReplyKind::kLines:
+      return "lines " + text + ' ' + rows;
     case ReplyKind::kPong:
       break;
   }

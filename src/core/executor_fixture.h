@@ -120,7 +120,7 @@ class ExecutorTest : public testing::Test {
   }
   void MakeDatabase(std::string_view name, Strategy strategy = Strategy::kNone) {
     output_.Clear();
-    executor_.CreateDatabase(name, "token", strategy, output_);
+    executor_.CreateDatabase({.name = name, .token = "token", .strategy = strategy}, output_);
     Write();
   }
   // A connection, or an admin's, that has selected a database.

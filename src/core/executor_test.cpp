@@ -393,26 +393,27 @@ TEST_F(ExecutorDataTest, ASessionThatIsGoneIsNotAnswered) {
 }
 
 TEST_F(ExecutorDataTest, EveryChangeHasARevisionAndNothingElseHas) {
-  const Revision before = executor_.revision();
+  const Revision before = executor_.store().revision();
   EXPECT_EQ(Run(client_, ask::Set("k", "1")), kFine);
   EXPECT_EQ(Run(client_, ask::Increment("k")), kFine);
   EXPECT_EQ(Run(client_, ask::Remove("k")), kFine);
-  EXPECT_EQ(executor_.revision().value, before.value + 3);
+  EXPECT_EQ(executor_.store().revision().value, before.value + 3);
   EXPECT_EQ(Run(client_, ask::Get("k")), kFine);
   EXPECT_EQ(Run(client_, ask::Watch("k")), kFine);
   EXPECT_EQ(Run(client_, ask::SetSafe("k", -3, "v")), ErrorCode::kNegativeVersion);
   EndTurn();
-  EXPECT_EQ(executor_.revision().value, before.value + 3);
+  EXPECT_EQ(executor_.store().revision().value, before.value + 3);
 }
 
 TEST_F(ExecutorDataTest, OldTombstonesAreDroppedInTime) {
   EXPECT_EQ(Run(client_, ask::Set("k", "1")), kFine);
   EXPECT_EQ(Run(client_, ask::Remove("k")), kFine);
-  const Database& db = *executor_.FindDatabase("db");
-  SetTime(1'000 + kTombstoneAgeUsMax);
+  const Database& db = *executor_.store().Find("db");
+  const std::int64_t removed_us = executor_.store().LogTimeUs(0);
+  SetTime(removed_us + kTombstoneAgeUsMax);
   executor_.DropOldTombstones();
   EXPECT_EQ(db.tombstones(), 1U);
-  SetTime(1'001 + kTombstoneAgeUsMax);
+  SetTime(removed_us + 1 + kTombstoneAgeUsMax);
   executor_.DropOldTombstones();
   EXPECT_EQ(db.tombstones(), 0U);
 }

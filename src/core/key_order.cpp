@@ -1,12 +1,21 @@
 #include "core/key_order.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 
 #include "base/check.h"
 
 namespace nunc {
 namespace {
+
+// The first 8 bytes as a number that sorts as they do; what is missing counts as zero.
+std::uint64_t FirstBytes(std::string_view text) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, text.data(), std::min(text.size(), sizeof(number)));
+  return __builtin_bswap64(number);
+}
 
 bool KeyBelow(const Entry* entry, std::string_view key) {
   return entry->key() < key;
@@ -52,6 +61,41 @@ void KeyOrder::Insert(Entry* entry) {
   }
   Block& block = blocks_[number];
   block.insert(std::lower_bound(block.begin(), block.end(), entry->key(), KeyBelow), entry);
+}
+
+// One sort costs a fifth of as many inserts. Keys share their beginning (`user:`) and lie apart in
+// memory, so the 8 bytes behind what all share are compared first, and they stand beside the entry.
+void KeyOrder::Build(const std::vector<Entry*>& entries) {
+  blocks_.clear();
+  if (entries.empty()) {
+    return;
+  }
+  std::string_view shared = entries.front()->key();
+  for (const Entry* entry : entries) {
+    const std::string_view key = entry->key();
+    const auto end = std::mismatch(shared.begin(), shared.end(), key.begin(), key.end()).first;
+    shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
+  }
+  struct Sorted {
+    std::uint64_t first = 0;  // the 8 bytes, in an order that numbers have too
+    Entry* entry = nullptr;
+  };
+  std::vector<Sorted> sorted;
+  sorted.reserve(entries.size());
+  for (Entry* entry : entries) {
+    sorted.push_back({.first = FirstBytes(entry->key().substr(shared.size())), .entry = entry});
+  }
+  std::sort(sorted.begin(), sorted.end(), [](const Sorted& a, const Sorted& b) {
+    return a.first != b.first ? a.first < b.first : a.entry->key() < b.entry->key();
+  });
+  for (std::size_t from = 0; from < sorted.size(); from += kBlockEntriesMax) {
+    const std::size_t count = std::min(kBlockEntriesMax, sorted.size() - from);
+    Block& block = blocks_.emplace_back();
+    block.reserve(count);
+    for (std::size_t i = from; i < from + count; ++i) {
+      block.push_back(sorted[i].entry);
+    }
+  }
 }
 
 void KeyOrder::Erase(const Entry* entry) {

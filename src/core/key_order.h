@@ -32,6 +32,8 @@ class KeyOrder {
 
   // `entry`'s key must be absent.
   void Insert(Entry* entry);
+  // In place of whatever is there: all of `entries`, whose keys are distinct, in any order.
+  void Build(const std::vector<Entry*>& entries);
   // A key that equals the entry's must be present.
   void Erase(const Entry* entry);
   // The first entry whose key is not below `key`.

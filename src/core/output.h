@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "core/operation.h"
+#include "core/record.h"
 
 namespace nunc {
 
@@ -47,6 +49,7 @@ enum class ErrorCode : std::uint8_t {
   kNoArbiter,
   kConflictUnresolved,  // text: the conflict's key
   kTooManyConflicts,
+  kConflictTooLong,
   kNotArbiter,
   kConflictNotOpen,   // text: the conflict's key
   kConflictNotFirst,  // text: the key of the one that comes first
@@ -57,6 +60,12 @@ enum class ErrorCode : std::uint8_t {
   kSnapshotUnknownDatabases,  // rows: the names
   kReplicateSnapshotUnknown,  // text: the name
   kUnknownDebugCommand,       // text: the word
+  kDiskFull,
+  kMemoryFull,       // number: the limit
+  kNoLog,            // the server keeps nothing on disk
+  kBadOplogCommand,  // text: what is wrong
+  kOperationFailed,  // text: why
+  kAdminDrop,        // the admin database cannot be dropped
 };
 
 enum class ReplyKind : std::uint8_t {
@@ -78,6 +87,7 @@ enum class ReplyKind : std::uint8_t {
   kMetrics,  // counters
   kCluster,  // text: the own address
   kPong,
+  kLines,  // text: the title; rows: lines
 };
 
 struct Counters {
@@ -91,6 +101,13 @@ struct Reply {
   ErrorCode error = ErrorCode::kRejected;  // of kError
   std::string_view text{};
   std::int64_t number = 0;
+  // Output::rows[first_row, first_row + row_count).
+  std::size_t first_row = 0;
+  std::size_t row_count = 0;
+  // What it rests on must be on disk up to here before anyone may see it.
+  Revision after{};
+  // A status that waits for an OperationResult.
+  OperationId operation{};
 
   [[nodiscard]] bool is_status() const {
     return kind == ReplyKind::kOk || kind == ReplyKind::kError;
@@ -108,12 +125,15 @@ inline constexpr std::int64_t kVersionInConflict = -2;
 
 // One change and the sessions that must hear of it: Output::targets[first, first + count).
 struct Change {
+  DatabaseId database{};
   ChangeKind kind = ChangeKind::kSet;
   std::string_view key{};
   std::string_view value{};
   std::int64_t version = 0;
   std::size_t first = 0;
   std::size_t count = 0;
+  // As in Reply. Without targets, who must hear is looked up when it is reached.
+  Revision after{};
 };
 
 struct Output {
@@ -121,10 +141,19 @@ struct Output {
     std::string_view name{};
     std::string_view detail{};
   };
+  // A record of the op log; its items are record_items[first_item, first_item + item_count).
+  struct Logged {
+    Record record;
+    std::size_t first_item = 0;
+    std::size_t item_count = 0;
+  };
 
   std::vector<std::variant<Reply, Change>> items;
   std::vector<SessionId> targets;
-  std::vector<Row> rows;          // of the one reply that has any
+  std::vector<Row> rows;
+  std::vector<Logged> records;  // what changed, in order
+  std::vector<RecordItem> record_items;
+  std::vector<Operation> operations;
   Counters counters;              // of kMetrics
   std::deque<std::string> texts;  // what no one else holds; a deque never moves them
 
@@ -132,6 +161,9 @@ struct Output {
     items.clear();
     targets.clear();
     rows.clear();
+    records.clear();
+    record_items.clear();
+    operations.clear();
     texts.clear();
   }
   std::string_view Keep(std::string text) { return texts.emplace_back(std::move(text)); }

@@ -1,5 +1,6 @@
 #include "core/watches.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -147,6 +148,17 @@ bool Watches::Contains(const WatchingSession& session, std::string_view key,
 const WatchedKey* Watches::Find(std::string_view key, std::uint64_t hash) const {
   const auto found = keys_.find(HashedKey{.key = key, .hash = hash});
   return found == keys_.end() ? nullptr : found->second.get();
+}
+
+std::vector<const WatchedKey*> Watches::All() const {
+  std::vector<const WatchedKey*> all;
+  all.reserve(keys_.size());
+  for (const auto& [hashed, watched] : keys_) {
+    all.push_back(watched.get());
+  }
+  std::sort(all.begin(), all.end(),
+            [](const WatchedKey* a, const WatchedKey* b) { return a->key() < b->key(); });
+  return all;
 }
 
 }  // namespace nunc

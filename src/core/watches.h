@@ -94,6 +94,8 @@ class Watches {
   // Null when nobody watches it.
   [[nodiscard]] const WatchedKey* Find(std::string_view key, std::uint64_t hash) const;
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
+  // In byte order of the keys.
+  [[nodiscard]] std::vector<const WatchedKey*> All() const;
 
  private:
   struct HashedKey {

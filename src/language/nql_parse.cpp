@@ -130,14 +130,33 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
     *FieldOf(command, argument.field) = word;
     return true;
   }
-  if (argument.kind == ArgumentKind::kStrategy) {
-    if (ReadStrategy(word, command.strategy)) {
-      return true;
-    }
-    command = Reject("unknown strategy " + Quoted(word) + ": allowed are none, newer, arbiter");
-    return false;
+  if (argument.kind == ArgumentKind::kDatabaseOptions) {
+    return TakeDatabaseOptions(word, rest, command);
   }
   return TakeNumber(row, argument, word, command);
+}
+
+// [none|newer|arbiter] [ack written|disk]
+bool NqlParser::TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command) {
+  if (word != "ack") {
+    if (!ReadStrategy(word, command.strategy)) {
+      command = Reject("unknown strategy " + Quoted(word) + ": allowed are none, newer, arbiter");
+      return false;
+    }
+    if (rest.ended || TakeWord(rest) != "ack") {
+      return true;
+    }
+  }
+  const std::string_view level = rest.ended ? std::string_view{} : TakeWord(rest);
+  if (level == "written") {
+    command.level = AckLevel::kWritten;
+  } else if (level == "disk") {
+    command.level = AckLevel::kDisk;
+  } else {
+    command = Reject("unknown ack level " + Quoted(level) + ": allowed are written, disk");
+    return false;
+  }
+  return true;
 }
 
 bool NqlParser::TakeNumber(const CommandRow& row, const Argument& argument, std::string_view word,

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 
 #include "base/limits.h"
 #include "core/command_table.h"
@@ -29,9 +30,13 @@ void AppendDecimal(std::string& out, double number) {
   out.append(shown);
 }
 
-void AppendRows(std::string& out, const Output& output, std::string_view before,
+std::span<const Output::Row> RowsOf(const Reply& reply, const Output& output) {
+  return std::span(output.rows).subspan(reply.first_row, reply.row_count);
+}
+
+void AppendRows(std::string& out, std::span<const Output::Row> rows, std::string_view before,
                 std::string_view between) {
-  for (const Output::Row& row : output.rows) {
+  for (const Output::Row& row : rows) {
     out.append(before).append(row.name);
     if (!row.detail.empty()) {
       out.append(between).append(row.detail);
@@ -59,12 +64,12 @@ void AppendMetrics(std::string& out, const Counters& counters) {
   out += "\n\n";
 }
 
-void AppendUnknownDatabases(std::string& out, const Output& output) {
-  if (output.rows.size() == 1) {
-    out.append(output.rows.front().name).append(" is not a valid database name");
+void AppendUnknownDatabases(std::string& out, std::span<const Output::Row> rows) {
+  if (rows.size() == 1) {
+    out.append(rows.front().name).append(" is not a valid database name");
     return;
   }
-  for (const Output::Row& row : output.rows) {
+  for (const Output::Row& row : rows) {
     out.append(row.name).append(", ");
   }
   out += "are not a valid database names";
@@ -93,6 +98,9 @@ TextAround AroundText(ErrorCode code) {
       return {"snapshot takes true or false before the database names, not '", "'"};
     case ErrorCode::kReplicateSnapshotUnknown:
       return {"Error trying to snapshot database: Database ", " not found"};
+    case ErrorCode::kOperationFailed:
+    case ErrorCode::kBadOplogCommand:
+      return {"", ""};
     case ErrorCode::kUnknownDebugCommand:
       return {"unknown debug command '",
               "': allowed are list-dbs, pending-conflicts, pending-ops, process-info"};
@@ -148,6 +156,15 @@ std::string_view ErrorText(ErrorCode code) {
     case ErrorCode::kTooManyConflicts:
       static_assert(kOpenConflictsPerDatabaseMax == 10'000);
       return "too many open conflicts: allowed are 10000 per database";
+    case ErrorCode::kConflictTooLong:
+      static_assert(kConflictBytesMax == std::size_t{15} << 20);
+      return "the conflict is too long for an arbiter: key and both values may have 15 MiB";
+    case ErrorCode::kDiskFull:
+      return "the disk is full: nothing can be written until there is space. Reading goes on";
+    case ErrorCode::kNoLog:
+      return "this server keeps nothing on disk (--memory), so there is no op log";
+    case ErrorCode::kAdminDrop:
+      return "the database $admin cannot be dropped";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:
@@ -190,17 +207,17 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       return;
     case ReplyKind::kKeys:
       out += "keys ";
-      AppendRows(out, output, ",", "");
+      AppendRows(out, RowsOf(reply, output), ",", "");
       out += '\n';
       return;
     case ReplyKind::kDatabases:
       out += "dbs-list ";
-      AppendRows(out, output, "\n", " : ");
+      AppendRows(out, RowsOf(reply, output), "\n", " : ");
       out += '\n';
       return;
     case ReplyKind::kConflicts:
       out += "conflitcts-list ";
-      AppendRows(out, output, "\n", "");
+      AppendRows(out, RowsOf(reply, output), "\n", "");
       out += '\n';
       return;
     case ReplyKind::kPendingOps:
@@ -221,6 +238,11 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kPong:
       out += "pong\n";
       return;
+    case ReplyKind::kLines:
+      out += reply.text;
+      AppendRows(out, RowsOf(reply, output), "\n", "");
+      out += '\n';
+      return;
     case ReplyKind::kOk:
     case ReplyKind::kError:
       return AppendStatus(out, reply, output);
@@ -229,12 +251,18 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
 
 void AppendErrorText(std::string& out, const Reply& reply, const Output& output) {
   if (reply.error == ErrorCode::kSnapshotUnknownDatabases) {
-    return AppendUnknownDatabases(out, output);
+    return AppendUnknownDatabases(out, RowsOf(reply, output));
   }
   if (reply.error == ErrorCode::kValueTooLong) {
     out += "the value is too long: allowed are ";
     AppendNumber(out, reply.number);
     out += " bytes";
+    return;
+  }
+  if (reply.error == ErrorCode::kMemoryFull) {
+    out += "the memory is full: the store may have ";
+    AppendNumber(out, reply.number);
+    out += " bytes (--max-memory). Removing and reading go on";
     return;
   }
   const std::string_view fixed = ErrorText(reply.error);

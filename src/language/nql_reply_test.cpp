@@ -8,14 +8,16 @@
 namespace nunc {
 namespace {
 
-std::string Data(const Reply& reply, const Output& output = {}) {
+std::string Data(Reply reply, const Output& output = {}) {
   std::string out;
+  reply.row_count = output.rows.size();
   AppendData(out, reply, output);
   return out;
 }
 
-std::string Status(const Reply& reply, const Output& output = {}) {
+std::string Status(Reply reply, const Output& output = {}) {
   std::string out;
+  reply.row_count = output.rows.size();
   AppendStatus(out, reply, output);
   return out;
 }
@@ -71,13 +73,17 @@ TEST(NqlReply, UnknownDatabasesAreNamed) {
 }
 
 TEST(NqlReply, EveryErrorHasATextOfItsOwn) {
-  // These two bring their text with them.
-  const std::set<ErrorCode> told_by_the_reply = {ErrorCode::kRejected,
-                                                 ErrorCode::kBadPermissionList};
+  // These bring their text with them.
+  const std::set<ErrorCode> told_by_the_reply = {
+      ErrorCode::kRejected, ErrorCode::kBadPermissionList, ErrorCode::kBadOplogCommand,
+      ErrorCode::kOperationFailed};
   std::set<std::string> texts;
-  for (int code = 0; code <= static_cast<int>(ErrorCode::kUnknownDebugCommand); ++code) {
-    const Reply reply{
-        .kind = ReplyKind::kError, .error = static_cast<ErrorCode>(code), .text = "T", .number = 7};
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kAdminDrop); ++code) {
+    const Reply reply{.kind = ReplyKind::kError,
+                      .error = static_cast<ErrorCode>(code),
+                      .text = "T",
+                      .number = 7,
+                      .row_count = 1};
     std::string text;
     Output output;
     output.rows = {{.name = "R"}};

@@ -1,5 +1,8 @@
 #include "node/node.h"
 
+#include <iterator>
+#include <utility>
+
 namespace nunc {
 namespace {
 
@@ -18,23 +21,64 @@ void Node::Step(const Input& input, Output& output) {
       Overloaded{
           [&](const ClientCommand& in) { executor_.Execute(in.session, *in.command, output); },
           [&](const TurnStarted& in) {
+            log_room_ = in.log_room;
+            executor_.SetLogRoom(log_room_);
             executor_.SetNow(in.now);
             executor_.SetQueryTime(in.query_time_ms_average);
           },
           [&](const TurnEnded&) { executor_.EndTurn(output); },
           [&](const Tick&) { executor_.DropOldTombstones(); },
           [&](const SessionOpened& in) { executor_.Open(in.session, in.kind); },
-          [&](const SessionClosed& in) { executor_.Close(in.session); },
+          [&](const SessionClosed& in) {
+            executor_.Close(in.session);
+            gate_.Forget(in.session);
+          },
           [&](const SessionLagging& in) { executor_.MarkLagging(in.session); },
           [&](const SessionDrained& in) { executor_.Drain(in.session, output); },
+          [&](const LogSynced& in) {
+            executor_.SetDurable(in.durable);
+            gate_.Open(in.durable, output, [this, &output](const Change& change) {
+              executor_.AnnounceNow(change, output);
+            });
+          },
+          [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
       },
       input);
+  Settle(output);
+}
+
+void Node::Settle(Output& output) {
+  if (!has_log_) {
+    return;
+  }
+  for (const Output::Logged& logged : output.records) {
+    const std::size_t before = records_.size();
+    AppendRecord(records_, logged.record, end_.term, end_.checksum);
+    end_.revision = logged.record.revision;
+    end_.time_us = logged.record.time_us;
+    const std::size_t bytes = records_.size() - before;
+    log_room_ -= bytes < log_room_ ? bytes : log_room_;
+    executor_.SetLogRoom(log_room_);
+  }
+  std::move(output.operations.begin(), output.operations.end(), std::back_inserter(operations_));
+  gate_.Filter(output);
+}
+
+void Node::BeginTerm(Term term, const ChainEnd& end) {
+  end_ = end;
+  end_.term = term;
+  Output output;
+  executor_.SetDurable(end.revision);
+  gate_.Open(end.revision, output, [](const Change&) {});
+  executor_.Noop(output);
+  Settle(output);
 }
 
 void Node::EnsureDatabase(std::string_view name, std::string_view token) {
-  if (executor_.FindDatabase(name) == nullptr) {
-    Output unheard;
-    executor_.CreateDatabase(name, token, Strategy::kNone, unheard);
+  if (executor_.store().Find(name) == nullptr) {
+    Output output;
+    executor_.CreateDatabase({.name = name, .token = token}, output);
+    Settle(output);
   }
 }
 

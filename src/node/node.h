@@ -1,17 +1,23 @@
 // The node as a state machine: what may happen to it goes in, what must be done about it comes out.
 //
 // Shape:   Step(input, output), deterministic: same inputs, same outputs. Nothing is done here; the
-//          driver (the server's loop, later the simulator) carries the output out. Today a node is
-//          its executor; the op log, the gate and the cluster join it behind this same Step.
+//          driver (the server's loop, the simulator) carries the output out. In each turn, in this
+//          order: TakeRecords goes to the op log, the operations are begun, then what the outputs
+//          of the turn said may leave.
 // Units:   microseconds in Now.
 // Owner:   the server; loop thread only. Inputs are views, valid during the call.
 // Source:  docs/architecture.md §1, §4.
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/executor.h"
 #include "core/output.h"
+#include "node/gate.h"
+#include "storage/record.h"
 
 namespace nunc {
 
@@ -19,6 +25,8 @@ namespace nunc {
 struct TurnStarted {
   Now now;
   double query_time_ms_average = 0;
+  // Bytes of records that are sure to find a place in the log.
+  std::size_t log_room = SIZE_MAX;
 };
 // After the last one: what is told once per turn.
 struct TurnEnded {};
@@ -42,13 +50,22 @@ struct SessionLagging {
 struct SessionDrained {
   SessionId session;
 };
+// The log is on disk up to there.
+struct LogSynced {
+  Revision durable;
+};
+struct OperationEnded {
+  const OperationResult* result = nullptr;
+};
 
-using Input = std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened,
-                           SessionClosed, SessionLagging, SessionDrained>;
+using Input =
+    std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened, SessionClosed,
+                 SessionLagging, SessionDrained, LogSynced, OperationEnded>;
 
 class Node {
  public:
-  explicit Node(ExecutorOptions options) : executor_(std::move(options)) {}
+  explicit Node(ExecutorOptions options)
+      : has_log_(options.has_log), executor_(std::move(options)) {}
 
   // Replaces the content of `output`.
   void Step(const Input& input, Output& output);
@@ -56,8 +73,29 @@ class Node {
   // At start: a database with that token, unless there is one of that name.
   void EnsureDatabase(std::string_view name, std::string_view token);
 
+  // The log begins: what is loaded is as of `end`, all of it on disk, and records from now on are
+  // of `term`, the first one saying so.
+  void BeginTerm(Term term, const ChainEnd& end);
+  // Encoded records that have come up since ClearRecords.
+  [[nodiscard]] std::string_view records() const { return records_; }
+  void ClearRecords() { records_.clear(); }
+  [[nodiscard]] std::vector<Operation>& operations() { return operations_; }
+
+  [[nodiscard]] Store& store() { return executor_.store(); }
+  [[nodiscard]] const Gate& gate() const { return gate_; }
+  // Of the newest record.
+  [[nodiscard]] const ChainEnd& end() const { return end_; }
+
  private:
+  void Settle(Output& output);
+
+  bool has_log_ = false;
   Executor executor_;
+  Gate gate_;
+  std::size_t log_room_ = SIZE_MAX;
+  ChainEnd end_;
+  std::string records_;
+  std::vector<Operation> operations_;
 };
 
 }  // namespace nunc

@@ -125,8 +125,8 @@ TEST(Config, RefusalNamesSourceValueAndWhatIsAllowed) {
 }
 
 TEST(Config, NumbersStopAtTheirLimits) {
-  EXPECT_EQ(Load({{"value_bytes_max", "67108864"}})->value_bytes_max, kValueBytesMaxCeiling);
-  EXPECT_FALSE(Load({{"value_bytes_max", "67108865"}}));
+  EXPECT_EQ(Load({{"value_bytes_max", "15728640"}})->value_bytes_max, kValueBytesMaxCeiling);
+  EXPECT_FALSE(Load({{"value_bytes_max", "15728641"}}));
   EXPECT_FALSE(Load({{"value_bytes_max", "0"}}));
   EXPECT_FALSE(Load({{"value_bytes_max", "-1"}}));
   EXPECT_FALSE(Load({{"value_bytes_max", "1k"}}));

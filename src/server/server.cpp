@@ -95,7 +95,7 @@ class Server::Parts {
       : loop_(std::move(loop)),
         signals_(stop_),
         node_(ExecutorOptionsOf(config, tcp_address)),
-        hub_(loop_, node_, LimitsOf(config), FindStaticPage) {
+        hub_(loop_, node_, nullptr, LimitsOf(config), FindStaticPage) {
     if (config.demo) {
       node_.EnsureDatabase(kDemoDatabase, kDemoDatabase);
     }
@@ -118,19 +118,26 @@ class Server::Parts {
     return {};
   }
 
-  void Run() {
+  Result<void> Run() {
     while (!stop_) {
-      hub_.Turn();
+      if (Result<void> turned = hub_.Turn(); !turned) {
+        return turned;
+      }
     }
     LogInfo("stopping connections=" + std::to_string(hub_.connections()));
     for (const auto& door : doors_) {
       door->Stop();
     }
-    hub_.StopReading();
-    TurnWhile([this] { return hub_.HasUnrun(); });
+    if (Result<void> stopped = hub_.StopReading(); !stopped) {
+      return stopped;
+    }
+    if (Result<void> ran = TurnWhile([this] { return hub_.HasUnrun(); }); !ran) {
+      return ran;
+    }
     hub_.SayGoodbye();
-    TurnWhile([this] { return !hub_.idle(); });
+    Result<void> ended = TurnWhile([this] { return !hub_.idle(); });
     LogInfo("stopped connections_cut=" + std::to_string(hub_.connections()));
+    return ended;
   }
 
   void Stop() {
@@ -142,11 +149,14 @@ class Server::Parts {
 
  private:
   template <class Condition>
-  void TurnWhile(Condition condition) {
+  Result<void> TurnWhile(Condition condition) {
     const std::int64_t until_us = MonotonicUs() + kStopUs;
     while (condition() && MonotonicUs() < until_us) {
-      hub_.Turn();
+      if (Result<void> turned = hub_.Turn(); !turned) {
+        return turned;
+      }
     }
+    return {};
   }
 
   std::atomic<bool> stop_ = false;
@@ -188,8 +198,7 @@ const Addresses& Server::addresses() const {
 }
 
 Result<void> Server::Run() {
-  parts_->Run();
-  return {};
+  return parts_->Run();
 }
 
 void Server::Stop() {

@@ -91,7 +91,7 @@ void Connection::DiscardInput() {
 
 bool Connection::MayRun() const {
   return state_ == State::kOpen && out_.size() < kUnsentBytesMax && !hub_.turn_used_up() &&
-         !(throttled_ && hub_.fan_out_full()) &&
+         awaited_ < kHeldRepliesMax && !hub_.gate_full() && !(throttled_ && hub_.fan_out_full()) &&
          (commands_left_ > 0 || commands_turn_ != hub_.turn());
 }
 
@@ -103,7 +103,17 @@ void Connection::Execute(const Command& command) {
   if (commands_left_ > 0) {
     --commands_left_;
   }
+  ++awaited_;
+  executing_ = true;
   throttled_ = hub_.Execute(session_, command) || (throttled_ && hub_.fan_out_full());
+  executing_ = false;
+}
+
+void Connection::OnStatus() {
+  --awaited_;
+  if (!executing_ && (HasUnrun() || peer_ended_)) {
+    hub_.ResumeNextTurn(*this);
+  }
 }
 
 void Connection::Process(std::span<char> fresh) {
@@ -144,6 +154,8 @@ std::size_t Connection::Feed(std::span<char> input) {
 void Connection::Resume() {
   if (HasUnrun()) {
     Process({});
+  } else {
+    AfterProcessing();
   }
 }
 
@@ -152,11 +164,11 @@ void Connection::AfterProcessing() {
     return;
   }
   if (HasUnrun()) {
-    // Not when replies wait to be read: Flush resumes it then.
-    if (out_.size() < kUnsentBytesMax) {
+    // Not when replies wait to be read, or for the disk: Flush or OnStatus resumes it then.
+    if (out_.size() < kUnsentBytesMax && !AwaitsReplies()) {
       hub_.ResumeNextTurn(*this);
     }
-  } else if (peer_ended_) {
+  } else if (peer_ended_ && !AwaitsReplies()) {
     CloseAfterSending();
   }
   Account();
@@ -207,7 +219,7 @@ void Connection::Flush() {
   } else {
     Drained();
   }
-  if (out_.size() < kUnsentBytesMax && HasUnrun()) {
+  if (out_.size() < kUnsentBytesMax && HasUnrun() && !AwaitsReplies()) {
     hub_.ResumeNextTurn(*this);
   }
   Account();
@@ -235,12 +247,14 @@ void Connection::OpenSession(SessionKind kind) {
   session_ = hub_.NextSession(slot_);
   session_open_ = true;
   lagging_ = false;
+  awaited_ = 0;
   hub_.Step(SessionOpened{.session = session_, .kind = kind});
 }
 
 void Connection::CloseSession() {
   if (session_open_) {
     session_open_ = false;
+    awaited_ = 0;
     hub_.Step(SessionClosed{session_});
   }
 }
@@ -305,8 +319,9 @@ void Connection::UpdateEvents() {
   if (state_ == State::kDead) {
     return;
   }
-  const bool reads = state_ == State::kLingering || (state_ == State::kOpen && !peer_ended_ &&
-                                                     !stopping_ && out_.size() < kUnsentBytesMax);
+  const bool reads = state_ == State::kLingering ||
+                     (state_ == State::kOpen && !peer_ended_ && !stopping_ &&
+                      out_.size() < kUnsentBytesMax && !(HasUnrun() && AwaitsReplies()));
   const std::uint32_t wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
   if (wanted != events_) {
     events_ = wanted;

@@ -54,13 +54,17 @@ class Connection final : public Loop::Handler {
     return last_heard_us_ > last_sent_us_ ? last_heard_us_ : last_sent_us_;
   }
   [[nodiscard]] std::int64_t opened_us() const { return opened_us_; }
-  // Something is to be sent, or was read and has not run.
-  [[nodiscard]] bool Busy() const { return !out_.empty() || HasUnrun(); }
+  // Something is to be sent, or was read and has not run or not been answered.
+  [[nodiscard]] bool Busy() const { return !out_.empty() || HasUnrun() || AwaitsReplies(); }
+  // Commands have run whose status has not come: it waits for the disk.
+  [[nodiscard]] bool AwaitsReplies() const { return awaited_ > 0; }
   [[nodiscard]] bool sending_blocked() const { return blocked_; }
 
   // For the hub.
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
   [[nodiscard]] Protocol& protocol() { return *protocol_; }
+  // A command's status has been handed to the protocol.
+  void OnStatus();
   // Queues a change; the hub says when it is sent.
   void Deliver(Frames& frames);
   void Flush();
@@ -109,12 +113,14 @@ class Connection final : public Loop::Handler {
   std::int64_t end_by_us_ = 0;
   std::size_t accounted_bytes_ = 0;
   std::size_t commands_left_ = 0;
+  std::size_t awaited_ = 0;  // statuses
   std::uint64_t commands_turn_ = 0;
   std::uint32_t slot_ = 0;
   std::uint32_t events_ = 0;
   WireForm form_ = WireForm::kNone;
   State state_ = State::kOpen;
   bool session_open_ = false;
+  bool executing_ = false;
   bool commands_pending_ = false;  // the protocol holds read commands that have not run
   bool blocked_ = false;           // the socket took no more
   bool lagging_ = false;

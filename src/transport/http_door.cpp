@@ -142,6 +142,8 @@ void HttpDoor::StartCommands() {
   connection_.OpenSession(SessionKind::kRequest);
   commands_.emplace(body);
   answer_.clear();
+  parts_answered_ = 0;
+  part_begun_ = false;
   RunPending();
 }
 
@@ -150,7 +152,14 @@ bool HttpDoor::RunPending() {
     return true;
   }
   for (std::string_view part; connection_.MayRun();) {
+    // What was held back must have its place in the answer before more is said there.
+    if (connection_.AwaitsReplies() && AnswerIsFull()) {
+      return false;
+    }
     if (!commands_->Next(part)) {
+      if (connection_.AwaitsReplies()) {
+        return false;
+      }
       commands_.reset();
       connection_.CloseSession();
       Answer({.content_type = kPlainText, .body = answer_});
@@ -158,32 +167,50 @@ bool HttpDoor::RunPending() {
       parser_.Reset();
       return true;
     }
-    if (!answer_.empty()) {
-      answer_ += ';';
-    }
-    if (answer_.size() >= kHttpAnswerBytesMax) {
+    if (AnswerIsFull()) {
+      BeginPart();
       answer_ += "not run: the answer has reached its limit of " +
                  std::to_string(kHttpAnswerBytesMax) + " bytes";
+      EndPart();
       continue;
     }
-    segment_has_data_ = false;
     connection_.Execute(connection_.hub().parser().Parse(TrimRight(part)));
   }
   return false;
 }
 
+bool HttpDoor::AnswerIsFull() const {
+  return answer_.size() >= kHttpAnswerBytesMax;
+}
+
+void HttpDoor::BeginPart() {
+  if (!part_begun_ && parts_answered_ > 0) {
+    answer_ += ';';
+  }
+  part_begun_ = true;
+}
+
+void HttpDoor::EndPart() {
+  part_begun_ = false;
+  ++parts_answered_;
+}
+
 // An error is told alone; a success by its first data message, or `empty`.
 void HttpDoor::OnReply(const Reply& reply, const Output& output) {
+  const bool has_data = part_begun_;
+  BeginPart();
   if (!reply.is_status()) {
-    if (!segment_has_data_) {
+    if (!has_data) {
       AppendData(answer_, reply, output);
-      segment_has_data_ = true;
     }
-  } else if (reply.kind == ReplyKind::kError) {
+    return;
+  }
+  if (reply.kind == ReplyKind::kError) {
     AppendErrorText(answer_, reply, output);
-  } else if (!segment_has_data_) {
+  } else if (!has_data) {
     answer_ += "empty";
   }
+  EndPart();
 }
 
 void HttpDoor::AnswerText(std::uint16_t status, std::string_view text) {

@@ -43,6 +43,10 @@ class HttpDoor final : public Protocol {
   void Get();
   void Preflight();
   void Answer(HttpResponse response);
+  [[nodiscard]] bool AnswerIsFull() const;
+  // The answer's part for one command.
+  void BeginPart();
+  void EndPart();
   void AnswerText(std::uint16_t status, std::string_view text);
 
   Connection& connection_;
@@ -50,7 +54,8 @@ class HttpDoor final : public Protocol {
   HttpParser parser_;
   std::optional<NqlSplitter> commands_;  // of the request that is being run
   std::string answer_;
-  bool segment_has_data_ = false;
+  std::size_t parts_answered_ = 0;
+  bool part_begun_ = false;
   bool close_after_answer_ = false;
   bool had_request_ = false;
   bool head_only_ = false;

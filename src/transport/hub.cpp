@@ -46,9 +46,10 @@ std::size_t HubLimits::command_bytes_max() const {
   return value_bytes_max + kCommandOverheadBytesMax;
 }
 
-Hub::Hub(Loop& loop, Node& node, HubLimits limits, PageFinder pages)
+Hub::Hub(Loop& loop, Node& node, Persistence* persistence, HubLimits limits, PageFinder pages)
     : loop_(loop),
       node_(node),
+      persistence_(persistence),
       limits_(limits),
       pages_(std::move(pages)),
       tick_interval_us_(TickInterval(limits)),
@@ -71,25 +72,61 @@ void Hub::StartTurn() {
   told_too_late_ = false;
   turn_used_up_ = false;
   commands_ = 0;
-  Step(TurnStarted{.now = now_, .query_time_ms_average = query_time_ms_});
+  Step(TurnStarted{.now = now_,
+                   .query_time_ms_average = query_time_ms_,
+                   .log_room = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room()});
 }
 
 std::int64_t Hub::WaitUs() const {
-  if (told_too_late_ || !resume_.empty() || !fresh_.empty() || !backlog_.empty()) {
+  const bool resumes = !resume_.empty() && !gate_full();
+  if (told_too_late_ || resumes || !fresh_.empty() || !backlog_.empty()) {
     return 0;
   }
-  return std::max<std::int64_t>(0, next_tick_us_ - MonotonicUs());
+  std::int64_t next_us = next_tick_us_;
+  if (persistence_ != nullptr) {
+    next_us = std::min(next_us, persistence_->next_us());
+  }
+  return std::max<std::int64_t>(0, next_us - MonotonicUs());
 }
 
-void Hub::Turn() {
+// What has reached the disk meanwhile, and who waited for that.
+Result<void> Hub::TakeNews() {
+  if (persistence_ == nullptr) {
+    return {};
+  }
+  const Persistence::News& news = persistence_->Collect();
+  if (news.failure) {
+    return tl::unexpected(*news.failure);
+  }
+  if (news.durable > node_.gate().durable()) {
+    node_.Step(LogSynced{news.durable}, output_);
+    Route(output_);
+  }
+  for (const OperationResult& result : news.results) {
+    node_.Step(OperationEnded{&result}, output_);
+    Route(output_);
+  }
+  return {};
+}
+
+Result<void> Hub::Turn() {
   loop_.Wait(WaitUs());
   StartTurn();
+  if (Result<void> taken = TakeNews(); !taken) {
+    return taken;
+  }
   // First who waits from the turn before: the time for commands may not reach for all.
   ResumeAll();
   loop_.Dispatch();
   node_.Step(TurnEnded{}, output_);
   Route(output_);
   turn_ended_ = true;
+  // Nobody hears of a change that is not with the operating system at least.
+  if (persistence_ != nullptr) {
+    if (Result<void> ended = persistence_->EndTurn(now_); !ended) {
+      return ended;
+    }
+  }
   if (commands_ > 0) {
     constexpr double kWeight = 0.01;  // the reference's average spans 100 samples
     const auto spent_us = static_cast<double>(MonotonicUs() - now_.mono_us);
@@ -102,11 +139,12 @@ void Hub::Turn() {
     TickAll();
   }
   CollectDead();
+  return {};
 }
 
 void Hub::ResumeAll() {
   // Who does not get a turn stays in front of those who had one.
-  for (std::size_t left = resume_.size(); left > 0 && !turn_used_up_; --left) {
+  for (std::size_t left = resume_.size(); left > 0 && !turn_used_up_ && !gate_full(); --left) {
     const std::uint32_t slot = resume_.front();
     resume_.pop_front();
     if (Connection* connection = Find(slot); connection != nullptr) {
@@ -159,20 +197,24 @@ void Hub::CollectDead() {
   dead_.clear();
 }
 
-void Hub::StopReading() {
+Result<void> Hub::StopReading() {
   stopping_ = true;
-  told_too_late_ = true;  // no waiting
-  Turn();                 // takes what has arrived
+  told_too_late_ = true;                    // no waiting
+  if (Result<void> took = Turn(); !took) {  // what has arrived
+    return took;
+  }
   for (const Slot& slot : slots_) {
     if (slot.connection != nullptr && !slot.connection->dead()) {
       slot.connection->StopReading();
     }
   }
+  return {};
 }
 
 bool Hub::HasUnrun() const {
   return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.connection != nullptr && slot.connection->HasUnrun();
+    return slot.connection != nullptr &&
+           (slot.connection->HasUnrun() || slot.connection->AwaitsReplies());
   });
 }
 
@@ -271,6 +313,9 @@ void Hub::Route(const Output& output) {
       if (connection != nullptr && connection->session() == reply->session) {
         connection->protocol().OnReply(*reply, output);
         connection->Sending();
+        if (reply->is_status()) {
+          connection->OnStatus();
+        }
       }
       continue;
     }

@@ -25,6 +25,7 @@
 #include "net/deflate.h"
 #include "net/loop.h"
 #include "node/node.h"
+#include "node/persistence.h"
 #include "transport/connection.h"
 
 namespace nunc {
@@ -51,7 +52,8 @@ enum class Door : std::uint8_t { kTcp, kWebSocket, kHttp };
 
 class Hub {
  public:
-  Hub(Loop& loop, Node& node, HubLimits limits, PageFinder pages);
+  // `persistence` is null where nothing is kept.
+  Hub(Loop& loop, Node& node, Persistence* persistence, HubLimits limits, PageFinder pages);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -59,10 +61,12 @@ class Hub {
   // For the server.
   void Admit(Socket socket, Door door);
   // Waits for something to happen, at most until the next tick, and deals with it.
-  void Turn();
+  // Errors: the disk has failed. Nothing of the turn has been answered, and nothing may be any
+  // more.
+  Result<void> Turn();
   // The end, in three steps: nothing more is read; Turn() while HasUnrun(), so that what was read
   // is answered and watchers hear of it; goodbye, and Turn() until idle().
-  void StopReading();
+  Result<void> StopReading();
   [[nodiscard]] bool HasUnrun() const;
   void SayGoodbye();
   [[nodiscard]] bool idle() const { return open_ == 0; }
@@ -93,6 +97,8 @@ class Hub {
   [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }
   // So much is on its way to watchers that those who cause it must wait for the backlog.
   [[nodiscard]] bool fan_out_full() const { return fan_out_bytes_ >= kFanOutBytesMax; }
+  // So much waits for the disk that nothing is run meanwhile.
+  [[nodiscard]] bool gate_full() const { return node_.gate().bytes() >= kHeldBytesMax; }
   // For inputs that nobody hears of.
   void Step(const Input& input);
   void Drain(SessionId session);
@@ -111,6 +117,7 @@ class Hub {
   };
 
   void StartTurn();
+  Result<void> TakeNews();
   void Route(const Output& output);
   void ResumeAll();
   void FlushAll();
@@ -123,6 +130,7 @@ class Hub {
 
   Loop& loop_;
   Node& node_;
+  Persistence* persistence_;
   HubLimits limits_;
   PageFinder pages_;
   Now now_;

@@ -1,0 +1,243 @@
+#include "core/store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace nunc {
+namespace {
+
+constexpr DatabaseId kAdminId{.value = 1};
+// What stands under a database's name in `$admin`; existing backup scripts list these keys.
+constexpr std::string_view kListedValue = "{}";
+
+Error Misfit(Revision revision, std::string_view what) {
+  return {.fault = Fault::kDamaged,
+          .detail = "revision " + std::to_string(revision.value) + ": " + std::string(what)};
+}
+
+}  // namespace
+
+Store::Store(std::uint64_t hash_seed, std::string_view admin_token)
+    : hash_seed_(hash_seed), by_id_(1) {
+  admin_ = &Register(
+      {.id = kAdminId, .name = std::string(kAdminDatabase), .strategy = Strategy::kNewer});
+  admin_->SetLive(kTokenKey, admin_token);
+  admin_->SetLive(kAdminDatabase, kListedValue);
+}
+
+Database* Store::Find(std::string_view name) const {
+  const auto found = databases_.find(name);
+  return found == databases_.end() ? nullptr : found->second.get();
+}
+
+Database* Store::Find(DatabaseId id) const {
+  return id.value < by_id_.size() ? by_id_[id.value] : nullptr;
+}
+
+std::vector<DatabaseState> Store::States() const {
+  std::vector<DatabaseState> states;
+  for (Database* database : by_id_) {
+    if (database != nullptr) {
+      states.push_back({.id = database->id(),
+                        .name = database->name(),
+                        .strategy = database->strategy(),
+                        .level = database->level(),
+                        .arbiter_seen = database->conflicts().arbiter_seen(),
+                        .horizon = database->horizon()});
+    }
+  }
+  return states;
+}
+
+Store::Stamp Store::NextStamp(std::int64_t wall_us) {
+  ++last_.revision.value;
+  last_.time_us = std::max(wall_us, last_.time_us + 1);
+  return last_;
+}
+
+std::int64_t Store::LogTimeUs(std::int64_t wall_us) const {
+  return std::max(wall_us, last_.time_us);
+}
+
+Database& Store::Register(DatabaseOptions options) {
+  options.hash_seed = hash_seed_;
+  options.store_bytes = &bytes_;
+  std::string name = options.name;
+  if (by_id_.size() <= options.id.value) {
+    by_id_.resize(std::size_t{options.id.value} + 1);
+  }
+  const DatabaseId id = options.id;
+  auto database = std::make_unique<Database>(std::move(options));
+  by_id_[id.value] = database.get();
+  return *databases_.emplace(std::move(name), std::move(database)).first->second;
+}
+
+Database& Store::Add(DatabaseId id, const DatabaseSpec& spec, const Stamp& stamp) {
+  Database& added = Register(
+      {.id = id, .name = std::string(spec.name), .strategy = spec.strategy, .level = spec.level});
+  if (in_loading_) {
+    added.StartLoading({});
+  }
+  added.Set(nullptr, {.key = kTokenKey,
+                      .hash = added.Hash(kTokenKey),
+                      .value = spec.token,
+                      .revision = stamp.revision});
+  const std::uint64_t hash = admin_->Hash(spec.name);
+  Entry* listed = admin_->Find(spec.name, hash);
+  const std::uint32_t version = listed == nullptr ? 0 : listed->version();
+  admin_->Set(listed, {.key = spec.name,
+                       .hash = hash,
+                       .value = kListedValue,
+                       .version = version,
+                       .revision = stamp.revision});
+  return added;
+}
+
+void Store::Drop(Database& database, const Stamp& stamp) {
+  const std::uint64_t hash = admin_->Hash(database.name());
+  if (Entry* listed = admin_->Find(database.name(), hash); listed != nullptr) {
+    admin_->Remove(listed, hash, stamp.revision, stamp.time_us);
+  }
+  by_id_[database.id().value] = nullptr;
+  const auto found = databases_.find(database.name());
+  CHECK(found != databases_.end());
+  dropped_.push_back(std::move(found->second));
+  databases_.erase(found);
+}
+
+void Store::FreeDropped() {
+  if (!dropped_.empty() && dropped_.back()->FreeSome(kFreedPerTurn)) {
+    dropped_.pop_back();
+  }
+}
+
+// ---- recovery
+
+void Store::StartLoading() {
+  in_loading_ = true;
+  admin_->StartLoading({});
+}
+
+Result<void> Store::LoadDatabase(const DatabaseState& state) {
+  loading_ = Find(state.id);
+  if (loading_ == nullptr) {
+    if (state.id.value > kDatabaseIdMax || Find(state.name) != nullptr) {
+      return Fail(Fault::kDamaged, "database " + std::to_string(state.id.value) + ", " +
+                                       std::string(state.name) + ", cannot be one");
+    }
+    loading_ = &Register({.id = state.id,
+                          .name = std::string(state.name),
+                          .strategy = state.strategy,
+                          .level = state.level});
+    loading_->StartLoading(state);
+  } else if (loading_->name() != state.name) {
+    return Fail(Fault::kDamaged, "two databases have the id " + std::to_string(state.id.value));
+  }
+  LoadHorizon(state.id, state.horizon);
+  return {};
+}
+
+Result<void> Store::LoadEntry(const EntryState& state) {
+  if (loading_ == nullptr) {
+    return Fail(Fault::kDamaged, "an entry of no database");
+  }
+  loading_->Load(state);
+  return {};
+}
+
+void Store::LoadHorizon(DatabaseId id, Revision horizon) {
+  if (Database* database = Find(id); database != nullptr) {
+    database->RaiseHorizon(horizon);
+  }
+}
+
+void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
+  last_ = stamp;
+  if (by_id_.size() <= newest_database.value) {
+    by_id_.resize(std::size_t{newest_database.value} + 1);
+  }
+}
+
+Result<void> Store::Apply(const Record& record) {
+  last_ = {.revision = record.revision, .time_us = record.time_us};
+  switch (record.type) {
+    case RecordType::kNoop:
+    case RecordType::kConfig:
+      return {};
+    case RecordType::kCreateDatabase:
+    case RecordType::kDropDatabase:
+    case RecordType::kArbiter:
+      return ApplyToDatabases(record);
+    case RecordType::kSet:
+    case RecordType::kRemove:
+    case RecordType::kMark:
+    case RecordType::kBatch:
+      break;
+  }
+  Database* database = Find(record.database);
+  if (database == nullptr) {
+    return tl::unexpected(Misfit(record.revision, "a change of no database"));
+  }
+  for (const RecordItem& item : record.items) {
+    ApplyItem(*database, item, last_);
+  }
+  return {};
+}
+
+Result<void> Store::ApplyToDatabases(const Record& record) {
+  Database* database = Find(record.database);
+  if (record.type == RecordType::kCreateDatabase) {
+    const bool fits = record.database.value == by_id_.size() &&
+                      record.database.value <= kDatabaseIdMax && Find(record.spec.name) == nullptr;
+    if (!fits) {
+      return tl::unexpected(Misfit(record.revision, "a database that is there already"));
+    }
+    Add(record.database, record.spec, last_);
+    return {};
+  }
+  if (database == nullptr || database == admin_) {
+    return tl::unexpected(Misfit(record.revision, "no such database"));
+  }
+  if (record.type == RecordType::kDropDatabase) {
+    Drop(*database, last_);
+  } else {
+    database->conflicts().set_arbiter_seen();
+  }
+  return {};
+}
+
+void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp) {
+  const std::uint64_t hash = database.Hash(item.key);
+  Entry* existing = database.Find(item.key, hash);
+  if (item.type == RecordType::kSet) {
+    database.Set(existing, {.key = item.key,
+                            .hash = hash,
+                            .value = item.value,
+                            .version = item.version,
+                            .revision = stamp.revision,
+                            .in_conflict = item.in_conflict});
+  } else if (existing == nullptr) {
+    return;
+  } else if (item.type == RecordType::kRemove) {
+    database.Remove(existing, hash, stamp.revision, stamp.time_us);
+    database.DropOldTombstones(stamp.time_us, kTombstonesPerTurn);
+  } else {
+    database.Mark(existing, stamp.revision);
+  }
+}
+
+void Store::FinishLoading() {
+  in_loading_ = false;
+  loading_ = nullptr;
+  for (const auto& [name, database] : databases_) {
+    database->FinishLoading();
+  }
+  while (!dropped_.empty()) {
+    FreeDropped();
+  }
+}
+
+}  // namespace nunc

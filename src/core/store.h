@@ -1,0 +1,91 @@
+// All databases, and the one order of their changes.
+//
+// Shape:   the executor changes entries through it and says so in records; recovery gives it the
+//          same: StartLoading, then databases each with its entries, then the records behind them,
+//          then FinishLoading.
+// Errors:  kDamaged: what is loaded does not fit what came before.
+// Units:   times in microseconds since 1970.
+// Limits:  a dropped database is freed in pieces: kFreedPerTurn entries at a time.
+// Owner:   Executor; loop thread only.
+// Source:  docs/architecture.md §3, docs/cluster.md §4, §11.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "core/database.h"
+#include "core/ids.h"
+#include "core/record.h"
+
+namespace nunc {
+
+class Store {
+ public:
+  // `$admin` is there from the start, on every node alike; its token is not kept on disk.
+  Store(std::uint64_t hash_seed, std::string_view admin_token);
+
+  [[nodiscard]] Database* Find(std::string_view name) const;
+  [[nodiscard]] Database* Find(DatabaseId id) const;
+  [[nodiscard]] Database& admin() const { return *admin_; }
+  // By name, in order: listings come out the same everywhere.
+  using Databases = std::map<std::string, std::unique_ptr<Database>, std::less<>>;
+  [[nodiscard]] const Databases& databases() const { return databases_; }
+  // In the order of their ids.
+  [[nodiscard]] std::vector<DatabaseState> States() const;
+
+  // One record's place in the order of all.
+  struct Stamp {
+    Revision revision{};
+    std::int64_t time_us = 0;
+  };
+  Stamp NextStamp(std::int64_t wall_us);
+  [[nodiscard]] Revision revision() const { return last_.revision; }
+  // Of the newest record, or now if that is later.
+  [[nodiscard]] std::int64_t LogTimeUs(std::int64_t wall_us) const;
+
+  // Also sets its `$$token`, and the key of its name in `$admin`.
+  Database& Add(DatabaseId id, const DatabaseSpec& spec, const Stamp& stamp);
+  [[nodiscard]] DatabaseId NextDatabaseId() const {
+    return {.value = static_cast<std::uint32_t>(by_id_.size())};
+  }
+  // `database` is no longer found, and is freed later.
+  void Drop(Database& database, const Stamp& stamp);
+  void FreeDropped();
+
+  // Memory of all entries, their places in the orders included.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+  void StartLoading();
+  Result<void> LoadDatabase(const DatabaseState& state);
+  Result<void> LoadEntry(const EntryState& state);  // of the last LoadDatabase
+  void LoadHorizon(DatabaseId id, Revision horizon);
+  // What has been loaded is as of `stamp`; ids up to `newest_database` have been used.
+  void SetLoaded(const Stamp& stamp, DatabaseId newest_database);
+  Result<void> Apply(const Record& record);
+  void FinishLoading();
+
+ private:
+  static constexpr std::size_t kFreedPerTurn = 2'000;
+
+  Database& Register(DatabaseOptions options);
+  void ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp);
+  Result<void> ApplyToDatabases(const Record& record);
+
+  std::uint64_t hash_seed_;
+  Stamp last_;
+  std::size_t bytes_ = 0;
+  Databases databases_;
+  std::vector<Database*> by_id_;  // null: dropped, or not one of ours
+  std::vector<std::unique_ptr<Database>> dropped_;
+  Database* admin_ = nullptr;
+  Database* loading_ = nullptr;
+  bool in_loading_ = false;
+};
+
+}  // namespace nunc

@@ -1,0 +1,199 @@
+#include "node/gate.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace nunc {
+
+std::size_t Gate::HeldChange::bytes() const {
+  return sizeof(*this) + key.size() + value.size() + targets.size() * sizeof(SessionId);
+}
+
+std::size_t Gate::HeldReply::bytes() const {
+  std::size_t sum = sizeof(*this) + text.size();
+  for (const auto& [name, detail] : rows) {
+    sum += sizeof(rows.front()) + name.size() + detail.size();
+  }
+  return sum;
+}
+
+bool Gate::HoldsFor(SessionId session) const {
+  return session.slot < by_slot_.size() && by_slot_[session.slot].session == session &&
+         !by_slot_[session.slot].replies.empty();
+}
+
+bool Gate::IsReady(const Reply& reply) const {
+  return reply.after <= durable_ && reply.operation == OperationId{};
+}
+
+bool Gate::MustWait(const Reply& reply) const {
+  return !IsReady(reply) || (waiting_sessions_ > 0 && HoldsFor(reply.session));
+}
+
+void Gate::Filter(Output& output) {
+  const auto must_wait = [this](const std::variant<Reply, Change>& item) {
+    const auto* reply = std::get_if<Reply>(&item);
+    return reply != nullptr ? MustWait(*reply) : std::get_if<Change>(&item)->after > durable_;
+  };
+  auto kept = std::find_if(output.items.begin(), output.items.end(), must_wait);
+  for (auto item = kept; item != output.items.end(); ++item) {
+    if (!must_wait(*item)) {
+      *kept++ = *item;
+    } else if (const auto* reply = std::get_if<Reply>(&*item); reply != nullptr) {
+      Hold(*reply, output);
+    } else {
+      Hold(*std::get_if<Change>(&*item), output);
+    }
+  }
+  output.items.erase(kept, output.items.end());
+}
+
+void Gate::Hold(const Reply& reply, const Output& output) {
+  HeldReply held{.reply = reply, .text = std::string(reply.text), .rows = {}};
+  held.reply.text = {};
+  for (std::size_t i = 0; i < reply.row_count; ++i) {
+    const Output::Row& row = output.rows[reply.first_row + i];
+    held.rows.emplace_back(row.name, row.detail);
+  }
+  if (by_slot_.size() <= reply.session.slot) {
+    by_slot_.resize(std::size_t{reply.session.slot} + 1);
+  }
+  Waiting& waiting = by_slot_[reply.session.slot];
+  if (waiting.replies.empty()) {
+    waiting.session = reply.session;
+    ++waiting_sessions_;
+    if (reply.operation == OperationId{}) {
+      heads_.push({.after = reply.after, .session = reply.session});
+    }
+  }
+  if (!(reply.operation == OperationId{})) {
+    running_.push_back({.operation = reply.operation, .session = reply.session});
+  }
+  awaited_ = std::max(awaited_, reply.after);
+  bytes_ += held.bytes();
+  waiting.replies.push_back(std::move(held));
+}
+
+void Gate::Hold(const Change& change, const Output& output) {
+  HeldChange held{.change = change,
+                  .key = std::string(change.key),
+                  .value = std::string(change.value),
+                  .targets = {}};
+  const auto first = output.targets.begin() + static_cast<std::ptrdiff_t>(change.first);
+  held.targets.assign(first, first + static_cast<std::ptrdiff_t>(change.count));
+  held.change.key = {};
+  held.change.value = {};
+  awaited_ = std::max(awaited_, change.after);
+  bytes_ += held.bytes();
+  changes_.push_back(std::move(held));
+}
+
+void Gate::Open(Revision durable, Output& output, const Tell& tell) {
+  durable_ = durable;
+  while (!changes_.empty() && changes_.front().change.after <= durable) {
+    HeldChange held = std::move(changes_.front());
+    changes_.pop_front();
+    bytes_ -= held.bytes();
+    Change change = held.change;
+    change.key = output.Keep(std::move(held.key));
+    change.value = output.Keep(std::move(held.value));
+    if (held.targets.empty()) {
+      tell(change);
+    } else {
+      change.first = output.targets.size();
+      output.targets.insert(output.targets.end(), held.targets.begin(), held.targets.end());
+      output.items.emplace_back(change);
+    }
+  }
+  while (!heads_.empty() && heads_.top().after <= durable) {
+    const Head head = heads_.top();
+    heads_.pop();
+    if (HoldsFor(head.session)) {
+      ReleaseReady(by_slot_[head.session.slot], output);
+    }
+  }
+}
+
+void Gate::ReleaseReady(Waiting& waiting, Output& output) {
+  if (!IsReady(waiting.replies.front().reply)) {
+    return;
+  }
+  while (!waiting.replies.empty() && IsReady(waiting.replies.front().reply)) {
+    HeldReply held = std::move(waiting.replies.front());
+    waiting.replies.pop_front();
+    bytes_ -= held.bytes();
+    Release(std::move(held), output);
+  }
+  if (waiting.replies.empty()) {
+    std::deque<HeldReply>().swap(waiting.replies);  // an emptied one would keep its memory
+    --waiting_sessions_;
+  } else if (const Reply& next = waiting.replies.front().reply; next.operation == OperationId{}) {
+    heads_.push({.after = next.after, .session = waiting.session});
+  }
+}
+
+void Gate::Release(HeldReply held, Output& output) {
+  Reply reply = held.reply;
+  reply.text = output.Keep(std::move(held.text));
+  reply.first_row = output.rows.size();
+  for (auto& [name, detail] : held.rows) {
+    const std::string_view kept = output.Keep(std::move(name));
+    output.rows.push_back({.name = kept, .detail = output.Keep(std::move(detail))});
+  }
+  output.items.emplace_back(reply);
+}
+
+void Gate::Finish(const OperationResult& result, Output& output) {
+  const auto running = std::find_if(running_.begin(), running_.end(),
+                                    [&](const Running& r) { return r.operation == result.id; });
+  if (running == running_.end()) {
+    return;  // who asked has left
+  }
+  const SessionId session = running->session;
+  running_.erase(running);
+  Waiting& waiting = by_slot_[session.slot];
+  const auto status =
+      std::find_if(waiting.replies.begin(), waiting.replies.end(),
+                   [&](const HeldReply& held) { return held.reply.operation == result.id; });
+  bytes_ -= status->bytes();
+  status->reply.operation = {};
+  if (!result.failure.empty()) {
+    status->reply.kind = ReplyKind::kError;
+    status->reply.error = ErrorCode::kOperationFailed;
+    status->text = result.failure;
+  }
+  bytes_ += status->bytes();
+  const bool first = status == waiting.replies.begin();
+  if (!result.title.empty()) {
+    HeldReply data{.reply = status->reply, .text = result.title, .rows = {}};
+    data.reply.kind = ReplyKind::kLines;
+    data.reply.row_count = result.lines.size();
+    for (const std::string& line : result.lines) {
+      data.rows.emplace_back(line, std::string());
+    }
+    bytes_ += data.bytes();
+    waiting.replies.insert(status, std::move(data));
+  }
+  if (first) {
+    if (IsReady(waiting.replies.front().reply)) {
+      ReleaseReady(waiting, output);
+    } else {
+      heads_.push({.after = waiting.replies.front().reply.after, .session = session});
+    }
+  }
+}
+
+void Gate::Forget(SessionId session) {
+  if (!HoldsFor(session)) {
+    return;
+  }
+  Waiting& waiting = by_slot_[session.slot];
+  for (const HeldReply& held : waiting.replies) {
+    bytes_ -= held.bytes();
+  }
+  std::deque<HeldReply>().swap(waiting.replies);
+  --waiting_sessions_;
+  std::erase_if(running_, [session](const Running& r) { return r.session == session; });
+}
+
+}  // namespace nunc

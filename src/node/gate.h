@@ -1,0 +1,97 @@
+// Holds what nobody may see yet: replies and changes that rest on what is not on disk, and replies
+// that wait for work on the disk.
+//
+// Shape:   Filter takes out of an Output what must wait, with copies of its texts; Open and Finish
+//          put back what may go. Replies of one session stay in their order: behind one that waits
+//          all later ones wait. Changes wait in the order of their revisions, and leave before the
+//          replies that rest on the same one, so that a writer's own change precedes its status.
+// Limits:  none of its own: the driver runs no more commands of a connection with kHeldRepliesMax
+//          of its replies waiting, and none at all while kHeldBytesMax are held.
+// Owner:   Node; loop thread only.
+// Source:  docs/architecture.md §4; docs/cluster.md §7.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <queue>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/operation.h"
+#include "core/output.h"
+
+namespace nunc {
+
+class Gate {
+ public:
+  // Gets a change that has no targets of its own; appends it for whoever watches now.
+  using Tell = std::function<void(const Change&)>;
+
+  // The usual case, nothing held and nothing to hold, costs one look at each item.
+  void Filter(Output& output);
+  // Everything up to `durable` may be seen.
+  void Open(Revision durable, Output& output, const Tell& tell);
+  // The operation that a reply waits for has ended.
+  void Finish(const OperationResult& result, Output& output);
+  // The session is gone, and what it waited for with it.
+  void Forget(SessionId session);
+
+  [[nodiscard]] Revision durable() const { return durable_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] bool empty() const { return changes_.empty() && waiting_sessions_ == 0; }
+  // The greatest revision that anything held waits for.
+  [[nodiscard]] Revision awaited() const { return awaited_; }
+
+ private:
+  struct HeldChange {
+    Change change;  // its views are empty
+    std::string key;
+    std::string value;
+    std::vector<SessionId> targets;
+    [[nodiscard]] std::size_t bytes() const;
+  };
+  struct HeldReply {
+    Reply reply;  // its views are empty
+    std::string text;
+    std::vector<std::pair<std::string, std::string>> rows;
+    [[nodiscard]] std::size_t bytes() const;
+  };
+  struct Waiting {
+    SessionId session;
+    std::deque<HeldReply> replies;
+  };
+  // A session whose first reply waits for a revision.
+  struct Head {
+    Revision after;
+    SessionId session;
+    bool operator<(const Head& other) const { return other.after < after; }
+  };
+  struct Running {
+    OperationId operation;
+    SessionId session;
+  };
+
+  [[nodiscard]] bool MustWait(const Reply& reply) const;
+  [[nodiscard]] bool IsReady(const Reply& reply) const;
+  [[nodiscard]] bool HoldsFor(SessionId session) const;
+  void Hold(const Reply& reply, const Output& output);
+  void Hold(const Change& change, const Output& output);
+  void ReleaseReady(Waiting& waiting, Output& output);
+  static void Release(HeldReply held, Output& output);
+
+  // Where nothing is ever synced, nothing waits.
+  Revision durable_{UINT64_MAX};
+  Revision awaited_;
+  std::size_t bytes_ = 0;
+  std::deque<HeldChange> changes_;
+  std::vector<Waiting> by_slot_;
+  std::size_t waiting_sessions_ = 0;
+  std::priority_queue<Head> heads_;
+  std::vector<Running> running_;
+};
+
+}  // namespace nunc

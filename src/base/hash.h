@@ -1,6 +1,7 @@
-// Hash of a key for in-memory tables.
+// Hash of bytes: of keys for in-memory tables, and as the checksum of what is stored.
 //
-// Shape:   XXH3-64 with a seed chosen per process, so that a client cannot prepare collisions.
+// Shape:   XXH3-64. Tables choose the seed per process, so that a client cannot prepare collisions;
+//          file formats say theirs (docs/formats.md).
 // Source:  xxHash 0.8 (libxxhash).
 #pragma once
 

@@ -59,6 +59,9 @@ inline constexpr std::size_t kWsFragmentBytes =
 inline constexpr std::size_t kDeflateBytesMin = 512;
 inline constexpr std::size_t kDeflateBytesMax = std::size_t{64} << 10;
 
+// One record of the op log. At the limit: the change is refused with an error that names the limit.
+inline constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
+
 // Tombstones of one database: dropped, oldest first, above max(this, a quarter of the live keys).
 inline constexpr std::size_t kTombstonesMin = 100'000;
 inline constexpr std::int64_t kTombstoneAgeUsMax = std::int64_t{24} * 3600 * 1'000'000;

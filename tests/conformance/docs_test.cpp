@@ -112,6 +112,7 @@ const std::vector<NamedLimit> kLimits = {
     {"kWsFragmentBytes", kWsFragmentBytes},
     {"kDeflateBytesMin", kDeflateBytesMin},
     {"kDeflateBytesMax", kDeflateBytesMax},
+    {"kRecordBytesMax", kRecordBytesMax},
     {"kTombstonesMin", kTombstonesMin},
     {"kTombstoneAgeUsMax", static_cast<std::uint64_t>(kTombstoneAgeUsMax)},
 };

@@ -1,0 +1,364 @@
+#include "storage/record.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "storage/little_endian.h"
+#include "storage/record_fixture.h"
+
+namespace nunc {
+namespace {
+
+constexpr Term kTerm{5};
+constexpr std::uint64_t kChain = 0x1122334455667788;
+
+// Where the fields stand, said again so that a moved field is seen.
+constexpr std::size_t kTypeAt = 40;
+constexpr std::size_t kFlagsAt = 41;
+constexpr std::size_t kKeyLengthAt = 42;
+constexpr std::size_t kValueLengthAt = 44;
+constexpr std::size_t kVersionAt = 48;
+constexpr std::size_t kPreviousAt = 56;
+
+std::string SetBytes() {
+  return Encode(SetRecord(9, "key", "value").get(), kTerm, kChain);
+}
+
+// The bytes as one allocation of their own, so that a sanitizer sees a read past the end.
+Result<std::optional<DecodedRecord>> DecodeExact(RecordDecoder& decoder, std::string_view bytes,
+                                                 std::uint64_t chain,
+                                                 std::unique_ptr<char[]>& kept) {
+  kept = std::make_unique<char[]>(bytes.size());
+  bytes.copy(kept.get(), bytes.size());
+  return decoder.Decode({kept.get(), bytes.size()}, chain);
+}
+
+// Why these bytes are refused; "" when they are not.
+std::string Refusal(std::string_view bytes, std::uint64_t chain = kChain) {
+  RecordDecoder decoder;
+  std::unique_ptr<char[]> kept;
+  const auto decoded = DecodeExact(decoder, bytes, chain, kept);
+  if (decoded) {
+    return "";
+  }
+  EXPECT_EQ(decoded.error().fault, Fault::kDamaged);
+  return decoded.error().detail;
+}
+
+// The same for bytes that were changed on purpose: their checksum is right.
+std::string RefusalOfResealed(std::string bytes) {
+  Reseal(bytes, kChain);
+  RecordDecoder decoder;
+  std::unique_ptr<char[]> kept;
+  const auto decoded = DecodeExact(decoder, bytes, kChain, kept);
+  if (decoded) {
+    return "";
+  }
+  EXPECT_TRUE(decoder.refused_intact());
+  return decoded.error().detail;
+}
+
+TEST(Record, EachKindComesBackAsItWasWritten) {
+  std::string log;
+  std::uint64_t chain = 0;
+  for (const OwnedRecord& record : OneOfEachKind()) {
+    const std::size_t before = log.size();
+    AppendRecord(log, record.get(), kTerm, chain);
+    EXPECT_EQ(log.size() - before, EncodedBytes(record.get()));
+    EXPECT_EQ(log.size() % 8, 0U);
+  }
+  RecordDecoder decoder;
+  std::string_view rest = log;
+  std::uint64_t read_chain = 0;
+  for (const OwnedRecord& record : OneOfEachKind()) {
+    const auto decoded = decoder.Decode(rest, read_chain);
+    ASSERT_TRUE(decoded && decoded->has_value());
+    EXPECT_EQ(Describe((*decoded)->record), Describe(record.get()));
+    EXPECT_EQ((*decoded)->term, kTerm);
+    EXPECT_FALSE((*decoded)->quiet);
+    read_chain = (*decoded)->checksum;
+    rest.remove_prefix((*decoded)->bytes);
+  }
+  EXPECT_TRUE(rest.empty());
+  EXPECT_EQ(read_chain, chain);
+}
+
+TEST(Record, ItsHeadIsWhereTheChainGoesOn) {
+  std::uint64_t chain = kChain;
+  std::string bytes;
+  AppendRecord(bytes, SetRecord(9, "key", "value").get(), kTerm, chain);
+  const RecordHead head = HeadOfRecord(bytes + "more");
+  EXPECT_EQ(head.bytes, bytes.size());
+  EXPECT_EQ(head.end.term, kTerm);
+  EXPECT_EQ(head.end.revision, Revision{9});
+  EXPECT_EQ(head.end.time_us, 1'000'009);
+  EXPECT_EQ(head.end.checksum, chain);
+}
+
+TEST(Record, EveryLengthThatIsTooShortAsksForMore) {
+  for (const OwnedRecord& record : OneOfEachKind()) {
+    const std::string bytes = Encode(record.get(), kTerm, kChain);
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      RecordDecoder decoder;
+      std::unique_ptr<char[]> kept;
+      const auto decoded = DecodeExact(decoder, bytes.substr(0, length), kChain, kept);
+      ASSERT_TRUE(decoded.has_value()) << length;
+      EXPECT_FALSE(decoded->has_value()) << length;
+      EXPECT_EQ(decoder.bytes_needed(), length < 64 ? 64 : bytes.size());
+    }
+  }
+}
+
+TEST(Record, EveryFlippedBitIsSeen) {
+  for (const OwnedRecord& record : OneOfEachKind()) {
+    const std::string bytes = Encode(record.get(), kTerm, kChain);
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      std::string damaged = bytes;
+      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+      RecordDecoder decoder;
+      std::unique_ptr<char[]> kept;
+      const auto decoded = DecodeExact(decoder, damaged, kChain, kept);
+      EXPECT_FALSE(decoded.has_value() && decoded->has_value()) << bit;
+      EXPECT_FALSE(decoder.refused_intact()) << bit;
+    }
+  }
+}
+
+TEST(Record, IsNotReadBehindAnotherRecordThanItWasWrittenBehind) {
+  EXPECT_EQ(Refusal(SetBytes()), "");
+  EXPECT_EQ(Refusal(SetBytes(), kChain + 1),
+            "checksum: its bytes have changed, or it was not written behind these records");
+}
+
+TEST(Record, ALengthThatCannotBeIsRefusedBeforeAnythingElse) {
+  for (const std::uint32_t length : {0U, 8U, 63U, 65U, 71U, 0x0100'0008U, 0xFFFF'FFF8U}) {
+    std::string bytes = SetBytes();
+    PutLittle(bytes.data(), length);
+    EXPECT_EQ(Refusal(bytes), "length " + std::to_string(length) + " is none of a record");
+  }
+}
+
+TEST(Record, ARecordOfTheLargestSizeIsReadAndOneByteMoreIsNot) {
+  const std::string value(kRecordBytesMax - kRecordHeaderBytes - 3, 'v');
+  const OwnedRecord record = SetRecord(9, "key", value);
+  ASSERT_EQ(EncodedBytes(record.get()), kRecordBytesMax);
+  const std::string bytes = Encode(record.get(), kTerm, kChain);
+  RecordDecoder decoder;
+  const auto decoded = decoder.Decode(bytes, kChain);
+  ASSERT_TRUE(decoded && decoded->has_value());
+  EXPECT_EQ((*decoded)->record.items.front().value, value);
+
+  const std::string larger = value + "v";
+  const OwnedRecord too_large = SetRecord(9, "key", larger);
+  EXPECT_GT(EncodedBytes(too_large.get()), kRecordBytesMax);
+  EXPECT_DEATH(Encode(too_large.get(), kTerm, kChain), "kRecordBytesMax");
+  std::string claims = bytes;
+  PutLittle(claims.data(), static_cast<std::uint32_t>(kRecordBytesMax + 8));
+  EXPECT_EQ(Refusal(claims), "length 16777224 is none of a record");
+}
+
+TEST(Record, ATypeOfANewerVersionIsNamed) {
+  for (const std::uint8_t type : {std::uint8_t{0}, std::uint8_t{10}, std::uint8_t{23}}) {
+    std::string bytes = SetBytes();
+    PutLittle(bytes.data() + kTypeAt, type);
+    EXPECT_EQ(RefusalOfResealed(bytes),
+              "type " + std::to_string(type) + " is not known to this version");
+  }
+}
+
+TEST(Record, UnknownFlagsAreRefused) {
+  std::string bytes = SetBytes();
+  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{16});
+  EXPECT_EQ(RefusalOfResealed(bytes), "flags 16 are not known to this version");
+}
+
+TEST(Record, PaddingMustBeZero) {
+  std::string bytes = Encode(SetRecord(9, "key", "").get(), kTerm, kChain);
+  bytes.back() = 'x';
+  EXPECT_EQ(RefusalOfResealed(bytes), "padding that is not zero");
+}
+
+TEST(Record, TheFieldsMustFillTheLength) {
+  std::string bytes = SetBytes();
+  PutLittle(bytes.data() + kKeyLengthAt, std::uint16_t{4});
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{0});
+  EXPECT_EQ(RefusalOfResealed(bytes), "padding that is not zero");
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{5});
+  EXPECT_EQ(RefusalOfResealed(bytes), "length 72 where the fields have 73");
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{0xFFFF'FFFF});
+  EXPECT_NE(RefusalOfResealed(bytes), "");
+  PutLittle(bytes.data() + kKeyLengthAt, std::uint16_t{0});
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{0});
+  EXPECT_EQ(RefusalOfResealed(bytes), "length 72 where the fields have 64");
+}
+
+TEST(Record, AVersionFitsThirtyTwoBits) {
+  std::string bytes = SetBytes();
+  PutLittle(bytes.data() + kVersionAt, std::uint64_t{0xFFFF'FFFF});
+  EXPECT_EQ(RefusalOfResealed(bytes), "");
+  PutLittle(bytes.data() + kVersionAt, std::uint64_t{0x1'0000'0000});
+  EXPECT_EQ(RefusalOfResealed(bytes), "version 4294967296 is above the largest one");
+}
+
+TEST(Record, SessionSequenceAndExpiryAreReadWhereTheirFlagsSaySo) {
+  std::string bytes = SetBytes().substr(0, 64);
+  for (const std::uint64_t field : {std::uint64_t{101}, std::uint64_t{102}, std::uint64_t{103}}) {
+    bytes.append(8, '\0');
+    PutLittle(bytes.data() + bytes.size() - 8, field);
+  }
+  bytes += "keyvalue";
+  PutLittle(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{1 | 2 | 4 | 8});
+  Reseal(bytes, kChain);
+  RecordDecoder decoder;
+  const auto decoded = decoder.Decode(bytes, kChain);
+  ASSERT_TRUE(decoded && decoded->has_value());
+  ASSERT_TRUE((*decoded)->session.has_value());
+  EXPECT_EQ((*decoded)->session->session, 101U);
+  EXPECT_EQ((*decoded)->session->sequence, 102U);
+  EXPECT_EQ((*decoded)->expires_us, 103);
+  EXPECT_TRUE((*decoded)->quiet);
+  EXPECT_EQ((*decoded)->record.items.front().key, "key");
+  EXPECT_EQ((*decoded)->record.items.front().value, "value");
+  EXPECT_TRUE((*decoded)->record.items.front().in_conflict);
+
+  PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kMark));
+  EXPECT_EQ(RefusalOfResealed(bytes), "a time of expiry where no key is set");
+}
+
+TEST(Record, AConfigurationIsHandedOnUnread) {
+  std::string bytes = Encode(OneOfEachKind().back().get(), kTerm, kChain) + "members.";
+  PutLittle(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{8});
+  Reseal(bytes, kChain);
+  RecordDecoder decoder;
+  const auto decoded = decoder.Decode(bytes, kChain);
+  ASSERT_TRUE(decoded && decoded->has_value());
+  EXPECT_EQ((*decoded)->config, "members.");
+}
+
+TEST(Record, WhatAKindDoesNotHaveIsRefused) {
+  const auto all = OneOfEachKind();
+  std::string noop = Encode(all[0].get(), kTerm, kChain);
+  PutLittle(noop.data() + kVersionAt, std::uint64_t{1});
+  EXPECT_EQ(RefusalOfResealed(noop), "a key's version where there is no key");
+  PutLittle(noop.data() + kVersionAt, std::uint64_t{0});
+  PutLittle(noop.data() + kPreviousAt, std::uint64_t{1});
+  EXPECT_EQ(RefusalOfResealed(noop), "a key's version where there is no key");
+  noop = Encode(all[0].get(), kTerm, kChain) + "12345678";
+  PutLittle(noop.data(), std::uint32_t{72});
+  PutLittle(noop.data() + kKeyLengthAt, std::uint16_t{8});
+  EXPECT_EQ(RefusalOfResealed(noop), "a key where there is none");
+  PutLittle(noop.data() + kKeyLengthAt, std::uint16_t{0});
+  PutLittle(noop.data() + kValueLengthAt, std::uint32_t{8});
+  EXPECT_EQ(RefusalOfResealed(noop), "a value where there is none");
+
+  std::string mark = Encode(all[3].get(), kTerm, kChain);
+  PutLittle(mark.data() + kFlagsAt, std::uint8_t{0});
+  EXPECT_EQ(RefusalOfResealed(mark), "a mark that is not in conflict");
+  std::string remove = Encode(all[5].get(), kTerm, kChain);
+  PutLittle(remove.data() + kFlagsAt, std::uint8_t{8});
+  EXPECT_EQ(RefusalOfResealed(remove), "a removed key in conflict");
+  PutLittle(remove.data() + kFlagsAt, std::uint8_t{0});
+  PutLittle(remove.data() + kKeyLengthAt, std::uint16_t{4});
+  PutLittle(remove.data() + kValueLengthAt, std::uint32_t{1});
+  EXPECT_EQ(RefusalOfResealed(remove), "a value where there is none");
+}
+
+TEST(Record, ANewDatabaseHasAStrategyAndALevelThatAreKnown) {
+  std::string bytes = Encode(OneOfEachKind()[1].get(), kTerm, kChain);
+  const std::size_t value_at = 64 + 4;
+  bytes[value_at] = 3;
+  EXPECT_EQ(RefusalOfResealed(bytes), "strategy 3 is not known to this version");
+  bytes[value_at] = 0;
+  bytes[value_at + 1] = 2;
+  EXPECT_EQ(RefusalOfResealed(bytes), "level 2 is not known to this version");
+  PutLittle(bytes.data() + kKeyLengthAt, std::uint16_t{11});
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{1});
+  EXPECT_EQ(RefusalOfResealed(bytes), "a new database without strategy and level");
+}
+
+// A batch whose list of items is these bytes.
+std::string BatchOf(std::string_view list) {
+  std::string bytes = Encode(OneOfEachKind()[4].get(), kTerm, kChain).substr(0, 64);
+  bytes += list;
+  bytes.append((8 - bytes.size() % 8) % 8, '\0');
+  PutLittle(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  PutLittle(bytes.data() + kValueLengthAt, static_cast<std::uint32_t>(list.size()));
+  return bytes;
+}
+
+std::string Item(std::uint8_t type, std::uint8_t flags, std::string_view key,
+                 std::string_view value) {
+  std::string bytes(24, '\0');
+  PutLittle(bytes.data(), type);
+  PutLittle(bytes.data() + 1, flags);
+  PutLittle(bytes.data() + 2, static_cast<std::uint16_t>(key.size()));
+  PutLittle(bytes.data() + 4, static_cast<std::uint32_t>(value.size()));
+  bytes += key;
+  bytes += value;
+  return bytes;
+}
+
+TEST(Record, AListOfItemsThatIsCutAnywhereIsRefused) {
+  const std::string list = Item(1, 0, "key", "value") + Item(2, 0, "other", "");
+  EXPECT_EQ(RefusalOfResealed(BatchOf(list)), "");
+  for (std::size_t length = 0; length < list.size(); ++length) {
+    const std::string refusal = RefusalOfResealed(BatchOf(list.substr(0, length)));
+    if (length == Item(1, 0, "key", "value").size()) {
+      EXPECT_EQ(refusal, "");  // one whole item
+    } else if (length == 0) {
+      EXPECT_EQ(refusal, "item list: no item");
+    } else {
+      EXPECT_EQ(refusal, length < 32 ? "item list: item 1: it ends too early"
+                                     : "item list: item 2: it ends too early");
+    }
+  }
+}
+
+TEST(Record, AnItemThatCannotBeIsNamed) {
+  const std::string good = Item(1, 0, "key", "value");
+  EXPECT_EQ(RefusalOfResealed(BatchOf(good + Item(3, 0, "k", ""))),
+            "item list: item 2: type 3 is not known to this version");
+  EXPECT_EQ(RefusalOfResealed(BatchOf(Item(1, 1, "k", ""))),
+            "item list: item 1: flags 1 are not known to this version");
+  EXPECT_EQ(RefusalOfResealed(BatchOf(good + Item(2, 0, "k", "v"))),
+            "item list: item 2: a value where there is none");
+  EXPECT_EQ(RefusalOfResealed(BatchOf(Item(8, 0, "k", ""))),
+            "item list: item 1: a mark that is not in conflict");
+  std::string large = Item(1, 0, "k", "");
+  PutLittle(large.data() + 4, std::uint32_t{0xFFFF'FFFF});
+  EXPECT_EQ(RefusalOfResealed(BatchOf(large)), "item list: item 1: it ends too early");
+  std::string version = Item(1, 0, "k", "");
+  PutLittle(version.data() + 8, std::uint64_t{1} << 32);
+  EXPECT_EQ(RefusalOfResealed(BatchOf(version)),
+            "item list: item 1: version 4294967296 is above the largest one");
+}
+
+TEST(Record, CheckedBytesAreReadWithoutTheChainBeforeThem) {
+  RecordDecoder decoder;
+  const auto decoded = decoder.DecodeChecked(SetBytes());
+  ASSERT_TRUE(decoded && decoded->has_value());
+  EXPECT_EQ((*decoded)->record.revision, Revision{9});
+}
+
+TEST(Record, AKeyMayBeLongerThanAClientsKey) {
+  const std::string key(65'535, 'k');
+  const OwnedRecord record = SetRecord(9, key, "v");
+  const std::string bytes = Encode(record.get(), kTerm, kChain);
+  RecordDecoder decoder;
+  const auto decoded = decoder.Decode(bytes, kChain);
+  ASSERT_TRUE(decoded && decoded->has_value());
+  EXPECT_EQ((*decoded)->record.items.front().key, key);
+}
+
+}  // namespace
+}  // namespace nunc

@@ -87,7 +87,7 @@ Result<BlockHead> DecodeBlockHead(std::string_view bytes, const BlockPlace& plac
   return block;
 }
 
-Result<std::string> DecodeBlock(const BlockHead& head, std::string_view stored) {
+Result<void> DecodeBlock(const BlockHead& head, std::string_view stored, std::string& raw) {
   CHECK(stored.size() == head.stored_bytes);
   if (HashBytes(stored, head.checksum_of_fields) != head.checksum) {
     return Fail(Fault::kDamaged,
@@ -98,15 +98,16 @@ Result<std::string> DecodeBlock(const BlockHead& head, std::string_view stored) 
     return Fail(Fault::kDamaged, "the kind is unknown");
   }
   if (head.codec == BlockCodec::kStored && head.stored_bytes == head.raw_bytes) {
-    return std::string(stored);
+    raw = stored;
+    return {};
   }
   if (head.codec != BlockCodec::kZstd) return Fail(Fault::kDamaged, "the codec is unknown");
-  std::string raw(head.raw_bytes, '\0');
+  raw.resize(head.raw_bytes);
   // One call into a buffer of the declared length: what would give more is an error there.
   if (ZSTD_decompress(raw.data(), raw.size(), stored.data(), stored.size()) != raw.size()) {
     return Fail(Fault::kDamaged, "it does not decompress to its declared length");
   }
-  return raw;
+  return {};
 }
 
 }  // namespace nunc

@@ -57,7 +57,8 @@ std::string EncodeBlock(BlockKind kind, std::string_view raw, const BlockPlace& 
 // nothing else may be believed before DecodeBlock.
 Result<BlockHead> DecodeBlockHead(std::string_view bytes, const BlockPlace& place);
 
-// The raw bytes. `stored` has head.stored_bytes bytes.
-Result<std::string> DecodeBlock(const BlockHead& head, std::string_view stored);
+// Replaces `raw` with the raw bytes; its memory is used again. `stored` has head.stored_bytes
+// bytes.
+Result<void> DecodeBlock(const BlockHead& head, std::string_view stored, std::string& raw);
 
 }  // namespace nunc

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -36,26 +35,36 @@ class BlocksAhead {
     }
   }
 
-  Result<SnapshotBlock> Next() {
-    if (worker_ == nullptr) return reader_.Next();
+  // Valid until the next call.
+  Result<const SnapshotBlock*> Next() {
     Submit();
     while (read_ == taken_) {
       Collect();
     }
-    std::optional<Result<SnapshotBlock>>& slot = slots_[taken_ % slots_.size()];
-    Result<SnapshotBlock> block = std::move(*slot);
-    slot.reset();
+    const Slot& slot = slots_[taken_ % slots_.size()];
     ++taken_;
-    if (block && block->kind != BlockKind::kEnd) Submit();
-    return block;
+    if (!slot.read) return tl::unexpected(slot.read.error());
+    return &slot.block;
   }
 
  private:
+  struct Slot {
+    SnapshotBlock block;
+    Result<void> read;
+  };
+
+  // All slots but the one of the block that was given last are free, or being filled.
   void Submit() {
-    while (submitted_ - taken_ < slots_.size()) {
-      std::optional<Result<SnapshotBlock>>& slot = slots_[submitted_ % slots_.size()];
-      worker_->Submit([this, &slot] { slot = reader_.Next(); }, [this] { ++read_; });
-      ++submitted_;
+    const std::uint64_t wanted = taken_ + (worker_ == nullptr ? 1 : kBlocksAheadMax);
+    for (; submitted_ < wanted; ++submitted_) {
+      Slot& slot = slots_[submitted_ % slots_.size()];
+      auto read = [this, &slot] { slot.read = reader_.Next(slot.block); };
+      if (worker_ == nullptr) {
+        read();
+        ++read_;
+      } else {
+        worker_->Submit(read, [this] { ++read_; });
+      }
     }
   }
 
@@ -63,7 +72,7 @@ class BlocksAhead {
 
   SnapshotReader& reader_;
   Worker* worker_;
-  std::array<std::optional<Result<SnapshotBlock>>, kBlocksAheadMax> slots_;
+  std::array<Slot, kBlocksAheadMax + 1> slots_;
   std::uint64_t submitted_ = 0;
   std::uint64_t read_ = 0;
   std::uint64_t taken_ = 0;
@@ -204,38 +213,31 @@ Result<void> SnapshotReader::ReadHead() {
   return {};
 }
 
-Result<SnapshotBlock> SnapshotReader::Next() {
+Result<void> SnapshotReader::Next(SnapshotBlock& block) {
   if (at_end_) return Named(name_, {.fault = Fault::kInvalid, .detail = "no block follows"});
-  auto block = ReadBlock();
-  at_end_ = !block || block->kind == BlockKind::kEnd;
-  return block;
+  auto read = ReadBlock(block);
+  at_end_ = !read || block.kind == BlockKind::kEnd;
+  return read;
 }
 
-Result<SnapshotBlock> SnapshotReader::ReadBlock() {
-  if (auto read = ReadUpTo(kBlockHeadBytes, stored_); !read) {
-    return tl::unexpected(std::move(read.error()));
-  }
+Result<void> SnapshotReader::ReadBlock(SnapshotBlock& block) {
+  if (auto read = ReadUpTo(kBlockHeadBytes, stored_); !read) return read;
   if (stored_.size() < kBlockHeadBytes) return NotWhole();
   const auto head = DecodeBlockHead(stored_, next_);
   if (!head) return NamedBlock(name_, next_.ordinal, head.error());
-  if (auto read = ReadUpTo(head->stored_bytes, stored_); !read) {
-    return tl::unexpected(std::move(read.error()));
-  }
+  if (auto read = ReadUpTo(head->stored_bytes, stored_); !read) return read;
   if (stored_.size() < head->stored_bytes) return NotWhole();
-  auto raw = DecodeBlock(*head, stored_);
-  if (!raw) return NamedBlock(name_, next_.ordinal, raw.error());
-  SnapshotBlock block{.kind = head->kind,
-                      .ordinal = next_.ordinal,
-                      .raw = std::move(*raw),
-                      .bytes_read = bytes_read_};
-  ++next_.ordinal;
-  if (block.kind == BlockKind::kEnd) {
-    if (auto read = ReadUpTo(1, stored_); !read) return tl::unexpected(std::move(read.error()));
-    if (!stored_.empty()) {
-      return Named(name_, {.fault = Fault::kDamaged, .detail = "bytes follow its end"});
-    }
+  if (const auto decoded = DecodeBlock(*head, stored_, block.raw); !decoded) {
+    return NamedBlock(name_, next_.ordinal, decoded.error());
   }
-  return block;
+  block.kind = head->kind;
+  block.ordinal = next_.ordinal;
+  block.bytes_read = bytes_read_;
+  ++next_.ordinal;
+  if (block.kind != BlockKind::kEnd) return {};
+  if (auto read = ReadUpTo(1, stored_); !read) return read;
+  if (stored_.empty()) return {};
+  return Named(name_, {.fault = Fault::kDamaged, .detail = "bytes follow its end"});
 }
 
 Result<SnapshotSummary> ReadSnapshot(SnapshotReader& reader, SnapshotVisitor& visitor,
@@ -244,27 +246,28 @@ Result<SnapshotSummary> ReadSnapshot(SnapshotReader& reader, SnapshotVisitor& vi
   BlocksAhead blocks(reader, options.ahead);
   BlockKind before = BlockKind::kEntries;
   while (true) {
-    auto block = blocks.Next();
-    if (!block) return tl::unexpected(std::move(block.error()));
-    if (block->kind == BlockKind::kEnd) {
-      auto end = DecodeSnapshotEnd(block->raw);
-      if (!end) return NamedBlock(reader.name(), block->ordinal, end.error());
+    const auto next = blocks.Next();
+    if (!next) return tl::unexpected(next.error());
+    const SnapshotBlock& block = **next;
+    if (block.kind == BlockKind::kEnd) {
+      auto end = DecodeSnapshotEnd(block.raw);
+      if (!end) return NamedBlock(reader.name(), block.ordinal, end.error());
       if (const auto checked = ordered.CheckEnd(*end); !checked) {
-        return NamedBlock(reader.name(), block->ordinal, checked.error());
+        return NamedBlock(reader.name(), block.ordinal, checked.error());
       }
       return SnapshotSummary{.head = reader.head(),
                              .end = std::move(*end),
-                             .bytes = block->bytes_read,
-                             .blocks = block->ordinal + 1,
+                             .bytes = block.bytes_read,
+                             .blocks = block.ordinal + 1,
                              .tombstones = ordered.tombstones(),
                              .record_bytes = ordered.record_bytes()};
     }
-    if (const auto visited = VisitBlock(*block, before, ordered); !visited) {
-      return NamedBlock(reader.name(), block->ordinal, visited.error());
+    if (const auto visited = VisitBlock(block, before, ordered); !visited) {
+      return NamedBlock(reader.name(), block.ordinal, visited.error());
     }
-    before = block->kind;
+    before = block.kind;
     if (options.progress) {
-      options.progress({.bytes = block->bytes_read, .entries = ordered.entries()});
+      options.progress({.bytes = block.bytes_read, .entries = ordered.entries()});
     }
   }
 }

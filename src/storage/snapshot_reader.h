@@ -7,8 +7,8 @@
 // newer
 //          format. kDamaged: changed, cut, or not whole. Else what the source or the visitor says.
 //          What a visitor was told before an error was right, but not all.
-// Limits:  kBlocksAheadMax blocks of at most kBlockRawBytesMax; memory is taken as bytes arrive.
-// Source:  docs/formats.md, "Snapshots and backups".
+// Limits:  kBlocksAheadMax + 1 blocks of at most kBlockRawBytesMax; memory is taken as bytes
+// arrive. Source:  docs/formats.md, "Snapshots and backups".
 #pragma once
 
 #include <cstddef>
@@ -67,14 +67,15 @@ class SnapshotReader {
 
   [[nodiscard]] const SnapshotHead& head() const { return head_; }
   [[nodiscard]] const std::string& name() const { return name_; }
-  // The end block comes only where nothing follows it. After it, or an error, the source is not
-  // touched any more.
-  Result<SnapshotBlock> Next();
+  // Replaces `block`, using its memory again; its content is unspecified after an error. The end
+  // block comes only where nothing follows it. After it, or an error, the source is not touched any
+  // more.
+  Result<void> Next(SnapshotBlock& block);
 
  private:
   SnapshotReader(ByteSource& source, std::string name);
   Result<void> ReadHead();
-  Result<SnapshotBlock> ReadBlock();
+  Result<void> ReadBlock(SnapshotBlock& block);
   // Replaces `bytes` with the next `count`, or as many as there are.
   Result<void> ReadUpTo(std::size_t count, std::string& bytes);
   [[nodiscard]] tl::unexpected<Error> NotWhole() const;

@@ -1,0 +1,182 @@
+#include "storage/snapshot_items.h"
+
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "storage/block_bytes.h"
+
+namespace nunc {
+namespace {
+
+using block_bytes::Append;
+using block_bytes::Load;
+using block_bytes::Store;
+
+enum class ItemTag : std::uint8_t { kDatabase = 1, kContinued = 2, kEntry = 3 };
+
+// {tag u8, strategy u8, level u8, flags u8, id u32, horizon u64, name length u16}, name
+constexpr std::size_t kDatabaseBytes = 18;
+constexpr std::uint8_t kArbiterSeen = 1;
+
+// {tag u8, flags u8, key length u16, value length u32, version u32, revision u64},
+// of a removed one {removed at i64}, key, value
+constexpr std::size_t kEntryBytes = 20;
+constexpr std::size_t kRemovedAtBytes = 8;
+constexpr std::uint8_t kRemoved = 1;
+constexpr std::uint8_t kInConflict = 2;
+
+static_assert(kKeyBytesMax <= std::numeric_limits<std::uint16_t>::max());
+static_assert(kBlockItemBytesMax <= std::numeric_limits<std::uint32_t>::max());
+
+tl::unexpected<Error> Damaged(std::string detail) {
+  return Fail(Fault::kDamaged, std::move(detail));
+}
+
+Result<void> TakeDatabase(std::string_view& left, SnapshotVisitor& visitor) {
+  if (left.size() < kDatabaseBytes) return Damaged("a database reaches beyond its block");
+  const char* const at = left.data();
+  const auto strategy = Load<std::uint8_t>(at + 1);
+  const auto level = Load<std::uint8_t>(at + 2);
+  const auto flags = Load<std::uint8_t>(at + 3);
+  const std::size_t name_bytes = Load<std::uint16_t>(at + 16);
+  if (left.size() - kDatabaseBytes < name_bytes) {
+    return Damaged("a database reaches beyond its block");
+  }
+  const DatabaseState database{
+      .id = {Load<std::uint32_t>(at + 4)},
+      .name = left.substr(kDatabaseBytes, name_bytes),
+      .strategy = Strategy{strategy},
+      .level = AckLevel{level},
+      .arbiter_seen = flags == kArbiterSeen,
+      .horizon = {Load<std::uint64_t>(at + 8)},
+  };
+  if (strategy > std::to_underlying(Strategy::kArbiter) ||
+      level > std::to_underlying(AckLevel::kDisk) || flags > kArbiterSeen) {
+    return Damaged("a database has an unknown property");
+  }
+  if (database.id.value == 0 || name_bytes == 0 || name_bytes > kNameBytesMax) {
+    return Damaged("a database has an impossible id or name");
+  }
+  const bool begins = ItemTag{Load<std::uint8_t>(at)} == ItemTag::kDatabase;
+  left.remove_prefix(kDatabaseBytes + name_bytes);
+  return begins ? visitor.OnDatabase(database) : visitor.OnContinued(database);
+}
+
+Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
+  if (left.size() < kEntryBytes) return Damaged("an entry reaches beyond its block");
+  const char* const at = left.data();
+  const auto flags = Load<std::uint8_t>(at + 1);
+  const std::size_t key_bytes = Load<std::uint16_t>(at + 2);
+  const std::size_t value_bytes = Load<std::uint32_t>(at + 4);
+  const bool removed = (flags & kRemoved) != 0;
+  const std::size_t fixed_bytes = kEntryBytes + (removed ? kRemovedAtBytes : 0);
+  if (left.size() < fixed_bytes + key_bytes + value_bytes) {
+    return Damaged("an entry reaches beyond its block");
+  }
+  if ((flags & ~(kRemoved | kInConflict)) != 0 || (removed && value_bytes != 0)) {
+    return Damaged("an entry has an unknown property");
+  }
+  const EntryState entry{
+      .key = left.substr(fixed_bytes, key_bytes),
+      .value = left.substr(fixed_bytes + key_bytes, value_bytes),
+      .version = Load<std::uint32_t>(at + 8),
+      .removed = removed,
+      .in_conflict = (flags & kInConflict) != 0,
+      .revision = {Load<std::uint64_t>(at + 12)},
+      .removed_at_us = removed ? Load<std::int64_t>(at + kEntryBytes) : 0,
+  };
+  left.remove_prefix(fixed_bytes + key_bytes + value_bytes);
+  return visitor.OnEntry(entry);
+}
+
+}  // namespace
+
+Result<void> SnapshotVisitor::OnContinued(const DatabaseState& /*database*/) {
+  return {};
+}
+
+Result<void> SnapshotVisitor::OnRecords(std::string_view /*records*/) {
+  return {};
+}
+
+BlockBuilder::BlockBuilder(std::size_t target_bytes) : target_bytes_(target_bytes) {
+  CHECK(target_bytes <= kBlockTargetBytes);
+}
+
+void BlockBuilder::Begin(const DatabaseState& database) {
+  CHECK(!full());
+  CHECK(!database.name.empty() && database.name.size() <= kNameBytesMax);
+  continued_.clear();
+  Append(continued_, std::to_underlying(ItemTag::kDatabase));
+  Append(continued_, std::to_underlying(database.strategy));
+  Append(continued_, std::to_underlying(database.level));
+  Append(continued_, database.arbiter_seen ? kArbiterSeen : std::uint8_t{0});
+  Append(continued_, database.id.value);
+  Append(continued_, database.horizon.value);
+  Append(continued_, static_cast<std::uint16_t>(database.name.size()));
+  continued_ += database.name;
+  raw_ += continued_;
+  continued_.front() = static_cast<char>(ItemTag::kContinued);
+  ++databases_;
+}
+
+void BlockBuilder::Add(const EntryState& entry) {
+  CHECK(!continued_.empty() && !full());
+  CHECK(entry.key.size() <= std::numeric_limits<std::uint16_t>::max());
+  CHECK(entry.key.size() + entry.value.size() <= kBlockItemBytesMax - kKeyBytesMax);
+  if (raw_.empty()) raw_ = continued_;
+  std::array<char, kEntryBytes + kRemovedAtBytes> fixed;
+  const unsigned flags = (entry.removed ? kRemoved : 0U) | (entry.in_conflict ? kInConflict : 0U);
+  char* const at = fixed.data();
+  Store(at, std::to_underlying(ItemTag::kEntry));
+  Store(at + 1, static_cast<std::uint8_t>(flags));
+  Store(at + 2, static_cast<std::uint16_t>(entry.key.size()));
+  Store(at + 4, static_cast<std::uint32_t>(entry.removed ? 0 : entry.value.size()));
+  Store(at + 8, entry.version);
+  Store(at + 12, entry.revision.value);
+  Store(at + kEntryBytes, entry.removed_at_us);
+  raw_.append(at, entry.removed ? fixed.size() : kEntryBytes);
+  raw_ += entry.key;
+  if (!entry.removed) raw_ += entry.value;
+  ++entries_;
+}
+
+std::string BlockBuilder::Take() {
+  std::string taken = std::move(raw_);
+  raw_ = std::move(spare_);
+  spare_ = {};
+  raw_.clear();
+  return taken;
+}
+
+void BlockBuilder::Reuse(std::string&& buffer) {
+  // A block of one huge value is not worth keeping.
+  if (buffer.capacity() <= 2 * target_bytes_) spare_ = std::move(buffer);
+}
+
+Result<void> ForEachItem(std::string_view raw, SnapshotVisitor& visitor) {
+  bool in_database = false;
+  while (!raw.empty()) {
+    Result<void> taken;
+    switch (ItemTag{Load<std::uint8_t>(raw.data())}) {
+      case ItemTag::kDatabase:
+      case ItemTag::kContinued:
+        taken = TakeDatabase(raw, visitor);
+        in_database = true;
+        break;
+      case ItemTag::kEntry:
+        if (!in_database) return Damaged("an entry is in no database");
+        taken = TakeEntry(raw, visitor);
+        break;
+      default:
+        return Damaged("an item is of unknown kind");
+    }
+    if (!taken) return taken;
+  }
+  return {};
+}
+
+}  // namespace nunc

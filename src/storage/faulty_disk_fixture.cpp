@@ -21,7 +21,9 @@ class FaultyFile : public File {
     if (offset >= bytes_->now.size()) {
       return std::size_t{0};
     }
-    return bytes_->now.copy(into.data(), into.size(), offset);
+    const std::size_t read = bytes_->now.copy(into.data(), into.size(), offset);
+    disk_.read_bytes += read;
+    return read;
   }
 
   Result<void> Write(std::uint64_t offset, std::string_view bytes) override {

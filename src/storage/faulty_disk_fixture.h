@@ -51,6 +51,7 @@ class FaultyDisk : public Disk {
   Result<void> Call();
   Result<void> Grow(Bytes& file, std::uint64_t bytes);
   std::uint64_t writes = 0;
+  std::uint64_t read_bytes = 0;
 
  private:
   using NameTable = std::map<std::string, std::shared_ptr<Bytes>, std::less<>>;

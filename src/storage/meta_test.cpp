@@ -66,7 +66,7 @@ TEST(Meta, ASlotThatIsTornAnywhereLeavesTheOtherOne) {
     const auto loaded = MetaFile::Load(other);
     ASSERT_TRUE(loaded.has_value()) << length;
     EXPECT_EQ((*loaded)->value(), content == after ? MetaOf(3) : MetaOf(2)) << length;
-    torn += content == after ? 0 : 1;
+    torn += content == after ? 0U : 1U;
   }
   EXPECT_GT(torn, kSlotBytes / 8 - 2);
 }

@@ -45,6 +45,17 @@ Result<Found> Find(FaultyDisk& disk, std::uint64_t durable) {
   return Find(disk, {.log = kSmallLog, .start = {}, .durable = {durable}});
 }
 
+Result<ChainEnd> BeginningOf(FaultyDisk& disk) {
+  const auto files = ListLogFiles(disk);
+  const Revision first = files->segments.front().first;
+  const auto file = disk.Open(SegmentName(first), OpenMode::kRead);
+  const auto header = ReadSegmentHeader(**file, first, kSmallLog.cluster);
+  if (!header) {
+    return Fail(header.error().fault, header.error().detail);
+  }
+  return ChainEnd{.revision = {first.value - 1}, .checksum = header->previous_checksum};
+}
+
 Result<std::unique_ptr<Writer>> Writer::Start(FaultyDisk& disk, const LogOptions& options,
                                               std::uint64_t durable) {
   LogState state;

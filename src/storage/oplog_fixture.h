@@ -27,6 +27,9 @@ Result<Found> Find(FaultyDisk& disk, const ScanOptions& options);
 // The log of SmallLog from its beginning, with this durable mark.
 Result<Found> Find(FaultyDisk& disk, std::uint64_t durable);
 
+// Where the log begins after cleaning, as its first segment says.
+Result<ChainEnd> BeginningOf(FaultyDisk& disk);
+
 // A node that writes SET records `key-N` with the value `value-N`.
 class Writer {
  public:

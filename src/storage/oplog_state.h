@@ -47,7 +47,7 @@ struct SpareFile {
 struct LogState {
   std::vector<SegmentInfo> segments;  // at least one; records are added to the last
   ChainEnd end;
-  std::vector<IndexEntry> index;  // of the last segment
+  std::vector<IndexEntry> index{};  // of the last segment
   std::vector<SpareFile> spares;
   std::uint64_t next_spare = 0;  // no file has this number or a higher one
 };

@@ -71,7 +71,14 @@ Result<bool> LogWalk::Enter() {
   }
   // Before the first one walked is a chain that is not known, unless the start is just there.
   const bool known = segment_ > begin_ || past_start_;
-  if (!header || (known && header->previous_checksum != end_.end.checksum)) {
+  const bool follows = header && (!known || header->previous_checksum == end_.end.checksum);
+  if (header && !follows && segment_ == begin_) {
+    // No accident of a disk makes a whole header that follows another record than the snapshot's.
+    return Fail(Fault::kDamaged, "it does not follow revision " +
+                                     std::to_string(start_.revision.value) +
+                                     " as the snapshot has it");
+  }
+  if (!follows) {
     end_.header_bad = true;
     end_.segment = segment_;
     end_.offset = 0;

@@ -33,7 +33,7 @@ struct WalkEnd {
 };
 
 struct LogChunk {
-  std::string bytes;  // whole, checked records
+  std::string bytes{};  // whole, checked records
   bool more = true;
 };
 

@@ -67,6 +67,7 @@ Result<std::unique_ptr<File>> MemoryDisk::Open(std::string_view name, OpenMode m
 Result<std::vector<FileInfo>> MemoryDisk::List() {
   if (auto called = Call(); !called) return tl::unexpected(called.error());
   std::vector<FileInfo> files;
+  files.reserve(files_.size());
   for (const auto& [name, bytes] : files_) {
     files.push_back({.name = name, .bytes = bytes->size()});
   }

@@ -25,6 +25,11 @@ inline constexpr std::size_t kConflictBytesMax = std::size_t{15} << 20;
 // Closed conflicts kept for arbiters that follow a chain; at the limit the oldest is removed.
 inline constexpr std::size_t kClosedConflictsPerDatabaseMax = 1'000;
 
+// The op log and memory, as they may be configured. A segment holds the largest record twice.
+inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{32} << 20;
+inline constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t kMemoryBytesMaxMin = std::uint64_t{1} << 20;
+
 // Requests. A command is its value plus room for verb, key and version.
 inline constexpr std::size_t kCommandOverheadBytesMax = kKeyBytesMax + 4096;
 inline constexpr std::size_t kCommandsPerMessageMax = 10'000;  // then the whole message is refused

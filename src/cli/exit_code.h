@@ -7,8 +7,9 @@ enum class ExitCode : int {
   kOk = 0,
   kUsage = 1,        // a wrong flag, variable or file; nothing was done
   kUnreachable = 2,  // no server there, or it refused or broke off
-  kCannotBind = 3,   // an address is taken or may not be used
+  kCannotBind = 3,   // an address or the data folder is taken or may not be used
   kFault = 4,        // the system failed while running
+  kDamaged = 5,      // the data folder is damaged, or of another version
 };
 
 }  // namespace nunc

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "server/config.h"
@@ -21,8 +22,12 @@ void Announce(const Config& config, const Addresses& addresses) {
   if (config.demo) {
     std::cout << "nunc demo http://" << addresses.http << "/demo\n";
   }
-  std::cout << "nunc data in memory (the op log is not there yet: a restart forgets)\n"
-            << "nunc ready, stop with Ctrl-C" << std::endl;
+  if (config.memory) {
+    std::cout << "nunc data in memory (a restart forgets)\n";
+  } else {
+    std::cout << "nunc data " << config.data_dir << '\n';
+  }
+  std::cout << "nunc ready, stop with Ctrl-C" << std::endl;
 }
 
 // Shells hand out 1024 descriptors, for programs that still use select(); this one does not.
@@ -33,6 +38,26 @@ void RaiseFileLimit() {
     if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
       LogWarn("the limit of open files stays as it was");
     }
+  }
+}
+
+// On a terminal, where somebody waits.
+void ShowLoading(const RecoveryProgress& progress) {
+  if (isatty(STDERR_FILENO) == 1 && progress.all_bytes > 0) {
+    std::cerr << "loading " << progress.what << ": "
+              << 100 * progress.done_bytes / progress.all_bytes << " %\n";
+  }
+}
+
+ExitCode CodeOf(Fault fault) {
+  switch (fault) {
+    case Fault::kUnavailable:
+      return ExitCode::kCannotBind;
+    case Fault::kDamaged:
+    case Fault::kInvalid:
+      return ExitCode::kDamaged;
+    default:
+      return ExitCode::kFault;
   }
 }
 
@@ -55,11 +80,9 @@ ExitCode Start(const StartArguments& arguments) {
   RaiseFileLimit();
   // The log's reader may leave; that must not end the server.
   std::signal(SIGPIPE, SIG_IGN);
-  const Result<std::unique_ptr<Server>> server = Server::Open(*config);
+  const Result<std::unique_ptr<Server>> server = Server::Open(*config, ShowLoading);
   if (!server) {
-    return Complain(
-        server.error().fault == Fault::kUnavailable ? ExitCode::kCannotBind : ExitCode::kFault,
-        server.error());
+    return Complain(CodeOf(server.error().fault), server.error());
   }
   Announce(*config, (*server)->addresses());
   if (const Result<void> ran = (*server)->Run(); !ran) {

@@ -51,7 +51,7 @@ class Deadline {
   Clock::time_point at_;
 };
 
-Wake Wait(int fd, short events, int stop_fd, const Deadline& deadline) {
+Wake WaitReady(int fd, short events, int stop_fd, const Deadline& deadline) {
   while (true) {
     std::array<pollfd, 2> fds{{{fd, events, 0}, {stop_fd, POLLIN, 0}}};
     const int ready = poll(fds.data(), fds.size(), deadline.LeftMs());
@@ -84,7 +84,7 @@ int ConnectSocket(int fd, const addrinfo& address, int stop_fd, const Deadline& 
   if (errno != EINPROGRESS && errno != EINTR) {
     return errno;
   }
-  switch (Wait(fd, POLLOUT, stop_fd, deadline)) {
+  switch (WaitReady(fd, POLLOUT, stop_fd, deadline)) {
     case Wake::kStopped:
       return -1;
     case Wake::kTimeout:
@@ -151,7 +151,7 @@ Result<void> TcpClient::Send(std::string_view bytes) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
       // Requests are small; a peer that takes none of them is told apart by the next read.
-      if (Wait(socket_.get(), POLLOUT, stop_fd_, Deadline(-1)) == Wake::kStopped) {
+      if (WaitReady(socket_.get(), POLLOUT, stop_fd_, Deadline(-1)) == Wake::kStopped) {
         return Fail(Fault::kUnavailable, std::string(kToldToStop));
       }
     } else if (errno != EINTR) {
@@ -181,7 +181,7 @@ Result<std::string> TcpClient::ReadLine(int timeout_ms) {
     } else if (got == 0) {
       return Fail(Fault::kUnavailable, "the server closed the connection");
     } else if (errno == EAGAIN) {
-      switch (Wait(socket_.get(), POLLIN, stop_fd_, deadline)) {
+      switch (WaitReady(socket_.get(), POLLIN, stop_fd_, deadline)) {
         case Wake::kStopped:
           return Fail(Fault::kUnavailable, std::string(kToldToStop));
         case Wake::kTimeout:

@@ -44,6 +44,15 @@ void Database::Uncount(const Entry* entry) {
   }
 }
 
+DatabaseState Database::State() const {
+  return {.id = options_.id,
+          .name = options_.name,
+          .strategy = options_.strategy,
+          .level = options_.level,
+          .arbiter_seen = conflicts_.arbiter_seen(),
+          .horizon = horizon_};
+}
+
 Entry* Database::Find(std::string_view key, std::uint64_t hash) const {
   Entry* entry = index_.Find(hash, key);
   return entry == nullptr || entry->is_tombstone() ? nullptr : entry;

@@ -52,6 +52,8 @@ class Database {
   [[nodiscard]] AckLevel level() const { return options_.level; }
 
   [[nodiscard]] std::uint64_t Hash(std::string_view key) const { return index_.Hash(key); }
+  [[nodiscard]] DatabaseState State() const;
+
   // Null for a key that is absent or removed.
   [[nodiscard]] Entry* Find(std::string_view key) const { return Find(key, Hash(key)); }
   [[nodiscard]] Entry* Find(std::string_view key, std::uint64_t hash) const;

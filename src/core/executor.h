@@ -45,6 +45,11 @@ class Executor {
   explicit Executor(ExecutorOptions options);
 
   void SetNow(Now now) { now_ = now; }
+  void SetDefaultAddress(std::string_view address) {
+    if (options_.address.empty()) {
+      options_.address = address;
+    }
+  }
   void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
 
   void Open(SessionId id, SessionKind kind);

@@ -22,9 +22,13 @@ Error Misfit(Revision revision, std::string_view what) {
 
 Store::Store(std::uint64_t hash_seed, std::string_view admin_token)
     : hash_seed_(hash_seed), by_id_(1) {
+  AddAdmin(admin_token);
+}
+
+void Store::AddAdmin(std::string_view token) {
   admin_ = &Register(
       {.id = kAdminId, .name = std::string(kAdminDatabase), .strategy = Strategy::kNewer});
-  admin_->SetLive(kTokenKey, admin_token);
+  admin_->SetLive(kTokenKey, token);
   admin_->SetLive(kAdminDatabase, kListedValue);
 }
 
@@ -39,14 +43,9 @@ Database* Store::Find(DatabaseId id) const {
 
 std::vector<DatabaseState> Store::States() const {
   std::vector<DatabaseState> states;
-  for (Database* database : by_id_) {
+  for (const Database* database : by_id_) {
     if (database != nullptr) {
-      states.push_back({.id = database->id(),
-                        .name = database->name(),
-                        .strategy = database->strategy(),
-                        .level = database->level(),
-                        .arbiter_seen = database->conflicts().arbiter_seen(),
-                        .horizon = database->horizon()});
+      states.push_back(database->State());
     }
   }
   return states;
@@ -117,6 +116,12 @@ void Store::FreeDropped() {
 // ---- recovery
 
 void Store::StartLoading() {
+  const std::string admin_token(admin_->Find(kTokenKey)->value());
+  databases_.clear();
+  dropped_.clear();
+  by_id_.assign(1, nullptr);
+  last_ = {};
+  AddAdmin(admin_token);
   in_loading_ = true;
   admin_->StartLoading({});
 }

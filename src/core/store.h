@@ -61,6 +61,7 @@ class Store {
   // Memory of all entries, their places in the orders included.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
+  // Forgets everything that is there.
   void StartLoading();
   Result<void> LoadDatabase(const DatabaseState& state);
   Result<void> LoadEntry(const EntryState& state);  // of the last LoadDatabase
@@ -74,6 +75,7 @@ class Store {
   static constexpr std::size_t kFreedPerTurn = 2'000;
 
   Database& Register(DatabaseOptions options);
+  void AddAdmin(std::string_view token);
   void ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp);
   Result<void> ApplyToDatabases(const Record& record);
 

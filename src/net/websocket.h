@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "base/limits.h"
-#include "net/utf8.h"
+#include "base/utf8.h"
 
 namespace nunc {
 

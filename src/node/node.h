@@ -81,6 +81,8 @@ class Node {
   void ClearRecords() { records_.clear(); }
   [[nodiscard]] std::vector<Operation>& operations() { return operations_; }
 
+  // As `cluster-state` names this node, unless a name was given.
+  void SetDefaultAddress(std::string_view address) { executor_.SetDefaultAddress(address); }
   [[nodiscard]] Store& store() { return executor_.store(); }
   [[nodiscard]] const Gate& gate() const { return gate_; }
   // Of the newest record.

@@ -1,4 +1,4 @@
-// What the node wants of the disk, carried out: the op log, snapshots, recovery, cleaning.
+// What the node wants of the disk, carried out: the op log, its syncs, snapshots, cleaning.
 //
 // Shape:   the driver calls Collect before a turn's inputs and EndTurn before its outputs leave.
 //          Slow work runs on two workers: syncs on one, all else on the other.
@@ -6,76 +6,45 @@
 //          process ends. A full disk is not: log_room() shrinks to what has its place already, and
 //          grows again when there is space.
 // Units:   bytes; microseconds.
-// Owner:   Server or the simulator; loop thread only.
+// Owner:   Server or the simulator; loop thread only. Destroyed before the workers are.
 // Source:  docs/cluster.md §4, §7, §11; docs/durability.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "core/operation.h"
-#include "env/clock.h"
-#include "env/disk.h"
-#include "env/random.h"
-#include "env/worker.h"
 #include "node/node.h"
+#include "node/recovery.h"
+#include "node/snapshotter.h"
+#include "storage/meta.h"
+#include "storage/oplog.h"
 
 namespace nunc {
 
 struct PersistenceOptions {
-  std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+  std::uint64_t segment_bytes = kSegmentBytesDefault;
   std::int64_t sync_interval_us = 50'000;
   std::uint64_t snapshot_every_bytes = std::uint64_t{1} << 30;  // of log since the last one
   std::int64_t snapshot_every_us = std::int64_t{3'600} * 1'000'000;
+  // What the log is cleaned down to, as far as snapshots allow.
   LogKeep keep{.bytes = std::uint64_t{1} << 30, .age_us = std::int64_t{86'400} * 1'000'000};
-  std::uint64_t log_bytes_max = std::uint64_t{4} << 30;
-};
-
-// The parts of the world that it works with; they outlive it.
-struct PersistenceWorld {
-  Disk& data;    // meta file and snapshots
-  Disk& log;     // op log; may be the same
-  Worker& sync;  // syncs of the log
-  Worker& bulk;  // everything else that takes long
-  Clock& clock;
-  Random& random;
-};
-
-// How far recovery is, now and then.
-struct RecoveryProgress {
-  std::string_view what;  // "snapshot", "op log"
-  std::uint64_t done_bytes = 0;
-  std::uint64_t all_bytes = 0;
-};
-
-// What recovery found, for the log at start.
-struct RecoveryReport {
-  bool fresh = false;         // nothing was there
-  std::string snapshot;       // its name; empty: none
-  Revision revision;          // of the newest record
-  std::uint64_t records = 0;  // replayed
-  std::string cut;            // what was torn and given up; empty: nothing
+  std::uint64_t log_bytes_max = std::uint64_t{4} << 30;  // beyond it a snapshot is made at once
 };
 
 class Persistence {
  public:
-  using ShowProgress = std::function<void(const RecoveryProgress&)>;
-
-  // Loads everything into `node` and begins a new term. Errors: kDamaged and what to do about it;
-  // nothing was changed then.
-  static Result<std::unique_ptr<Persistence>> Recover(const PersistenceWorld& world, Node& node,
-                                                      const PersistenceOptions& options,
-                                                      const ShowProgress& show);
-  virtual ~Persistence() = default;
-
-  [[nodiscard]] virtual const RecoveryReport& report() const = 0;
+  // Takes over what Recover found for `node`, begins a new term, and syncs that.
+  static Result<std::unique_ptr<Persistence>> Start(const PersistenceWorld& world, Node& node,
+                                                    const PersistenceOptions& options,
+                                                    Recovered recovered);
+  Persistence(const Persistence&) = delete;
+  Persistence& operator=(const Persistence&) = delete;
 
   struct News {
     std::optional<Error> failure;
@@ -83,15 +52,62 @@ class Persistence {
     std::vector<OperationResult> results;
   };
   // What the workers have done since the last call; valid until the next one.
-  virtual const News& Collect() = 0;
+  const News& Collect();
   // Writes the turn's records, begins its operations, goes on with what is under way.
-  virtual Result<void> EndTurn(Now now) = 0;
-  // When EndTurn should be called again even if nothing happens; now or earlier: at once.
-  [[nodiscard]] virtual std::int64_t next_us() const = 0;
+  Result<void> EndTurn(Now now);
+  // When EndTurn should be called again even if nothing happens; in the past: at once.
+  [[nodiscard]] std::int64_t next_us() const;
   // Bytes of records that are sure to find a place.
-  [[nodiscard]] virtual std::size_t log_room() const = 0;
-  // At a stop: waits until everything written is on disk.
-  virtual Result<void> Finish() = 0;
+  [[nodiscard]] std::size_t log_room() const { return log_->room(); }
+  // Everything written is on disk, and the meta file says so. Waits.
+  Result<void> Finish();
+
+  [[nodiscard]] const OpLog& log() const { return *log_; }
+  [[nodiscard]] const RecoveryReport& report() const { return report_; }
+
+ private:
+  Persistence(const PersistenceWorld& world, Node& node, const PersistenceOptions& options,
+              Recovered recovered, std::unique_ptr<OpLog> log);
+
+  Result<void> WriteRecords();
+  void KeepRoom();
+  void StartSync();
+  void StartMark();
+  void BeginOperations();
+  void Begin(Operation operation);
+  void BeginSince(Operation operation);
+  void Clean(const Operation& operation);
+  [[nodiscard]] OperationResult Info(OperationId id) const;
+  void RunSnapshot();
+  [[nodiscard]] bool SnapshotIsDue() const;
+  void CleanLog(Revision below);
+  void Fail(const Error& error);
+
+  PersistenceWorld world_;
+  Node& node_;
+  PersistenceOptions options_;
+  std::unique_ptr<MetaFile> meta_;  // the bulk worker's while marking_
+  ClusterId cluster_;
+  std::unique_ptr<OpLog> log_;
+  std::vector<SnapshotTerm> terms_;
+  Snapshotter snapshotter_;
+  RecoveryReport report_;
+  News news_;
+  std::vector<OperationResult> ended_;  // operations, for the next Collect
+  Now now_;
+
+  bool syncing_ = false;
+  std::int64_t unsynced_since_us_ = 0;  // of the oldest record that no sync has begun for
+  bool marking_ = false;
+  std::int64_t next_mark_us_ = 0;
+  Revision marked_;
+  std::int64_t next_spare_us_ = 0;
+  std::int64_t next_reserve_us_ = 0;
+  std::uint64_t bytes_since_snapshot_ = 0;
+  std::int64_t next_snapshot_us_ = 0;
+  Revision last_snapshot_;
+  std::vector<OperationId> waiting_;  // for the snapshot that is under way
+  std::vector<OperationId> queued_;   // for the one after it
 };
 
 }  // namespace nunc

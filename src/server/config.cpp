@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/oplog_request.h"
 #include "server/config_file.h"
 
 namespace nunc {
@@ -130,6 +131,91 @@ Result<void> SetLogLevel(std::string_view text, Config& config) {
   return Fail(Fault::kInvalid, "allowed is off, error, warn, info, debug or trace");
 }
 
+Result<void> SetOplogDir(std::string_view text, Config& config) {
+  if (text.empty() || text.contains('\0')) {
+    return Fail(Fault::kInvalid, "allowed is the path of a folder");
+  }
+  config.oplog_dir = text;
+  return {};
+}
+
+Result<void> SetAck(std::string_view text, Config& config) {
+  if (text == "written") {
+    config.ack = AckLevel::kWritten;
+  } else if (text == "disk") {
+    config.ack = AckLevel::kDisk;
+  } else {
+    return Fail(Fault::kInvalid, "allowed is written or disk");
+  }
+  return {};
+}
+
+// `64MiB`, or a plain number of bytes.
+Result<std::uint64_t> ReadBytes(std::string_view text, std::uint64_t min, std::uint64_t max) {
+  const Result<std::uint64_t> bytes = ParseBytes(text);
+  if (!bytes || *bytes < min || *bytes > max) {
+    return Fail(Fault::kInvalid, "allowed is a size from " + std::to_string(min) + " to " +
+                                     std::to_string(max) + " bytes, for example 64MiB");
+  }
+  return bytes;
+}
+
+template <auto Field, std::uint64_t Min, std::uint64_t Max>
+Result<void> SetPersistenceBytes(std::string_view text, Config& config) {
+  const Result<std::uint64_t> bytes = ReadBytes(text, Min, Max);
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
+  config.persistence.*Field = *bytes;
+  return {};
+}
+
+Result<void> SetMemoryMax(std::string_view text, Config& config) {
+  const Result<std::uint64_t> bytes = ReadBytes(text, kMemoryBytesMaxMin, SIZE_MAX);
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
+  config.memory_bytes_max = *bytes;
+  return {};
+}
+
+// `50ms`, `1h`.
+Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us) {
+  const Result<std::int64_t> duration = ParseAge(text);
+  if (!duration || *duration < min_us || *duration > max_us) {
+    return Fail(Fault::kInvalid, "allowed is a duration from " + std::to_string(min_us / 1000) +
+                                     "ms to " + std::to_string(max_us / 1'000'000) +
+                                     "s, for example 50ms, 90s, 15m, 2h");
+  }
+  return duration;
+}
+
+template <auto Field, std::int64_t Min, std::int64_t Max>
+Result<void> SetPersistenceDuration(std::string_view text, Config& config) {
+  const Result<std::int64_t> duration = ReadDuration(text, Min, Max);
+  if (!duration) {
+    return tl::unexpected(duration.error());
+  }
+  config.persistence.*Field = *duration;
+  return {};
+}
+
+// `1GiB`, `24h`, or both with a comma.
+Result<void> SetOplogKeep(std::string_view text, Config& config) {
+  const std::size_t comma = text.find(',');
+  for (const std::string_view part :
+       {text.substr(0, comma), comma == std::string_view::npos ? "" : text.substr(comma + 1)}) {
+    if (const Result<std::uint64_t> bytes = ParseBytes(part)) {
+      config.persistence.keep.bytes = *bytes;
+    } else if (const Result<std::int64_t> age = ParseAge(part)) {
+      config.persistence.keep.age_us = *age;
+    } else if (!part.empty() || comma == std::string_view::npos) {
+      return Fail(Fault::kInvalid, "allowed is a size, an age, or both: 1GiB,24h");
+    }
+  }
+  return {};
+}
+
 constexpr std::array kSettings = std::to_array<Setting>({
     {"user", "-u,--user", "NUNC_USER", "NUN_USER", "NAME", "admin account (admin)", SetUser},
     {"password", "-p,--password", "NUNC_PWD", "NUN_PWD", "PASSWORD", "its password", SetPassword},
@@ -143,6 +229,29 @@ constexpr std::array kSettings = std::to_array<Setting>({
      "address other nodes use for this one (the TCP door's)", SetExternalAddress},
     {"data_dir", "--data", "NUNC_DATA", "NUN_DBS_DIR", "FOLDER", "data folder (./data)",
      SetDataDir},
+    {"oplog_dir", "--oplog-dir", "NUNC_OPLOG_DIR", "", "FOLDER",
+     "folder of the op log (the data folder)", SetOplogDir},
+    {"ack", "--ack", "NUNC_ACK", "", "LEVEL",
+     "when a change counts, for databases made without a level: written or disk (written)", SetAck},
+    {"sync_interval", "--sync-interval", "NUNC_SYNC_INTERVAL", "", "TIME",
+     "written changes are on disk at most this much later (50ms)",
+     SetPersistenceDuration<&PersistenceOptions::sync_interval_us, 1'000, 60'000'000>},
+    {"segment", "--segment", "NUNC_SEGMENT", "", "SIZE", "size of an op log file (64MiB)",
+     SetPersistenceBytes<&PersistenceOptions::segment_bytes, kSegmentBytesMin, kSegmentBytesMax>},
+    {"oplog_keep", "--oplog-keep", "NUNC_OPLOG_KEEP", "", "SIZE,AGE",
+     "how much op log stays, as far as snapshots allow (1GiB,24h)", SetOplogKeep},
+    {"oplog_max", "--oplog-max", "NUNC_OPLOG_MAX", "NUN_MAX_OP_LOG_SIZE", "SIZE",
+     "an op log larger than this makes a snapshot at once (4GiB)",
+     SetPersistenceBytes<&PersistenceOptions::log_bytes_max, kSegmentBytesMin, UINT64_MAX>},
+    {"snapshot_every", "--snapshot-every", "NUNC_SNAPSHOT_EVERY", "", "SIZE",
+     "a snapshot after so much op log (1GiB)",
+     SetPersistenceBytes<&PersistenceOptions::snapshot_every_bytes, 1'048'576, UINT64_MAX>},
+    {"snapshot_interval", "--snapshot-interval", "NUNC_SNAPSHOT_INTERVAL", "", "TIME",
+     "a snapshot after so long, if anything has changed (1h)",
+     SetPersistenceDuration<&PersistenceOptions::snapshot_every_us, 1'000'000,
+                            std::int64_t{30} * 86'400'000'000>},
+    {"max_memory", "--max-memory", "NUNC_MAX_MEMORY", "", "SIZE",
+     "memory of keys and values; beyond it writes are refused (no limit)", SetMemoryMax},
     {"memory", "--memory", "NUNC_MEMORY", "", "", "no data folder, never write anything",
      SetSwitch<&Config::memory>},
     {"demo", "--demo,!--no-demo", "NUNC_DEMO", "", "",
@@ -174,7 +283,6 @@ constexpr std::array kSettings = std::to_array<Setting>({
     {"replicate_address", "-r,--replicate-address", "NUNC_REPLICATE_ADDR", "NUN_REPLICATE_ADDR",
      "LIST", "nodes of the cluster; has no effect yet"},
     {"election_timeout_ms", "", "", "NUN_ELECTION_TIMEOUT", "MS", ""},
-    {"op_log_bytes_max", "", "", "NUN_MAX_OP_LOG_SIZE", "BYTES", ""},
     {"declutter_interval_s", "", "", "NUN_DECLUTTER_INTERVAL", "SECONDS", ""},
     {"storage_strategy", "", "", "NUN_STORAGE_STRATEGY", "NAME", ""},
     {"storage_read_strategy", "", "", "NUN_STORAGE_READ_STRATEGY", "NAME", ""},

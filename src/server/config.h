@@ -19,6 +19,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "core/record.h"
+#include "node/persistence.h"
 
 namespace nunc {
 
@@ -58,6 +60,10 @@ struct Config {
   std::uint32_t ping_interval_ms = kPingIntervalMsDefault;
   // One sentence each, for the log at start: what was given but has no effect yet.
   std::vector<std::string> warnings;
+  std::string oplog_dir;  // empty: in data_dir
+  AckLevel ack = AckLevel::kWritten;
+  std::size_t memory_bytes_max = SIZE_MAX;
+  PersistenceOptions persistence;
 };
 
 // One setting under all its names. An empty name: not to be had in that way.

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include "node/node.h"
+#include "server/data_folder.h"
 #include "server/door.h"
 #include "transport/hub.h"
 
@@ -50,13 +51,16 @@ HubLimits LimitsOf(const Config& config) {
           .ping_interval_ms = config.ping_interval_ms};
 }
 
-ExecutorOptions ExecutorOptionsOf(const Config& config, const std::string& tcp_address) {
+ExecutorOptions ExecutorOptionsOf(const Config& config) {
   return {.user = config.user,
           .password = config.password,
-          .address = config.external_address.empty() ? tcp_address : config.external_address,
+          .address = config.external_address,
           .start_time_ms = WallUs() / 1000,
           .hash_seed = RandomSeed(),
-          .value_bytes_max = config.value_bytes_max};
+          .value_bytes_max = config.value_bytes_max,
+          .ack_default = config.ack,
+          .memory_bytes_max = config.memory_bytes_max,
+          .has_log = !config.memory};
 }
 
 // SIGINT and SIGTERM as something to read, so that a stop happens between turns.
@@ -91,27 +95,42 @@ class StopSignals final : public Loop::Handler {
 
 class Server::Parts {
  public:
-  Parts(const Config& config, Loop loop, const std::string& tcp_address)
-      : loop_(std::move(loop)),
-        signals_(stop_),
-        node_(ExecutorOptionsOf(config, tcp_address)),
-        hub_(loop_, node_, nullptr, LimitsOf(config), FindStaticPage) {
+  Parts(const Config& config, Loop loop)
+      : loop_(std::move(loop)), node_(ExecutorOptionsOf(config)) {}
+
+  // Everything that the data folder holds, before anybody can ask for it.
+  Result<void> Load(const Config& config, const ShowProgress& show) {
+    if (!config.memory) {
+      Result<std::unique_ptr<DataFolder>> folder = DataFolder::Open(config, node_, show);
+      if (!folder) {
+        return tl::unexpected(folder.error());
+      }
+      folder_ = std::move(*folder);
+      if (Result<void> watched = folder_->Watch(loop_); !watched) {
+        return watched;
+      }
+    }
+    signals_.emplace(stop_);
+    hub_.emplace(loop_, node_, folder_ == nullptr ? nullptr : &folder_->persistence(),
+                 LimitsOf(config), FindStaticPage);
     if (config.demo) {
       node_.EnsureDatabase(kDemoDatabase, kDemoDatabase);
     }
+    return {};
   }
 
   Result<void> OpenDoors(Listener tcp, Listener ws, Listener http) {
     addresses_ = {.ws = ws.address, .http = http.address, .tcp = tcp.address};
-    doors_.push_back(std::make_unique<ListeningDoor>(hub_, std::move(tcp), Door::kTcp));
-    doors_.push_back(std::make_unique<ListeningDoor>(hub_, std::move(ws), Door::kWebSocket));
-    doors_.push_back(std::make_unique<ListeningDoor>(hub_, std::move(http), Door::kHttp));
+    node_.SetDefaultAddress(tcp.address);
+    doors_.push_back(std::make_unique<ListeningDoor>(*hub_, std::move(tcp), Door::kTcp));
+    doors_.push_back(std::make_unique<ListeningDoor>(*hub_, std::move(ws), Door::kWebSocket));
+    doors_.push_back(std::make_unique<ListeningDoor>(*hub_, std::move(http), Door::kHttp));
     for (const auto& door : doors_) {
       if (Result<void> started = door->Start(); !started) {
         return started;
       }
     }
-    const Result<Loop::Registration> added = loop_.Add(signals_.fd(), EPOLLIN, signals_);
+    const Result<Loop::Registration> added = loop_.Add(signals_->fd(), EPOLLIN, *signals_);
     if (!added) {
       return tl::unexpected<Error>(added.error());
     }
@@ -120,23 +139,26 @@ class Server::Parts {
 
   Result<void> Run() {
     while (!stop_) {
-      if (Result<void> turned = hub_.Turn(); !turned) {
+      if (Result<void> turned = hub_->Turn(); !turned) {
         return turned;
       }
     }
-    LogInfo("stopping connections=" + std::to_string(hub_.connections()));
+    LogInfo("stopping connections=" + std::to_string(hub_->connections()));
     for (const auto& door : doors_) {
       door->Stop();
     }
-    if (Result<void> stopped = hub_.StopReading(); !stopped) {
+    if (Result<void> stopped = hub_->StopReading(); !stopped) {
       return stopped;
     }
-    if (Result<void> ran = TurnWhile([this] { return hub_.HasUnrun(); }); !ran) {
+    if (Result<void> ran = TurnWhile([this] { return hub_->HasUnrun(); }); !ran) {
       return ran;
     }
-    hub_.SayGoodbye();
-    Result<void> ended = TurnWhile([this] { return !hub_.idle(); });
-    LogInfo("stopped connections_cut=" + std::to_string(hub_.connections()));
+    hub_->SayGoodbye();
+    Result<void> ended = TurnWhile([this] { return !hub_->idle(); });
+    LogInfo("stopped connections_cut=" + std::to_string(hub_->connections()));
+    if (ended && folder_ != nullptr) {
+      return folder_->persistence().Finish();
+    }
     return ended;
   }
 
@@ -152,7 +174,7 @@ class Server::Parts {
   Result<void> TurnWhile(Condition condition) {
     const std::int64_t until_us = MonotonicUs() + kStopUs;
     while (condition() && MonotonicUs() < until_us) {
-      if (Result<void> turned = hub_.Turn(); !turned) {
+      if (Result<void> turned = hub_->Turn(); !turned) {
         return turned;
       }
     }
@@ -161,17 +183,22 @@ class Server::Parts {
 
   std::atomic<bool> stop_ = false;
   Loop loop_;
-  StopSignals signals_;
+  std::optional<StopSignals> signals_;
   Node node_;
-  Hub hub_;
+  std::unique_ptr<DataFolder> folder_;  // null: in memory only
+  std::optional<Hub> hub_;
   std::vector<std::unique_ptr<ListeningDoor>> doors_;
   Addresses addresses_;
 };
 
-Result<std::unique_ptr<Server>> Server::Open(const Config& config) {
+Result<std::unique_ptr<Server>> Server::Open(const Config& config, const ShowProgress& show) {
   Result<Loop> loop = Loop::Create();
   if (!loop) {
     return tl::unexpected<Error>(loop.error());
+  }
+  auto parts = std::make_unique<Parts>(config, std::move(*loop));
+  if (const Result<void> loaded = parts->Load(config, show); !loaded) {
+    return tl::unexpected<Error>(loaded.error());
   }
   Result<Listener> tcp = ListenTcp(config.tcp.host, config.tcp.port);
   Result<Listener> ws = ListenTcp(config.ws.host, config.ws.port);
@@ -181,7 +208,6 @@ Result<std::unique_ptr<Server>> Server::Open(const Config& config) {
       return tl::unexpected<Error>(listener->error());
     }
   }
-  auto parts = std::make_unique<Parts>(config, std::move(*loop), tcp->address);
   if (const Result<void> opened =
           parts->OpenDoors(std::move(*tcp), std::move(*ws), std::move(*http));
       !opened) {

@@ -1,8 +1,10 @@
 // The running server: doors, loop and node, put together.
 //
-// Shape:   Open binds all doors or none; Run serves until Stop, SIGINT or SIGTERM, then answers
+// Shape:   Open loads the data folder, then binds all doors or none; Run serves until Stop, SIGINT
+// or SIGTERM, then answers
 //          what it has read, says goodbye (WebSocket 1001) and returns.
-// Errors:  kUnavailable: an address cannot be had; kIo: the system has no room.
+// Errors:  kUnavailable: an address or the data folder cannot be had; kDamaged, kInvalid: the data
+//          folder cannot be used as it is; kIo: the disk failed, or the system has no room.
 // Thread:  Open and Run on one thread, which gets the signals; Stop from any.
 #pragma once
 
@@ -22,7 +24,7 @@ struct Addresses {  // as bound, HOST:PORT
 
 class Server {
  public:
-  static Result<std::unique_ptr<Server>> Open(const Config& config);
+  static Result<std::unique_ptr<Server>> Open(const Config& config, const ShowProgress& show);
   ~Server();
 
   [[nodiscard]] const Addresses& addresses() const;

@@ -31,7 +31,7 @@
 namespace nunc {
 
 // For people.
-struct LogInfo {
+struct OpLogInfo {
   std::size_t segments = 0;
   std::size_t spares = 0;
   std::uint64_t bytes = 0;  // of the segments' files
@@ -80,7 +80,7 @@ class OpLog {
   [[nodiscard]] Revision CleanPointForSize(std::uint64_t bytes) const;
   [[nodiscard]] Revision CleanPointForTime(std::int64_t time_us) const;
 
-  [[nodiscard]] LogInfo Info() const;
+  [[nodiscard]] OpLogInfo Info() const;
   [[nodiscard]] LogView View() const;
 
  private:

@@ -68,8 +68,8 @@ Revision OpLog::CleanPointForTime(std::int64_t time_us) const {
   return segments_.front().first;
 }
 
-LogInfo OpLog::Info() const {
-  LogInfo info{.segments = segments_.size(),
+OpLogInfo OpLog::Info() const {
+  OpLogInfo info{.segments = segments_.size(),
                .spares = spares_.size() + cooling_.size() + cooling_in_sync_.size()};
   for (const SegmentInfo& segment : segments_) {
     info.bytes += segment.file_bytes;

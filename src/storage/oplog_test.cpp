@@ -286,7 +286,7 @@ TEST(OpLog, TheStatisticsSayWhatThereIs) {
   FaultyDisk disk;
   auto writer = Writer::Start(disk, kSmallLog);
   OpLog& log = (*writer)->log();
-  LogInfo info = log.Info();
+  OpLogInfo info = log.Info();
   EXPECT_EQ(info.first, Revision{0});
   EXPECT_EQ(info.last, Revision{0});
   EXPECT_EQ(info.segments, 1U);

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "language/nql_reply.h"
-#include "net/utf8.h"
+#include "base/utf8.h"
 #include "net/websocket_handshake.h"
 #include "transport/connection.h"
 #include "transport/hub.h"

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "language/nql_reply.h"
-#include "net/utf8.h"
+#include "base/utf8.h"
 #include "transport/connection.h"
 #include "transport/hub.h"
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "language/nql_reply.h"
 #include "language/nql_split.h"
-#include "net/utf8.h"
+#include "base/utf8.h"
 #include "transport/connection.h"
 #include "transport/hub.h"
 

@@ -1,4 +1,4 @@
-#include "net/utf8.h"
+#include "base/utf8.h"
 
 #include <array>
 #include <cstdint>

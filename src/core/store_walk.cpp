@@ -1,0 +1,38 @@
+#include "core/store_walk.h"
+
+namespace nunc {
+
+StoreWalk::StoreWalk(Store& store, Revision up_to, DatabaseId only) : store_(store), up_to_(up_to) {
+  for (const DatabaseState& state : store.States()) {
+    if (only == DatabaseId{} || state.id == only) {
+      databases_.push_back(state.id);
+    }
+  }
+}
+
+StoreWalk::Item StoreWalk::Next() {
+  if (walk_) {
+    const Entry* entry = walk_->Next();
+    if (entry != nullptr && entry->revision() <= up_to_) {
+      return EntryState{
+          .key = entry->key(),
+          .value = entry->is_tombstone() ? std::string_view{} : entry->value(),
+          .version = entry->version(),
+          .removed = entry->is_tombstone(),
+          .in_conflict = entry->in_conflict(),
+          .revision = entry->revision(),
+          .removed_at_us = entry->is_tombstone() ? entry->tombstone_links().removed_at_us : 0};
+    }
+    walk_.reset();
+  }
+  while (position_ < databases_.size()) {
+    Database* database = store_.Find(databases_[position_++]);
+    if (database != nullptr) {
+      walk_.emplace(database->revision_order());
+      return database->State();
+    }
+  }
+  return {};
+}
+
+}  // namespace nunc

@@ -1,0 +1,395 @@
+#include "node/persistence.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/permissions.h"
+#include "storage/oplog_reader.h"
+#include "storage/record_line.h"
+
+namespace nunc {
+namespace {
+
+// The durable mark is a lower bound: it need not follow every sync.
+constexpr std::int64_t kMarkIntervalUs = 1'000'000;
+// When a full disk is asked again.
+constexpr std::int64_t kFullRetryUs = 200'000;
+constexpr std::int64_t kSnapshotRetryUs = 60'000'000;
+// Of what `oplog since` answers; a longer answer ends there and says so.
+constexpr std::size_t kSinceBytesMax = std::size_t{16} << 20;
+
+// Which names the databases have, for lines about records.
+using DatabaseNames = std::vector<std::pair<DatabaseId, std::string>>;
+
+std::string_view NameOf(const DatabaseNames& names, DatabaseId id) {
+  const auto found =
+      std::ranges::find_if(names, [id](const auto& named) { return named.first == id; });
+  return found == names.end() ? std::string_view{} : std::string_view(found->second);
+}
+
+bool Matches(const Record& record, const Operation& operation) {
+  if (!(operation.database == DatabaseId{}) && !(record.database == operation.database)) {
+    return false;
+  }
+  return operation.pattern.empty() ||
+         std::ranges::any_of(record.items, [&](const RecordItem& item) {
+           return MatchesPattern(item.key, operation.pattern);
+         });
+}
+
+// Runs on the worker.
+void ReadSince(Disk& disk, LogView view, const Operation& operation, const DatabaseNames& names,
+               OperationResult& result) {
+  result.title = "oplog-since";
+  LogReader reader(disk, std::move(view));
+  Result<void> found = operation.from.kind == LogPlace::Kind::kTime
+                           ? reader.SeekTime(operation.from.time_us)
+                           : reader.SeekRevision(operation.from.revision);
+  std::size_t bytes = 0;
+  while (found && result.lines.size() < operation.limit && bytes < kSinceBytesMax) {
+    const Result<std::optional<DecodedRecord>> next = reader.Next();
+    if (!next) {
+      found = tl::unexpected(next.error());
+    } else if (!next->has_value()) {
+      return;
+    } else if (Matches((*next)->record, operation)) {
+      result.lines.push_back(RecordLine(**next, NameOf(names, (*next)->record.database)));
+      bytes += result.lines.back().size();
+    }
+  }
+  if (!found) {
+    result.failure = found.error().detail;
+  }
+}
+
+}  // namespace
+
+Persistence::Persistence(const PersistenceWorld& world, Node& node,
+                         const PersistenceOptions& options, Recovered recovered,
+                         std::unique_ptr<OpLog> log)
+    : world_(world),
+      node_(node),
+      options_(options),
+      meta_(std::move(recovered.meta)),
+      cluster_(meta_->value().cluster),
+      log_(std::move(log)),
+      terms_(std::move(recovered.terms)),
+      snapshotter_(world, node, std::move(recovered.snapshots)),
+      report_(std::move(recovered.report)) {
+  if (!snapshotter_.snapshots().empty()) {
+    last_snapshot_ = snapshotter_.snapshots().front().start;
+  }
+  now_ = {.mono_us = world_.clock.MonotonicUs(), .wall_us = world_.clock.WallUs()};
+  next_snapshot_us_ = now_.mono_us + options_.snapshot_every_us;
+}
+
+Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& world, Node& node,
+                                                        const PersistenceOptions& options,
+                                                        Recovered recovered) {
+  const ChainEnd end = recovered.log.end;
+  Meta meta = recovered.meta->value();
+  if (!recovered.report.fresh) {
+    meta.term = std::max(meta.term, end.term);
+    ++meta.term.value;
+  }
+  meta.durable = end.revision;
+  // Before any record of the term exists.
+  if (Result<void> stored = recovered.meta->Store(meta); !stored) {
+    return tl::unexpected(stored.error());
+  }
+  Result<std::unique_ptr<OpLog>> log =
+      OpLog::Open(world.log, {.cluster = meta.cluster, .segment_bytes = options.segment_bytes},
+                  std::move(recovered.log));
+  if (!log) {
+    return tl::unexpected(log.error());
+  }
+  std::unique_ptr<Persistence> persistence(
+      new Persistence(world, node, options, std::move(recovered), std::move(*log)));
+  Output unheard;
+  node.Step(TurnStarted{.now = persistence->now_, .log_room = persistence->log_room()}, unheard);
+  node.BeginTerm(meta.term, end);
+  persistence->terms_.push_back({.term = meta.term, .last = end.revision});
+  if (Result<void> ended = persistence->EndTurn(persistence->now_); !ended) {
+    return tl::unexpected(ended.error());
+  }
+  if (Result<void> finished = persistence->Finish(); !finished) {
+    return tl::unexpected(finished.error());
+  }
+  return persistence;
+}
+
+void Persistence::Fail(const Error& error) {
+  if (!news_.failure) {
+    news_.failure = error;
+  }
+}
+
+const Persistence::News& Persistence::Collect() {
+  world_.sync.Collect(Wait::kNo);
+  world_.bulk.Collect(Wait::kNo);
+  news_.results = std::exchange(ended_, {});
+  news_.durable = log_->durable();
+  return news_;
+}
+
+Result<void> Persistence::EndTurn(Now now) {
+  now_ = now;
+  if (Result<void> written = WriteRecords(); !written) {
+    return written;
+  }
+  KeepRoom();
+  const bool awaited = node_.gate().awaited() > log_->durable();
+  if (log_->NeedsSync() && !syncing_ &&
+      (awaited || now.mono_us >= unsynced_since_us_ + options_.sync_interval_us)) {
+    StartSync();
+  }
+  if (!marking_ && log_->durable() > marked_ && now.mono_us >= next_mark_us_) {
+    StartMark();
+  }
+  BeginOperations();
+  RunSnapshot();
+  if (news_.failure) {
+    return tl::unexpected(*news_.failure);
+  }
+  return {};
+}
+
+std::int64_t Persistence::next_us() const {
+  if (snapshotter_.ready() || !ended_.empty()) {
+    return now_.mono_us;
+  }
+  std::int64_t next_us = next_snapshot_us_;
+  if (log_->NeedsSync() && !syncing_) {
+    next_us = std::min(next_us, unsynced_since_us_ + options_.sync_interval_us);
+  }
+  if (!marking_ && log_->durable() > marked_) {
+    next_us = std::min(next_us, next_mark_us_);
+  }
+  return next_us;
+}
+
+Result<void> Persistence::WriteRecords() {
+  const std::string_view records = node_.records();
+  if (records.empty()) {
+    return {};
+  }
+  if (Result<void> appended = log_->Append(records); !appended) {
+    return appended;
+  }
+  if (!syncing_ && log_->durable() == marked_) {
+    unsynced_since_us_ = now_.mono_us;
+  }
+  bytes_since_snapshot_ += records.size();
+  terms_.back().last = log_->written();
+  node_.ClearRecords();
+  return {};
+}
+
+// Writers must find a place in the log without asking the disk in the middle of a turn.
+void Persistence::KeepRoom() {
+  if (log_->NeedsSpare() && now_.mono_us >= next_spare_us_) {
+    auto work = std::make_shared<SpareWork>(log_->BeginSpare());
+    auto result = std::make_shared<Result<void>>();
+    world_.bulk.Submit([work, result] { *result = work->Run(); },
+                       [this, work, result] {
+                         log_->OnSpare(*work, *result);
+                         if (!*result) {
+                           next_spare_us_ = now_.mono_us + kFullRetryUs;
+                           if (result->error().fault != Fault::kNoSpace) {
+                             Fail(result->error());
+                           }
+                         }
+                       });
+  }
+  if (log_->room() < options_.segment_bytes / 2 && now_.mono_us >= next_reserve_us_) {
+    if (const Result<void> reserved = log_->ReserveNow(); !reserved) {
+      next_reserve_us_ = now_.mono_us + kFullRetryUs;
+      if (reserved.error().fault != Fault::kNoSpace) {
+        Fail(reserved.error());
+      }
+    }
+  }
+}
+
+void Persistence::StartSync() {
+  syncing_ = true;
+  auto work = std::make_shared<SyncWork>(log_->BeginSync());
+  auto result = std::make_shared<Result<void>>();
+  const std::int64_t begun_us = now_.mono_us;
+  world_.sync.Submit([work, result] { *result = work->Run(); },
+                     [this, work, result, begun_us] {
+                       syncing_ = false;
+                       // What came meanwhile is at least as young as the sync.
+                       unsynced_since_us_ = begun_us;
+                       if (*result) {
+                         log_->OnSynced(work->revision());
+                       } else {
+                         log_->OnSyncFailed();
+                         Fail(result->error());
+                       }
+                     });
+}
+
+void Persistence::StartMark() {
+  marking_ = true;
+  Meta meta = meta_->value();
+  meta.durable = log_->durable();
+  auto result = std::make_shared<Result<void>>();
+  world_.bulk.Submit([meta_file = meta_.get(), meta, result] { *result = meta_file->Store(meta); },
+                     [this, meta, result] {
+                       marking_ = false;
+                       marked_ = meta.durable;
+                       next_mark_us_ = now_.mono_us + kMarkIntervalUs;
+                       if (!*result) {
+                         Fail(result->error());
+                       }
+                     });
+}
+
+Result<void> Persistence::Finish() {
+  while (!news_.failure && (log_->NeedsSync() || syncing_)) {
+    if (!syncing_) {
+      StartSync();
+    }
+    world_.sync.Collect(Wait::kForOne);
+  }
+  while (!news_.failure && (marking_ || log_->durable() > marked_)) {
+    if (!marking_) {
+      StartMark();
+    }
+    world_.bulk.Collect(Wait::kForOne);
+  }
+  if (news_.failure) {
+    return tl::unexpected(*news_.failure);
+  }
+  return {};
+}
+
+// ---- operations
+
+void Persistence::BeginOperations() {
+  for (Operation& operation : node_.operations()) {
+    Begin(std::move(operation));
+  }
+  node_.operations().clear();
+}
+
+void Persistence::Begin(Operation operation) {
+  switch (operation.kind) {
+    case OperationKind::kSnapshot:
+      // One that is still being walked ends later than the command, and is as good.
+      (snapshotter_.walking() ? waiting_ : queued_).push_back(operation.id);
+      return;
+    case OperationKind::kOplogInfo:
+      ended_.push_back(Info(operation.id));
+      return;
+    case OperationKind::kOplogSince:
+      return BeginSince(std::move(operation));
+    case OperationKind::kOplogClean:
+      return Clean(operation);
+  }
+}
+
+void Persistence::BeginSince(Operation operation) {
+  auto result = std::make_shared<OperationResult>(OperationResult{.id = operation.id});
+  DatabaseNames names;
+  for (const DatabaseState& state : node_.store().States()) {
+    names.emplace_back(state.id, state.name);
+  }
+  world_.bulk.Submit(
+      [disk = &world_.log, view = log_->View(), operation = std::move(operation),
+       names = std::move(names),
+       result]() mutable { ReadSince(*disk, std::move(view), operation, names, *result); },
+      [this, result] { ended_.push_back(std::move(*result)); });
+}
+
+OperationResult Persistence::Info(OperationId id) const {
+  const OpLogInfo info = log_->Info();
+  OperationResult result{.id = id, .title = "oplog-info"};
+  const auto add = [&result](std::string_view name, std::uint64_t number) {
+    result.lines.push_back(std::string(name) + ": " + std::to_string(number));
+  };
+  add("segments", info.segments);
+  add("bytes", info.bytes);
+  add("first_revision", info.first.value);
+  add("last_revision", info.last.value);
+  add("durable_revision", log_->durable().value);
+  result.lines.push_back("first_time: " + TimeText(info.first_time_us));
+  result.lines.push_back("last_time: " + TimeText(info.last_time_us));
+  add("term", node_.end().term.value);
+  for (const SnapshotInfo& snapshot : snapshotter_.snapshots()) {
+    add("snapshot_revision", snapshot.start.value);
+  }
+  return result;
+}
+
+void Persistence::Clean(const Operation& operation) {
+  Revision below = operation.from.revision;
+  if (operation.by_keep) {
+    below = operation.keep.bytes != UINT64_MAX
+                ? log_->CleanPointForSize(operation.keep.bytes)
+                : log_->CleanPointForTime(now_.wall_us - operation.keep.age_us);
+  } else if (operation.from.kind == LogPlace::Kind::kTime) {
+    below = log_->CleanPointForTime(operation.from.time_us);
+  }
+  const std::uint64_t before = log_->Info().bytes;
+  CleanLog(below);
+  const OpLogInfo after = log_->Info();
+  ended_.push_back({.id = operation.id,
+                           .title = "oplog-clean",
+                           .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
+                                     "first_revision: " + std::to_string(after.first.value)}});
+}
+
+// Never what the older of the kept snapshots needs to be of use.
+void Persistence::CleanLog(Revision below) {
+  const std::vector<SnapshotInfo>& snapshots = snapshotter_.snapshots();
+  if (snapshots.empty()) {
+    return;
+  }
+  const Revision needed{snapshots.back().start.value + 1};
+  const Result<std::uint64_t> cleaned = log_->Clean(std::min(below, needed));
+  if (!cleaned) {
+    Fail(cleaned.error());
+  }
+}
+
+// ---- snapshots
+
+bool Persistence::SnapshotIsDue() const {
+  if (!queued_.empty()) {
+    return true;
+  }
+  const bool news = log_->written() > last_snapshot_ && bytes_since_snapshot_ > 0;
+  return news && (bytes_since_snapshot_ >= options_.snapshot_every_bytes ||
+                  now_.mono_us >= next_snapshot_us_ || log_->Info().bytes > options_.log_bytes_max);
+}
+
+void Persistence::RunSnapshot() {
+  if (!snapshotter_.running() && SnapshotIsDue()) {
+    waiting_ = std::exchange(queued_, {});
+    bytes_since_snapshot_ = 0;
+    next_snapshot_us_ = now_.mono_us + options_.snapshot_every_us;
+    last_snapshot_ = log_->written();
+    snapshotter_.Begin(cluster_, terms_);
+  }
+  snapshotter_.Slice(log_->durable());
+  const std::optional<Result<void>> outcome = snapshotter_.Take();
+  if (!outcome) {
+    return;
+  }
+  if (!*outcome && outcome->error().fault != Fault::kNoSpace) {
+    Fail(outcome->error());
+  }
+  for (const OperationId id : std::exchange(waiting_, {})) {
+    ended_.push_back({.id = id, .failure = *outcome ? "" : outcome->error().detail});
+  }
+  if (!*outcome) {
+    next_snapshot_us_ = std::min(next_snapshot_us_, now_.mono_us + kSnapshotRetryUs);
+    return;
+  }
+  CleanLog(std::max(log_->CleanPointForSize(options_.keep.bytes),
+                    log_->CleanPointForTime(now_.wall_us - options_.keep.age_us)));
+}
+
+}  // namespace nunc

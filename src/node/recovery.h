@@ -1,0 +1,69 @@
+// Loads what a data folder holds into the store: newest whole snapshot, then the log behind it.
+//
+// Shape:   one call at a start, before any door opens. Reading and checking run ahead on a worker.
+// Errors:  kDamaged: acknowledged changes are missing or changed; nothing on the disk was touched,
+//          and `detail` names the file, the place, what is intact and the two ways on. kInvalid:
+//          files of a newer version, of another cluster, or not ours.
+// Source:  docs/cluster.md §4, §11; docs/durability.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "core/store.h"
+#include "env/clock.h"
+#include "env/disk.h"
+#include "env/random.h"
+#include "env/worker.h"
+#include "storage/meta.h"
+#include "storage/oplog_recovery.h"
+#include "storage/snapshot_head.h"
+#include "storage/snapshot_names.h"
+
+namespace nunc {
+
+// The parts of the world that keeping data needs; they outlive who uses them.
+struct PersistenceWorld {
+  Disk& data;    // meta file and snapshots
+  Disk& log;     // op log; may be the same
+  Worker& sync;  // syncs of the log
+  Worker& bulk;  // everything else that takes long
+  Clock& clock;
+  Random& random;
+};
+
+// How far it is, now and then.
+struct RecoveryProgress {
+  std::string_view what;  // "snapshot", "op log"
+  std::uint64_t done_bytes = 0;
+  std::uint64_t all_bytes = 0;
+};
+using ShowProgress = std::function<void(const RecoveryProgress&)>;
+
+// What was found, for people.
+struct RecoveryReport {
+  bool fresh = false;           // the folder was empty
+  std::string snapshot;         // its name; empty: none
+  std::string passed_over;      // newer snapshots that are damaged, and how; empty: none
+  std::uint64_t records = 0;    // replayed
+  std::optional<CutTail> torn;  // given up at the end of the log
+};
+
+struct Recovered {
+  std::unique_ptr<MetaFile> meta;
+  LogState log;
+  std::vector<SnapshotTerm> terms;      // of the history so far
+  std::vector<SnapshotInfo> snapshots;  // whole ones, newest first
+  RecoveryReport report;
+};
+
+Result<Recovered> Recover(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
+                          const ShowProgress& show);
+
+}  // namespace nunc

@@ -1,0 +1,171 @@
+#include "node/snapshotter.h"
+
+#include <utility>
+#include <variant>
+
+namespace nunc {
+namespace {
+
+Result<std::vector<SnapshotInfo>> PublishAndThin(Disk& disk, Revision start, std::size_t kept) {
+  if (Result<void> published =
+          PublishSnapshot(disk, UnfinishedSnapshotName(start), SnapshotName(start));
+      !published) {
+    return tl::unexpected(published.error());
+  }
+  Result<std::vector<SnapshotInfo>> all = ListSnapshots(disk);
+  while (all && all->size() > kept) {
+    if (Result<void> removed = disk.Remove(all->back().name); !removed) {
+      return tl::unexpected(removed.error());
+    }
+    all->pop_back();
+  }
+  return all;
+}
+
+}  // namespace
+
+// A job does nothing once one before it has failed.
+template <class Work>
+void Snapshotter::Submit(Work work) {
+  ++running_->in_flight;
+  world_.bulk.Submit(
+      [running = running_, work = std::move(work)]() mutable {
+        if (!running->error) {
+          if (Result<void> done = work(*running); !done) {
+            running->error = done.error();
+          }
+        }
+      },
+      [running = running_] { --running->in_flight; });
+}
+
+void Snapshotter::Begin(const ClusterId& cluster, std::vector<SnapshotTerm> terms) {
+  const ChainEnd& end = node_.end();
+  running_ = std::make_shared<Running>();
+  running_->disk = &world_.data;
+  running_->start = end.revision;
+  step_ = Step::kWalk;
+  builder_ = BlockBuilder();
+  walk_.emplace(node_.store(), end.revision);
+  SnapshotHead head{.kind = SnapshotKind::kSnapshot,
+                    .cluster = cluster,
+                    .start = {.term = end.term,
+                              .revision = end.revision,
+                              .time_us = end.time_us,
+                              .chain = end.checksum},
+                    .highest_database = {.value = node_.store().NextDatabaseId().value - 1},
+                    .terms = std::move(terms)};
+  Submit([head = std::move(head)](Running& running) -> Result<void> {
+    Result<SnapshotFile> file =
+        SnapshotFile::Create(*running.disk, UnfinishedSnapshotName(running.start), head);
+    if (!file) {
+      return tl::unexpected(file.error());
+    }
+    running.file.emplace(std::move(*file));
+    return {};
+  });
+}
+
+bool Snapshotter::ready() const {
+  return running() && step_ == Step::kWalk && running_->in_flight < kBlocksInFlightMax;
+}
+
+void Snapshotter::Slice(Revision durable) {
+  if (!running()) {
+    return;
+  }
+  if (running_->in_flight == 0 && running_->error) {
+    return End(tl::unexpected(*running_->error));
+  }
+  switch (step_) {
+    case Step::kWalk:
+      return Walk();
+    case Step::kSealed:
+      if (running_->in_flight == 0 && durable >= end_.revision) {
+        Publish();
+      }
+      return;
+    case Step::kPublishing:
+      if (running_->in_flight == 0) {
+        snapshots_ = std::move(running_->snapshots);
+        End({});
+      }
+      return;
+  }
+}
+
+void Snapshotter::Walk() {
+  const std::int64_t until_us = world_.clock.MonotonicUs() + kSliceUs;
+  constexpr std::size_t kEntriesPerLook = 64;  // at the clock
+  for (std::size_t i = 1; i <= kEntriesPerSlice; ++i) {
+    if (builder_.full()) {
+      FlushBlock();
+    }
+    if (running_->in_flight >= kBlocksInFlightMax ||
+        (i % kEntriesPerLook == 0 && world_.clock.MonotonicUs() >= until_us)) {
+      return;
+    }
+    const StoreWalk::Item item = walk_->Next();
+    if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
+      builder_.Add(*entry);
+    } else if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
+      builder_.Begin(*database);
+    } else {
+      walk_.reset();
+      return Seal();
+    }
+  }
+}
+
+void Snapshotter::FlushBlock() {
+  Submit([raw = builder_.Take()](Running& running) -> Result<void> {
+    return running.file->Append(BlockKind::kEntries, raw);
+  });
+}
+
+void Snapshotter::Seal() {
+  if (!builder_.empty()) {
+    FlushBlock();
+  }
+  const ChainEnd& end = node_.end();
+  end_ = {.term = end.term,
+          .revision = end.revision,
+          .time_us = end.time_us,
+          .entries = builder_.entries(),
+          .records = 0,
+          .databases = builder_.databases()};
+  for (const DatabaseState& state : node_.store().States()) {
+    end_.horizons.push_back({.database = state.id, .horizon = state.horizon});
+  }
+  step_ = Step::kSealed;
+  Submit([end = end_](Running& running) -> Result<void> { return running.file->Finish(end); });
+}
+
+void Snapshotter::Publish() {
+  step_ = Step::kPublishing;
+  Submit([](Running& running) -> Result<void> {
+    Result<std::vector<SnapshotInfo>> snapshots =
+        PublishAndThin(*running.disk, running.start, kKept);
+    if (!snapshots) {
+      return tl::unexpected(snapshots.error());
+    }
+    running.snapshots = std::move(*snapshots);
+    return {};
+  });
+}
+
+void Snapshotter::End(Result<void> outcome) {
+  if (!outcome) {
+    running_->error.reset();
+    // It may be what fills the disk.
+    Submit([](Running& running) -> Result<void> {
+      running.file.reset();
+      return running.disk->Remove(UnfinishedSnapshotName(running.start));
+    });
+  }
+  walk_.reset();
+  running_.reset();
+  outcome_ = std::move(outcome);
+}
+
+}  // namespace nunc

@@ -1,0 +1,64 @@
+// The data folder of a server: opened, locked, loaded into the node, kept.
+//
+// Shape:   Open does all of it before any door opens; Watch makes finished work wake the loop.
+// Errors:  kUnavailable: another server has the folder. kDamaged, kInvalid: docs/durability.md.
+//          Nothing is changed then.
+// Owner:   Server, destroyed after the hub.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+#include "net/loop.h"
+#include "node/persistence.h"
+#include "posix/clock.h"
+#include "posix/disk.h"
+#include "posix/random.h"
+#include "posix/worker.h"
+#include "server/config.h"
+
+namespace nunc {
+
+class DataFolder {
+ public:
+  // Progress is shown once loading has taken a second.
+  static Result<std::unique_ptr<DataFolder>> Open(const Config& config, Node& node,
+                                                  const ShowProgress& show);
+  ~DataFolder();
+
+  Result<void> Watch(Loop& loop);
+  [[nodiscard]] Persistence& persistence() { return *persistence_; }
+
+ private:
+  // Reading the descriptors is Collect's business: waking up is all.
+  class Waker final : public Loop::Handler {
+   public:
+    void OnReady(std::uint32_t) override {}
+  };
+
+  DataFolder() = default;
+  Result<void> OpenFolders(const Config& config);
+  [[nodiscard]] PersistenceWorld World() {
+    return {.data = *data_,
+            .log = log_ != nullptr ? *log_ : *data_,
+            .sync = *sync_,
+            .bulk = *bulk_,
+            .clock = clock_,
+            .random = random_};
+  }
+
+  PosixClock clock_;
+  PosixRandom random_;
+  std::unique_ptr<PosixDisk> data_;
+  std::unique_ptr<PosixDisk> log_;  // null: in data_
+  std::unique_ptr<PosixWorker> sync_;
+  std::unique_ptr<PosixWorker> bulk_;
+  std::unique_ptr<Persistence> persistence_;
+  Waker waker_;
+  Loop* loop_ = nullptr;
+  Loop::Registration sync_done_;
+  Loop::Registration bulk_done_;
+};
+
+}  // namespace nunc

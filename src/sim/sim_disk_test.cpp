@@ -263,7 +263,8 @@ TEST_F(SimDiskTest, ContentMadeByHandIsOnTheMedium) {
   EXPECT_EQ(Names(), "a:4 c:5 ");
   EXPECT_EQ(disk_.DurableContent("c"), "short");
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    ASSERT_TRUE(disk_.Rename("c", "d"));
+    ASSERT_TRUE(disk_.Rename("c", "x"));
+    ASSERT_TRUE(disk_.Rename("x", "d"));
     disk_.SetContent("d", "again");
     Prng prng(seed);
     device_.Crash(prng, Keep::kAny, Keep::kAny);

@@ -13,6 +13,9 @@ namespace {
 constexpr SimWorker::Delays kFixed{.before = {.first_us = 10, .last_us = 10},
                                    .duration = {.first_us = 100, .last_us = 100}};
 
+constexpr SimWorker::Delays kWide{.before = {.first_us = 0, .last_us = 50},
+                                  .duration = {.first_us = 100, .last_us = 200}};
+
 class SimWorkerTest : public ::testing::Test {
  protected:
   // Notes the time of a job and of its `done`.
@@ -129,8 +132,6 @@ TEST_F(SimWorkerTest, WhatAJobOwnsIsGoneBeforeItsDone) {
 }
 
 TEST_F(SimWorkerTest, DelaysAreDrawnFromTheSeedWithinTheirBounds) {
-  constexpr SimWorker::Delays kWide{.before = {.first_us = 0, .last_us = 50},
-                                    .duration = {.first_us = 100, .last_us = 200}};
   const auto times = [](std::uint64_t seed) {
     SimSchedule schedule;
     SimWorker worker(schedule, kWide, seed);

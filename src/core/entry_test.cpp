@@ -190,5 +190,57 @@ TEST_F(RevisionOrderTest, ARemovedEntryLeavesNoTrace) {
   EXPECT_EQ(Oldest(), "b");
 }
 
+TEST_F(RevisionOrderTest, AWalkMeetsAgainWhatMovesAndNotWhatGoes) {
+  order_.Append(a_.get());
+  order_.Append(b_.get());
+  order_.Append(c_.get());
+  RevisionWalk walk(order_);
+  EXPECT_EQ(walk.Next(), a_.get());
+  order_.MoveToEnd(a_.get());
+  order_.Remove(b_.get());
+  EXPECT_EQ(Oldest(), "ca");
+  EXPECT_EQ(walk.Next(), c_.get());
+  EXPECT_EQ(walk.Next(), a_.get());
+  EXPECT_EQ(walk.Next(), nullptr);
+  order_.MoveToEnd(c_.get());
+  EXPECT_EQ(walk.Next(), c_.get());
+  EXPECT_EQ(walk.Next(), nullptr);
+}
+
+TEST_F(RevisionOrderTest, WalksDoNotDisturbEachOtherOrTheOrder) {
+  order_.Append(a_.get());
+  order_.Append(b_.get());
+  RevisionWalk first(order_);
+  EXPECT_EQ(first.Next(), a_.get());
+  {
+    RevisionWalk second(order_);
+    EXPECT_EQ(second.Next(), a_.get());
+    EXPECT_EQ(second.Next(), b_.get());
+    EXPECT_EQ(order_.newest(), b_.get());
+    EXPECT_EQ(second.Next(), nullptr);
+  }
+  EXPECT_EQ(Oldest(), "ab");
+  EXPECT_EQ(first.Next(), b_.get());
+  order_.Append(c_.get());
+  EXPECT_EQ(first.Next(), c_.get());
+}
+
+TEST_F(RevisionOrderTest, AWalkOverNothingWaitsForWhatComes) {
+  RevisionWalk walk(order_);
+  EXPECT_EQ(walk.Next(), nullptr);
+  EXPECT_EQ(order_.oldest(), nullptr);
+  EXPECT_EQ(order_.newest(), nullptr);
+  order_.Append(a_.get());
+  EXPECT_EQ(walk.Next(), a_.get());
+}
+
+TEST_F(RevisionOrderTest, AWalkEndsWithItsOrder) {
+  order_.Append(a_.get());
+  RevisionWalk walk(order_);
+  order_.EndWalks();
+  EXPECT_EQ(Oldest(), "a");
+  EXPECT_EQ(walk.Next(), nullptr);
+}
+
 }  // namespace
 }  // namespace nunc

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -177,6 +178,39 @@ TEST(KeyOrder, AgreesWithAMapUnderRandomChanges) {
     }
   }
   EXPECT_TRUE(pair.Agrees());
+}
+
+TEST(KeyOrder, BuiltAtOnceItIsAsIfEachHadBeenInserted) {
+  std::mt19937_64 random(20'004);
+  for (const std::string_view shared : {"", "user:", "a-longer-shared-beginning/"}) {
+    for (const std::size_t count : {0U, 1U, 2U, 255U, 256U, 257U, 5'000U}) {
+      std::set<std::string> keys;
+      // Keys that end inside the compared bytes, that are equal there, and one that is all shared.
+      keys.insert(std::string(shared));
+      while (keys.size() < count) {
+        keys.insert(std::string(shared) + std::string(random() % 12, 'x') +
+                    std::to_string(random() % 10'000) + (random() % 2 == 0 ? "\xff" : ""));
+      }
+      std::vector<Entry*> entries;
+      for (const std::string& key : keys) {
+        entries.push_back(Entry::Create(key, ""));
+      }
+      std::shuffle(entries.begin(), entries.end(), random);
+      KeyOrder order;
+      order.Build(entries);
+      std::vector<std::string> found;
+      for (KeyOrder::Cursor cursor = order.Seek(""); !cursor.at_end(); cursor.Advance()) {
+        found.emplace_back(cursor.entry()->key());
+      }
+      EXPECT_EQ(found, std::vector<std::string>(keys.begin(), keys.end()));
+      // And goes on as any other.
+      for (Entry* entry : entries) {
+        order.Erase(entry);
+        Entry::Destroy(entry);
+      }
+      EXPECT_TRUE(order.Seek("").at_end());
+    }
+  }
 }
 
 }  // namespace

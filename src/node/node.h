@@ -79,6 +79,8 @@ class Node {
   // Encoded records that have come up since ClearRecords.
   [[nodiscard]] std::string_view records() const { return records_; }
   void ClearRecords() { records_.clear(); }
+  // What is left of TurnStarted::log_room.
+  [[nodiscard]] std::size_t log_room() const { return log_room_; }
   [[nodiscard]] std::vector<Operation>& operations() { return operations_; }
 
   // As `cluster-state` names this node, unless a name was given.

@@ -79,6 +79,7 @@ Persistence::Persistence(const PersistenceWorld& world, Node& node,
   if (!snapshotter_.snapshots().empty()) {
     last_snapshot_ = snapshotter_.snapshots().front().start;
   }
+  bytes_since_snapshot_ = report_.record_bytes;
   now_ = {.mono_us = world_.clock.MonotonicUs(), .wall_us = world_.clock.WallUs()};
   next_snapshot_us_ = now_.mono_us + options_.snapshot_every_us;
 }
@@ -173,11 +174,11 @@ Result<void> Persistence::WriteRecords() {
   if (records.empty()) {
     return {};
   }
+  if (!syncing_ && log_->durable() == log_->written()) {
+    unsynced_since_us_ = now_.mono_us;
+  }
   if (Result<void> appended = log_->Append(records); !appended) {
     return appended;
-  }
-  if (!syncing_ && log_->durable() == marked_) {
-    unsynced_since_us_ = now_.mono_us;
   }
   bytes_since_snapshot_ += records.size();
   terms_.back().last = log_->written();
@@ -336,9 +337,9 @@ void Persistence::Clean(const Operation& operation) {
   CleanLog(below);
   const OpLogInfo after = log_->Info();
   ended_.push_back({.id = operation.id,
-                           .title = "oplog-clean",
-                           .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
-                                     "first_revision: " + std::to_string(after.first.value)}});
+                    .title = "oplog-clean",
+                    .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
+                              "first_revision: " + std::to_string(after.first.value)}});
 }
 
 // Never what the older of the kept snapshots needs to be of use.

@@ -232,9 +232,8 @@ Result<void> Recovery::ReplayLog() {
 }
 
 Result<void> Recovery::Scan(LogScanner& scanner, std::uint64_t all_bytes) {
-  std::uint64_t done_bytes = 0;
   const auto apply = [&](const DecodedRecord& decoded) -> Result<void> {
-    done_bytes += decoded.bytes;
+    out_.report.record_bytes += decoded.bytes;
     ++out_.report.records;
     NoteTerm(out_.terms, decoded.term, decoded.record.revision);
     return store_.Apply(decoded.record);
@@ -245,6 +244,7 @@ Result<void> Recovery::Scan(LogScanner& scanner, std::uint64_t all_bytes) {
       return tl::unexpected(next.error());
     }
     more = *next;
+    const std::uint64_t done_bytes = out_.report.record_bytes;
     show_(
         {.what = "op log", .done_bytes = done_bytes, .all_bytes = std::max(all_bytes, done_bytes)});
   }

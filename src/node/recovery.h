@@ -48,10 +48,11 @@ using ShowProgress = std::function<void(const RecoveryProgress&)>;
 
 // What was found, for people.
 struct RecoveryReport {
-  bool fresh = false;           // the folder was empty
-  std::string snapshot;         // its name; empty: none
-  std::string passed_over;      // newer snapshots that are damaged, and how; empty: none
-  std::uint64_t records = 0;    // replayed
+  bool fresh = false;         // the folder was empty
+  std::string snapshot;       // its name; empty: none
+  std::string passed_over;    // newer snapshots that are damaged, and how; empty: none
+  std::uint64_t records = 0;  // replayed
+  std::uint64_t record_bytes = 0;
   std::optional<CutTail> torn;  // given up at the end of the log
 };
 

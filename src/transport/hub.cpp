@@ -72,9 +72,9 @@ void Hub::StartTurn() {
   told_too_late_ = false;
   turn_used_up_ = false;
   commands_ = 0;
-  Step(TurnStarted{.now = now_,
-                   .query_time_ms_average = query_time_ms_,
-                   .log_room = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room()});
+  turn_log_room_ = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room();
+  Step(TurnStarted{
+      .now = now_, .query_time_ms_average = query_time_ms_, .log_room = turn_log_room_});
 }
 
 std::int64_t Hub::WaitUs() const {
@@ -292,6 +292,10 @@ bool Hub::Execute(SessionId session, const Command& command) {
   const bool large = !output_.rows.empty() || output_.targets.size() > kFewWatchersMax;
   if (large || commands_ % kCommandsPerLook == 0) {
     turn_used_up_ = MonotonicUs() - now_.mono_us > kRunSliceUs;
+  }
+  // The log has place for one turn; half of it is kept, so that the last command finds some too.
+  if (node_.log_room() < turn_log_room_ / 2) {
+    turn_used_up_ = true;
   }
   return wide_changes_ != wide_before;
 }

@@ -141,6 +141,7 @@ class Hub {
   bool stopping_ = false;
   bool turn_ended_ = false;
   bool turn_used_up_ = false;
+  std::size_t turn_log_room_ = SIZE_MAX;
   // Something happened after the turn's end that its watchers must hear of: no waiting.
   bool told_too_late_ = false;
 

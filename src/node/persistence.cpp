@@ -156,7 +156,8 @@ Result<void> Persistence::EndTurn(Now now) {
 }
 
 std::int64_t Persistence::next_us() const {
-  if (snapshotter_.ready() || !ended_.empty()) {
+  const bool due = !queued_.empty() && !snapshotter_.running();
+  if (snapshotter_.ready() || due || !ended_.empty()) {
     return now_.mono_us;
   }
   std::int64_t next_us = next_snapshot_us_;

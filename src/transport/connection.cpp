@@ -110,7 +110,7 @@ void Connection::Execute(const Command& command) {
 }
 
 void Connection::OnStatus() {
-  --awaited_;
+  awaited_ -= awaited_ > 0 ? 1 : 0;  // the session may have ended in the middle of its replies
   if (!executing_ && (HasUnrun() || peer_ended_)) {
     hub_.ResumeNextTurn(*this);
   }

@@ -146,5 +146,20 @@ TEST(NqlParse, SurplusWordsAreIgnored) {
   EXPECT_EQ(parser.Parse("remove k v").verb, Verb::kRemove);
 }
 
+TEST(NqlParse, CreateDbTakesAnAckLevelBehindTheStrategyOrAlone) {
+  NqlParser parser;
+  EXPECT_EQ(parser.Parse("create-db d t newer").level, std::nullopt);
+  EXPECT_EQ(parser.Parse("create-db d t ack disk").level, AckLevel::kDisk);
+  EXPECT_EQ(parser.Parse("create-db d t ack written").level, AckLevel::kWritten);
+  const Command both = parser.Parse("create-db d t arbiter ack disk");
+  EXPECT_EQ(both.strategy, Strategy::kArbiter);
+  EXPECT_EQ(both.level, AckLevel::kDisk);
+  // Existing scripts may have anything behind the strategy.
+  EXPECT_EQ(parser.Parse("create-db d t none disk").level, std::nullopt);
+  EXPECT_EQ(RejectionOf("create-db d t ack"), "unknown ack level '': allowed are written, disk");
+  EXPECT_EQ(RejectionOf("create-db d t none ack quick"),
+            "unknown ack level 'quick': allowed are written, disk");
+}
+
 }  // namespace
 }  // namespace nunc

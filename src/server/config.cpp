@@ -202,16 +202,18 @@ Result<void> SetPersistenceDuration(std::string_view text, Config& config) {
 
 // `1GiB`, `24h`, or both with a comma.
 Result<void> SetOplogKeep(std::string_view text, Config& config) {
-  const std::size_t comma = text.find(',');
-  for (const std::string_view part :
-       {text.substr(0, comma), comma == std::string_view::npos ? "" : text.substr(comma + 1)}) {
+  for (bool more = true; more;) {
+    const std::size_t comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
     if (const Result<std::uint64_t> bytes = ParseBytes(part)) {
       config.persistence.keep.bytes = *bytes;
     } else if (const Result<std::int64_t> age = ParseAge(part)) {
       config.persistence.keep.age_us = *age;
-    } else if (!part.empty() || comma == std::string_view::npos) {
+    } else {
       return Fail(Fault::kInvalid, "allowed is a size, an age, or both: 1GiB,24h");
     }
+    more = comma != std::string_view::npos;
+    text.remove_prefix(more ? comma + 1 : text.size());
   }
   return {};
 }

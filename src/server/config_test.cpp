@@ -305,5 +305,52 @@ TEST(Settings, EveryKeyFlagAndVariableIsUniqueAndExplained) {
   }
 }
 
+TEST(LoadConfig, DurabilitySettingsTakeSizesAndTimes) {
+  const Result<Config> config = Load({{"ack", "disk"},
+                                      {"sync_interval", "20ms"},
+                                      {"segment", "128MiB"},
+                                      {"snapshot_every", "2GiB"},
+                                      {"snapshot_interval", "15m"},
+                                      {"oplog_max", "8GiB"},
+                                      {"oplog_dir", "/logs"},
+                                      {"max_memory", "1GiB"}});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->ack, AckLevel::kDisk);
+  EXPECT_EQ(config->persistence.sync_interval_us, 20'000);
+  EXPECT_EQ(config->persistence.segment_bytes, std::uint64_t{128} << 20);
+  EXPECT_EQ(config->persistence.snapshot_every_bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(config->persistence.snapshot_every_us, 900'000'000);
+  EXPECT_EQ(config->persistence.log_bytes_max, std::uint64_t{8} << 30);
+  EXPECT_EQ(config->oplog_dir, "/logs");
+  EXPECT_EQ(config->memory_bytes_max, std::size_t{1} << 30);
+}
+
+TEST(LoadConfig, DurabilitySettingsStopAtTheirLimits) {
+  const auto bytes = [](std::uint64_t number) { return std::to_string(number); };
+  EXPECT_TRUE(Load({{"segment", bytes(kSegmentBytesMin)}}));
+  EXPECT_FALSE(Load({{"segment", bytes(kSegmentBytesMin - 1)}}));
+  EXPECT_TRUE(Load({{"segment", bytes(kSegmentBytesMax)}}));
+  EXPECT_FALSE(Load({{"segment", bytes(kSegmentBytesMax + 1)}}));
+  EXPECT_TRUE(Load({{"max_memory", bytes(kMemoryBytesMaxMin)}}));
+  EXPECT_FALSE(Load({{"max_memory", bytes(kMemoryBytesMaxMin - 1)}}));
+  EXPECT_TRUE(Load({{"sync_interval", "1ms"}}));
+  EXPECT_FALSE(Load({{"sync_interval", "0ms"}}));
+  EXPECT_TRUE(Load({{"sync_interval", "60s"}}));
+  EXPECT_FALSE(Load({{"sync_interval", "61s"}}));
+  EXPECT_FALSE(Load({{"sync_interval", "50"}}));
+  EXPECT_FALSE(Load({{"ack", "quorum"}}));
+  EXPECT_FALSE(Load({{"oplog_dir", ""}}));
+}
+
+TEST(LoadConfig, WhatStaysOfTheLogIsASizeAnAgeOrBoth) {
+  const Config both = *Load({{"oplog_keep", "2GiB,3d"}});
+  EXPECT_EQ(both.persistence.keep.bytes, std::uint64_t{2} << 30);
+  EXPECT_EQ(both.persistence.keep.age_us, std::int64_t{3} * 86'400'000'000);
+  EXPECT_EQ(Load({{"oplog_keep", "3h"}})->persistence.keep.age_us, 10'800'000'000);
+  EXPECT_EQ(Load({{"oplog_keep", "3h"}})->persistence.keep.bytes, std::uint64_t{1} << 30);
+  EXPECT_FALSE(Load({{"oplog_keep", "much"}}));
+  EXPECT_FALSE(Load({{"oplog_keep", "1GiB,"}}));
+}
+
 }  // namespace
 }  // namespace nunc

@@ -57,6 +57,7 @@ class Store {
   // `database` is no longer found, and is freed later.
   void Drop(Database& database, const Stamp& stamp);
   void FreeDropped();
+  [[nodiscard]] bool has_dropped() const { return !dropped_.empty(); }
 
   // Memory of all entries, their places in the orders included.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

@@ -149,8 +149,10 @@ TEST_F(StoreTest, MemoryIsCountedAndGivenBackInPieces) {
   store_.FreeDropped();
   EXPECT_LT(store_.bytes(), full);
   EXPECT_GT(store_.bytes(), empty + std::size_t{1'000} * 200);
+  EXPECT_TRUE(store_.has_dropped());
   store_.FreeDropped();
   store_.FreeDropped();
+  EXPECT_FALSE(store_.has_dropped());
   EXPECT_LT(store_.bytes(), empty + 1'000);  // the tombstone of its name stays
 }
 

@@ -79,7 +79,8 @@ void Hub::StartTurn() {
 
 std::int64_t Hub::WaitUs() const {
   const bool resumes = !resume_.empty() && !gate_full();
-  if (told_too_late_ || resumes || !fresh_.empty() || !backlog_.empty()) {
+  if (told_too_late_ || resumes || !fresh_.empty() || !backlog_.empty() ||
+      node_.store().has_dropped()) {
     return 0;
   }
   std::int64_t next_us = next_tick_us_;

@@ -15,7 +15,7 @@
 namespace nunc {
 namespace {
 
-constexpr std::size_t kSmallDiskBytes = 256 * 1024;
+constexpr std::size_t kSmallDiskBytes = 262'144;
 
 std::string Told(const Error& error) {
   return std::to_string(static_cast<int>(error.fault)) + " " + error.detail;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr std::size_t kNameBytesMax = 255;
-constexpr std::size_t kZeroBytes = 64 * 1024;
+constexpr std::size_t kZeroBytes = 65'536;
 
 tl::unexpected<Error> FailSystem(std::string_view what, const std::string& path, int code) {
   return tl::unexpected<Error>(SystemError(what, path, code));
@@ -98,7 +98,7 @@ Result<void> PosixFile::CutBack(std::uint64_t size, Error reason) {
 }
 
 Result<void> PosixFile::Write(std::uint64_t offset, std::string_view bytes) {
-  const Result<void> writable = CheckWritable();
+  Result<void> writable = CheckWritable();
   if (!writable) {
     return writable;
   }
@@ -133,7 +133,7 @@ int PosixFile::WriteZeros(std::uint64_t from, std::uint64_t until) {
 }
 
 Result<void> PosixFile::Reserve(std::uint64_t bytes) {
-  const Result<void> writable = CheckWritable();
+  Result<void> writable = CheckWritable();
   if (!writable) {
     return writable;
   }

@@ -15,6 +15,8 @@
 namespace nunc {
 namespace {
 
+constexpr std::size_t kSmallDiskBytes = 262'144;
+
 std::string Told(const Error& error) {
   return std::to_string(static_cast<int>(error.fault)) + " " + error.detail;
 }
@@ -92,7 +94,7 @@ TEST(PosixDiskFaults, AReadOnlyFileSystemIsUnavailable) {
   const TempFolder folder;
   EXPECT_EQ(
       InChild([&]() -> std::string {
-        if (!MountSmallDisk(folder.path(), 65536) ||
+        if (!MountSmallDisk(folder.path(), kSmallDiskBytes) ||
             mount("none", folder.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) {
           return "cannot mount";
         }
@@ -103,10 +105,10 @@ TEST(PosixDiskFaults, AReadOnlyFileSystemIsUnavailable) {
                                       "name another folder"));
 }
 
-// Gives what `body` gives on a disk of 64 KiB, in a child.
+// Gives what `body` gives on a disk that is soon full, in a child.
 std::string OnSmallDisk(const TempFolder& folder, const std::function<std::string(Disk&)>& body) {
   return InChild([&]() -> std::string {
-    if (!MountSmallDisk(folder.path(), 65536)) {
+    if (!MountSmallDisk(folder.path(), kSmallDiskBytes)) {
       return "cannot mount";
     }
     const auto disk = PosixDisk::Open(folder.path(), FolderAccess::kExisting);
@@ -119,7 +121,7 @@ TEST(PosixDiskFaults, AWriteToAFullDiskIsNoSpaceAndChangesNothing) {
   const std::string told = OnSmallDisk(folder, [](Disk& disk) {
     const auto file = disk.Open("a", OpenMode::kCreate);
     const Result<void> small = (*file)->Write(0, std::string(5'000, 'a'));
-    const Result<void> large = (*file)->Write(5'000, std::string(100'000, 'b'));
+    const Result<void> large = (*file)->Write(5'000, std::string(400'000, 'b'));
     return Told(small) + ", " + Told(large) + ", " + std::to_string((*file)->Size().value());
   });
   EXPECT_EQ(told, "ok, " +
@@ -160,7 +162,7 @@ TEST(PosixDiskFaults, WritesToReservedSpaceSucceedOnAFullDisk) {
 TEST(PosixDiskFaults, AFullDiskCanBeOpened) {
   const TempFolder folder;
   const std::string told = InChild([&]() -> std::string {
-    if (!MountSmallDisk(folder.path(), 65536)) {
+    if (!MountSmallDisk(folder.path(), kSmallDiskBytes)) {
       return "cannot mount";
     }
     {
@@ -211,7 +213,8 @@ TEST(PosixDiskFaults, WithoutFallocateAFullDiskIsNoSpace) {
     if (!RefuseSystemCall(SYS_fallocate, EOPNOTSUPP)) {
       return "cannot prepare";
     }
-    return Told((*file)->Reserve(1 << 20)) + ", " + std::to_string((*file)->Size().value());
+    const Result<void> reserved = (*file)->Reserve(1 << 20);
+    return Told(reserved) + ", " + std::to_string((*file)->Size().value());
   });
   EXPECT_EQ(told, TellOf(Fault::kNoSpace, "cannot reserve space for " + folder.path() +
                                               "/a: No space left on device") +

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -334,11 +335,11 @@ TEST(PosixDisk, TheFolderIsFreeAgainAfterTheFirst) {
   std::ofstream(folder.path() + "/LOCK") << "12345678901234567890";
   auto first = MustOpen(folder.path());
   first.reset();
-  std::string holder;
   const auto second = MustOpen(folder.path());
   EXPECT_TRUE(second);
-  std::getline(std::ifstream(folder.path() + "/LOCK"), holder);
-  EXPECT_EQ(holder, std::to_string(getpid()));
+  std::ostringstream holder;
+  holder << std::ifstream(folder.path() + "/LOCK").rdbuf();
+  EXPECT_EQ(holder.str(), std::to_string(getpid()) + "\n");
 }
 
 TEST(PosixDisk, AKilledProcessHoldsNoLock) {

@@ -148,11 +148,11 @@ Result<std::optional<DecodedRecord>> LogReader::Next() {
   if (!*filled) {
     return std::nullopt;
   }
-  auto record = decoder_.DecodeChecked(std::string_view(run_.bytes).substr(at_));
-  CHECK(record && record->has_value());
-  bytes_ = std::string_view(run_.bytes).substr(at_, (*record)->bytes);
+  const auto record = decoder_.DecodeChecked(std::string_view(run_.bytes).substr(at_));
+  CHECK(record.has_value());
+  bytes_ = std::string_view(run_.bytes).substr(at_, record->bytes);
   at_ += bytes_.size();
-  return record;
+  return std::optional(*record);
 }
 
 // Empty when there is none that can be used: then the segment is read from its beginning.

@@ -104,6 +104,30 @@ TEST(LogReader, ItEndsWhereTheLogEndedWhenTheViewWasTaken) {
   EXPECT_EQ(ReadAll(reader).size(), 5U);
 }
 
+TEST(LogReader, ASegmentOfAnotherHistoryIsNotReadOn) {
+  FaultyDisk disk;
+  auto writer = Writer::Start(disk, kSmallLog);
+  ASSERT_TRUE((*writer)->Append(15).has_value());
+  const LogView view = (*writer)->log().View();
+  const Revision first = view.segments.back().first;
+  // Whole in itself, with the same revisions, behind another record.
+  std::uint64_t chain = 99;
+  std::string other =
+      EncodeSegmentHeader({.cluster = view.cluster, .first = first, .previous_checksum = chain});
+  for (std::uint64_t revision = first.value; revision <= 15; ++revision) {
+    AppendRecord(other, SetRecord(revision, "key", "other").get(), {4}, chain);
+  }
+  disk.Content(SegmentName(first)).replace(0, other.size(), other);
+  LogReader reader(disk, view);
+  ASSERT_TRUE(reader.SeekRevision({1}).has_value());
+  for (std::uint64_t revision = 1; revision < first.value; ++revision) {
+    EXPECT_EQ(NextRevision(reader), revision);
+  }
+  const auto record = reader.Next();
+  ASSERT_FALSE(record.has_value());
+  EXPECT_EQ(record.error().detail, SegmentName(first) + ": it does not follow the segment before");
+}
+
 TEST(LogReader, WithTheIndexASearchReadsLittle) {
   FaultyDisk disk;
   const auto writer = LargeLog(disk);

@@ -400,7 +400,7 @@ TEST(Recovery, WhatASpareHeldBeforeIsNeverRead) {
   const std::string name = SegmentName(state.segments.back().first);
   disk->Put(kUnfinishedSegmentName, disk->Content(name));
   disk->Content(name)[kSegmentHeaderBytes + 80 + kRecordChecksumAt] ^= 1;
-  const auto found = Find(*disk, 0);
+  const auto found = Find(*disk, state.segments.back().first.value - 1);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state.end.revision, state.segments.back().first);
   const auto again = Find(*disk, 0);

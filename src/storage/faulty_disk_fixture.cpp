@@ -180,7 +180,7 @@ std::string& FaultyDisk::Content(std::string_view name) {
   return found->second->now;
 }
 
-void FaultyDisk::Put(std::string_view name, std::string content) {
+void FaultyDisk::Put(std::string_view name, const std::string& content) {
   names_.insert_or_assign(std::string(name),
                           std::make_shared<Bytes>(Bytes{.now = content, .synced = content}));
   synced_names_ = names_;

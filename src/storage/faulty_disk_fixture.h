@@ -43,7 +43,7 @@ class FaultyDisk : public Disk {
   [[nodiscard]] std::string Names() const;
   // Of a file that is there.
   std::string& Content(std::string_view name);
-  void Put(std::string_view name, std::string content);
+  void Put(std::string_view name, const std::string& content);
   // All files as they are, in a disk of their own, synced.
   [[nodiscard]] std::unique_ptr<FaultyDisk> Copy() const;
 

@@ -95,8 +95,8 @@ TEST(Formats, TheExampleOfTheDocumentIsReadAsItSays) {
   RecordDecoder decoder;
   const auto record = decoder.Decode(std::string_view(bytes).substr(kSegmentHeaderBytes), 0);
   ASSERT_TRUE(record && record->has_value());
-  EXPECT_EQ((*record)->term, kTerm);
-  EXPECT_EQ(Describe((*record)->record), Describe(ExampleRecord().get()));
+  EXPECT_EQ(Have(record).term, kTerm);
+  EXPECT_EQ(Describe(Have(record).record), Describe(ExampleRecord().get()));
 }
 
 }  // namespace

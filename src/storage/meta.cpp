@@ -1,6 +1,5 @@
 #include "storage/meta.h"
 
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -34,7 +33,7 @@ constexpr std::size_t kChecksumAt = kSlotBytes - 8;
 constexpr std::uint32_t kFlagDamaged = 1;
 
 struct Slot {
-  std::uint64_t counter = 0;
+  std::uint64_t counter = 0;  // none that was stored has 0
   Meta meta;
 };
 
@@ -58,11 +57,11 @@ std::string EncodeSlot(const Slot& slot) {
   return bytes;
 }
 
-// Nothing for a slot that is torn or was never written.
-Result<std::optional<Slot>> DecodeSlot(std::string_view bytes) {
+// With counter 0: the slot is torn or was never written.
+Result<Slot> DecodeSlot(std::string_view bytes) {
   if (bytes.size() < kSlotBytes || !bytes.starts_with(kMagic) ||
       HashBytes(bytes.substr(0, kChecksumAt), 0) != GetLittle<std::uint64_t>(bytes, kChecksumAt)) {
-    return std::nullopt;
+    return Slot{};
   }
   const auto version = GetLittle<std::uint32_t>(bytes, kVersionAt);
   const auto flags = GetLittle<std::uint32_t>(bytes, kFlagsAt);
@@ -72,16 +71,16 @@ Result<std::optional<Slot>> DecodeSlot(std::string_view bytes) {
                                      "version " +
                                      std::to_string(kVersion));
   }
-  return std::optional(Slot{.counter = GetLittle<std::uint64_t>(bytes, kCounterAt),
-                            .meta = {.cluster = {GetLittle<std::uint64_t>(bytes, kClusterAt),
-                                                 GetLittle<std::uint64_t>(bytes, kClusterAt + 8)},
-                                     .node = GetLittle<std::uint64_t>(bytes, kNodeAt),
-                                     .incarnation = GetLittle<std::uint64_t>(bytes, kIncarnationAt),
-                                     .term = {GetLittle<std::uint64_t>(bytes, kTermAt)},
-                                     .voted_for = GetLittle<std::uint64_t>(bytes, kVotedForAt),
-                                     .durable = {GetLittle<std::uint64_t>(bytes, kDurableAt)},
-                                     .commit = {GetLittle<std::uint64_t>(bytes, kCommitAt)},
-                                     .damaged = (flags & kFlagDamaged) != 0}});
+  return Slot{.counter = GetLittle<std::uint64_t>(bytes, kCounterAt),
+              .meta = {.cluster = {GetLittle<std::uint64_t>(bytes, kClusterAt),
+                                   GetLittle<std::uint64_t>(bytes, kClusterAt + 8)},
+                       .node = GetLittle<std::uint64_t>(bytes, kNodeAt),
+                       .incarnation = GetLittle<std::uint64_t>(bytes, kIncarnationAt),
+                       .term = {GetLittle<std::uint64_t>(bytes, kTermAt)},
+                       .voted_for = GetLittle<std::uint64_t>(bytes, kVotedForAt),
+                       .durable = {GetLittle<std::uint64_t>(bytes, kDurableAt)},
+                       .commit = {GetLittle<std::uint64_t>(bytes, kCommitAt)},
+                       .damaged = (flags & kFlagDamaged) != 0}};
 }
 
 tl::unexpected<Error> Named(const Disk& disk, const Error& error) {
@@ -125,20 +124,20 @@ Result<Slot> ReadNewest(Disk& disk) {
     return Named(disk, read.error());
   }
   bytes.resize(*read);
-  std::optional<Slot> newest;
+  Slot newest;
   for (std::size_t at = 0; at < bytes.size(); at += kSlotBytes) {
     const auto slot = DecodeSlot(std::string_view(bytes).substr(at, kSlotBytes));
     if (!slot) {
       return Named(disk, slot.error());
     }
-    if (slot->has_value() && (!newest.has_value() || (*slot)->counter > newest->counter)) {
+    if (slot->counter > newest.counter) {
       newest = *slot;
     }
   }
-  if (!newest.has_value()) {
+  if (newest.counter == 0) {
     return Fail(Fault::kDamaged, disk.PathOf(kMetaName) + ": neither half is whole");
   }
-  return *newest;
+  return newest;
 }
 
 }  // namespace

@@ -137,6 +137,20 @@ TEST(Meta, AFailureAtAnyCallLosesNothingThatWasStored) {
   }
 }
 
+// What the slot holds then nobody knows, and the other one must stay.
+TEST(Meta, AfterAStoreThatFailedNothingIsStored) {
+  FaultyDisk disk;
+  const auto meta = MetaFile::Create(disk, MetaOf(1));
+  ASSERT_TRUE(meta.has_value());
+  disk.FailFrom(1, Fault::kIo);
+  EXPECT_FALSE((*meta)->Store(MetaOf(2)).has_value());
+  disk.FailFrom(0, Fault::kIo);
+  const auto again = (*meta)->Store(MetaOf(2));
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().fault, Fault::kIo);
+  EXPECT_EQ((*meta)->value(), MetaOf(1));
+}
+
 TEST(Meta, AFailureOfTheFirstStartLeavesNoneOrAWholeOne) {
   bool failed = true;
   for (std::uint64_t n = 1; failed; ++n) {

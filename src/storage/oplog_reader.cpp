@@ -83,6 +83,11 @@ Result<void> LogReader::Enter(std::size_t segment, const IndexEntry* entry) {
   at_ = 0;
   at_end_ = false;
   segment_ = segment;
+  if (info.last < info.first) {
+    // No record: only the newest is so, and its header may be written anew at this moment.
+    at_end_ = true;
+    return {};
+  }
   auto file = disk_.Open(SegmentName(info.first), OpenMode::kRead);
   if (!file) {
     return Explain(segment, file.error());
@@ -119,7 +124,7 @@ Result<bool> LogReader::Fill() {
       if (!entered) {
         return Fail(entered.error().fault, entered.error().detail);
       }
-      if (end_.checksum != before.checksum || end_.revision != before.revision) {
+      if (!at_end_ && (end_.checksum != before.checksum || end_.revision != before.revision)) {
         return Explain(segment_, {Fault::kDamaged, "it does not follow the segment before"});
       }
       continue;
@@ -148,11 +153,11 @@ Result<std::optional<DecodedRecord>> LogReader::Next() {
   if (!*filled) {
     return std::nullopt;
   }
-  auto record = decoder_.DecodeChecked(std::string_view(run_.bytes).substr(at_));
-  CHECK(record && record->has_value());
-  bytes_ = std::string_view(run_.bytes).substr(at_, (*record)->bytes);
+  const auto record = decoder_.DecodeChecked(std::string_view(run_.bytes).substr(at_));
+  CHECK(record.has_value());
+  bytes_ = std::string_view(run_.bytes).substr(at_, record->bytes);
   at_ += bytes_.size();
-  return record;
+  return std::optional(*record);
 }
 
 // Empty when there is none that can be used: then the segment is read from its beginning.

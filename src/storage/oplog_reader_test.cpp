@@ -26,8 +26,8 @@ std::vector<std::string> ReadAll(LogReader& reader) {
     if (!record || !record->has_value()) {
       return records;
     }
-    EXPECT_EQ(HeadOfRecord(reader.bytes()).end.revision, (*record)->record.revision);
-    records.push_back(Describe((*record)->record));
+    EXPECT_EQ(HeadOfRecord(reader.bytes()).end.revision, Have(record).record.revision);
+    records.push_back(Describe(Have(record).record));
   }
 }
 
@@ -35,7 +35,7 @@ std::vector<std::string> ReadAll(LogReader& reader) {
 std::uint64_t NextRevision(LogReader& reader) {
   const auto record = reader.Next();
   EXPECT_TRUE(record.has_value()) << record.error().detail;
-  return record && record->has_value() ? (*record)->record.revision.value : 0;
+  return record && record->has_value() ? Have(record).record.revision.value : 0;
 }
 
 std::unique_ptr<Writer> LargeLog(FaultyDisk& disk) {
@@ -102,6 +102,30 @@ TEST(LogReader, ItEndsWhereTheLogEndedWhenTheViewWasTaken) {
   ASSERT_TRUE(reader.SeekRevision({1}).has_value());
   ASSERT_TRUE((*writer)->Append(40).has_value());
   EXPECT_EQ(ReadAll(reader).size(), 5U);
+}
+
+TEST(LogReader, ASegmentOfAnotherHistoryIsNotReadOn) {
+  FaultyDisk disk;
+  auto writer = Writer::Start(disk, kSmallLog);
+  ASSERT_TRUE((*writer)->Append(15).has_value());
+  const LogView view = (*writer)->log().View();
+  const Revision first = view.segments.back().first;
+  // Whole in itself, with the same revisions, behind another record.
+  std::uint64_t chain = 99;
+  std::string other =
+      EncodeSegmentHeader({.cluster = view.cluster, .first = first, .previous_checksum = chain});
+  for (std::uint64_t revision = first.value; revision <= 15; ++revision) {
+    AppendRecord(other, SetRecord(revision, "key", "other").get(), {4}, chain);
+  }
+  disk.Content(SegmentName(first)).replace(0, other.size(), other);
+  LogReader reader(disk, view);
+  ASSERT_TRUE(reader.SeekRevision({1}).has_value());
+  for (std::uint64_t revision = 1; revision < first.value; ++revision) {
+    EXPECT_EQ(NextRevision(reader), revision);
+  }
+  const auto record = reader.Next();
+  ASSERT_FALSE(record.has_value());
+  EXPECT_EQ(record.error().detail, SegmentName(first) + ": it does not follow the segment before");
 }
 
 TEST(LogReader, WithTheIndexASearchReadsLittle) {
@@ -197,7 +221,7 @@ TEST(LogReader, WhatIsCleanedMeanwhileIsSaidSoAndNeverReadWrong) {
           break;
         }
         ASSERT_TRUE(record->has_value());
-        EXPECT_EQ(Describe((*record)->record), Written(i + 1));
+        EXPECT_EQ(Describe(Have(record).record), Written(i + 1));
       }
     }
   }
@@ -209,7 +233,7 @@ TEST(LogReader, DamageIsNamedAndNeverReadAsAValue) {
   ASSERT_TRUE((*writer)->Append(20).has_value());
   const LogView view = (*writer)->log().View();
   std::string& content = disk.Content(SegmentName({1}));
-  content[kSegmentHeaderBytes + 80 * 3 + 70] ^= 1;
+  content[kSegmentHeaderBytes + std::size_t{80} * 3 + 70] ^= 1;
   LogReader reader(disk, view);
   ASSERT_TRUE(reader.SeekRevision({1}).has_value());
   for (std::uint64_t revision = 1; revision <= 3; ++revision) {
@@ -240,7 +264,7 @@ TEST(LogReader, AFailureOfTheDiskIsPassedOn) {
         break;
       }
       ASSERT_TRUE(record->has_value());
-      EXPECT_EQ((*record)->record.revision.value, ++last);
+      EXPECT_EQ(Have(record).record.revision.value, ++last);
     }
     failed = disk.failed();
     EXPECT_NE(done.has_value(), failed) << n;

@@ -115,12 +115,12 @@ Result<bool> LogScanner::Next(const Visit& visit) {
   std::string_view rest = chunk->bytes;
   while (!rest.empty()) {
     const auto record = decoder_.DecodeChecked(rest);
-    CHECK(record && record->has_value());
-    const auto visited = visit(**record);
+    CHECK(record.has_value());
+    const auto visited = visit(*record);
     if (!visited) {
       return Fail(visited.error().fault, visited.error().detail);
     }
-    rest.remove_prefix((*record)->bytes);
+    rest.remove_prefix(record->bytes);
   }
   if (chunk->more) {
     return true;

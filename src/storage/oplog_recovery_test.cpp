@@ -56,7 +56,7 @@ void ExpectPrefixOrRefusal(FaultyDisk& disk, std::uint64_t durable, std::uint64_
   const auto again = Find(disk, durable);
   ASSERT_TRUE(again.has_value()) << again.error().detail;
   EXPECT_EQ(again->records, found->records);
-  EXPECT_FALSE(again->cut.has_value()) << again->cut->why;
+  EXPECT_FALSE(again->cut.has_value()) << Have(again->cut).why;
 }
 
 TEST(Recovery, AFolderWithoutALogIsNotFound) {
@@ -146,11 +146,11 @@ TEST(Recovery, ATornTailIsCutAndTold) {
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->records.size(), 19U);
   ASSERT_TRUE(found->cut.has_value());
-  EXPECT_EQ(found->cut->file, name);
-  EXPECT_EQ(found->cut->records, 1U);
-  EXPECT_EQ(found->cut->bytes, 80U);
-  EXPECT_EQ(found->cut->offset, state.segments.back().used_bytes - 80);
-  EXPECT_EQ(found->cut->why.substr(0, 9), "checksum:");
+  EXPECT_EQ(Have(found->cut).file, name);
+  EXPECT_EQ(Have(found->cut).records, 1U);
+  EXPECT_EQ(Have(found->cut).bytes, 80U);
+  EXPECT_EQ(Have(found->cut).offset, state.segments.back().used_bytes - 80);
+  EXPECT_EQ(Have(found->cut).why.substr(0, 9), "checksum:");
 }
 
 TEST(Recovery, WhatIsLostBelowTheMarkIsRefusedByName) {
@@ -174,7 +174,8 @@ TEST(Recovery, SegmentsBehindACutAreGoneForGood) {
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state.end.revision.value, state.segments[0].last.value);
   ASSERT_TRUE(found->cut.has_value());
-  EXPECT_EQ(found->cut->records, state.segments.back().first.value - state.segments[1].first.value);
+  EXPECT_EQ(Have(found->cut).records,
+            state.segments.back().first.value - state.segments[1].first.value);
   for (std::size_t i = 1; i < state.segments.size(); ++i) {
     EXPECT_FALSE(disk->Has(SegmentName(state.segments[i].first)));
   }
@@ -309,7 +310,6 @@ TEST(Recovery, AnOlderSegmentThatNobodyNeedsMayBeUnreadable) {
   const auto disk = LogOf(40);
   const auto state = Find(*disk->Copy(), 0)->state;
   disk->Content(SegmentName({1}))[0] = 'x';
-  std::vector<std::string> records;
   const ChainEnd start = state.end;
   const auto found = Find(*disk, {.log = kSmallLog, .start = start, .durable = {40}});
   ASSERT_TRUE(found.has_value()) << found.error().detail;
@@ -400,7 +400,7 @@ TEST(Recovery, WhatASpareHeldBeforeIsNeverRead) {
   const std::string name = SegmentName(state.segments.back().first);
   disk->Put(kUnfinishedSegmentName, disk->Content(name));
   disk->Content(name)[kSegmentHeaderBytes + 80 + kRecordChecksumAt] ^= 1;
-  const auto found = Find(*disk, 0);
+  const auto found = Find(*disk, state.segments.back().first.value - 1);
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->state.end.revision, state.segments.back().first);
   const auto again = Find(*disk, 0);

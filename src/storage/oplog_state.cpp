@@ -119,7 +119,7 @@ Result<std::unique_ptr<File>> OpenFreshSegment(Disk& disk, std::uint64_t bytes, 
 
 Result<std::uint64_t> PublishSegment(Disk& disk, File& file, std::uint64_t used_bytes,
                                      Revision first) {
-  const auto size = file.Size();
+  auto size = file.Size();
   if (!size) {
     return size;
   }

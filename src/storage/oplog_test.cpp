@@ -267,7 +267,7 @@ TEST(OpLog, WhatASegmentHeldBeforeIsNeverReadAsNew) {
 TEST(OpLog, TheCleanPointKeepsSoManyBytesOrSoMuchTime) {
   FaultyDisk disk;
   auto writer = Writer::Start(disk, kSmallLog);
-  OpLog& log = (*writer)->log();
+  const OpLog& log = (*writer)->log();
   ASSERT_TRUE((*writer)->Append(3 * kFit + 1).has_value());
   const std::uint64_t full = kSegmentHeaderBytes + kFit * 80;
   EXPECT_EQ(log.CleanPointForSize(0), Revision{3 * kFit + 1});
@@ -285,7 +285,7 @@ TEST(OpLog, TheCleanPointKeepsSoManyBytesOrSoMuchTime) {
 TEST(OpLog, TheStatisticsSayWhatThereIs) {
   FaultyDisk disk;
   auto writer = Writer::Start(disk, kSmallLog);
-  OpLog& log = (*writer)->log();
+  const OpLog& log = (*writer)->log();
   OpLogInfo info = log.Info();
   EXPECT_EQ(info.first, Revision{0});
   EXPECT_EQ(info.last, Revision{0});

@@ -254,24 +254,16 @@ Result<std::optional<DecodedRecord>> RecordDecoder::Decode(std::string_view byte
                                                            std::uint64_t chain) {
   refused_intact_ = false;
   const auto whole = Whole(bytes);
-  if (!whole || !whole->has_value()) {
-    return whole ? Result<std::optional<DecodedRecord>>(std::nullopt)
-                 : Fail(whole.error().fault, whole.error().detail);
+  if (!whole) {
+    return Fail(whole.error().fault, whole.error().detail);
   }
-  if (ChecksumOf(**whole, chain) != GetLittle<std::uint64_t>(bytes, kChecksumAt)) {
+  if (whole->empty()) {
+    return std::nullopt;
+  }
+  if (ChecksumOf(*whole, chain) != GetLittle<std::uint64_t>(bytes, kChecksumAt)) {
     return Damaged("checksum: its bytes have changed, or it was not written behind these records");
   }
-  return DecodeChecked(**whole);
-}
-
-Result<std::optional<DecodedRecord>> RecordDecoder::DecodeChecked(std::string_view bytes) {
-  refused_intact_ = false;
-  const auto whole = Whole(bytes);
-  if (!whole || !whole->has_value()) {
-    return whole ? Result<std::optional<DecodedRecord>>(std::nullopt)
-                 : Fail(whole.error().fault, whole.error().detail);
-  }
-  auto decoded = Fields(**whole);
+  auto decoded = Fields(*whole);
   if (!decoded) {
     refused_intact_ = true;
     return Fail(decoded.error().fault, std::move(decoded.error().detail));
@@ -279,20 +271,27 @@ Result<std::optional<DecodedRecord>> RecordDecoder::DecodeChecked(std::string_vi
   return std::optional(*decoded);
 }
 
-Result<std::optional<std::string_view>> RecordDecoder::Whole(std::string_view bytes) {
+Result<DecodedRecord> RecordDecoder::DecodeChecked(std::string_view bytes) {
+  refused_intact_ = false;
+  const auto whole = Whole(bytes);
+  if (!whole) {
+    return Fail(whole.error().fault, whole.error().detail);
+  }
+  return whole->empty() ? Damaged("it is not whole") : Fields(*whole);
+}
+
+// Empty when there are too few bytes.
+Result<std::string_view> RecordDecoder::Whole(std::string_view bytes) {
   bytes_needed_ = kRecordHeaderBytes;
   if (bytes.size() < kRecordHeaderBytes) {
-    return std::nullopt;
+    return std::string_view();
   }
   const std::size_t length = GetLittle<std::uint32_t>(bytes, kLengthAt);
   if (length < kRecordHeaderBytes || length > kRecordBytesMax || length % kAlignment != 0) {
     return Damaged("length " + Number(length) + " is none of a record");
   }
   bytes_needed_ = length;
-  if (bytes.size() < length) {
-    return std::nullopt;
-  }
-  return std::optional(bytes.substr(0, length));
+  return bytes.size() < length ? std::string_view() : bytes.substr(0, length);
 }
 
 // The record is hashed as it was written: with nothing in the place of the checksum.
@@ -382,7 +381,7 @@ Result<void> RecordDecoder::Content(DecodedRecord& decoded, std::string_view byt
     return Damaged("a key where there is none");
   }
   if (type == RecordType::kBatch) {
-    const auto list = ItemList(value);
+    auto list = ItemList(value);
     decoded.record.items = items_;
     return list;
   }

@@ -75,7 +75,7 @@ class RecordDecoder {
   // The result is valid until the next call.
   Result<std::optional<DecodedRecord>> Decode(std::string_view bytes, std::uint64_t chain);
   // The same for bytes whose checksum has been found right before: all but the checksum is checked.
-  Result<std::optional<DecodedRecord>> DecodeChecked(std::string_view bytes);
+  Result<DecodedRecord> DecodeChecked(std::string_view bytes);
 
   [[nodiscard]] std::size_t bytes_needed() const { return bytes_needed_; }
   // Of a record that was refused: its checksum was right, so no disk has changed it. It is of a
@@ -83,7 +83,7 @@ class RecordDecoder {
   [[nodiscard]] bool refused_intact() const { return refused_intact_; }
 
  private:
-  Result<std::optional<std::string_view>> Whole(std::string_view bytes);
+  Result<std::string_view> Whole(std::string_view bytes);
   Result<DecodedRecord> Fields(std::string_view bytes);
   Result<void> Content(DecodedRecord& decoded, std::string_view bytes, std::size_t at);
   Result<void> ItemList(std::string_view list);

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
+#include "base/result.h"
 #include "core/record.h"
 #include "storage/record.h"
 
@@ -25,6 +28,18 @@ class OwnedRecord {
   std::vector<RecordItem> items_;
   Record record_;
 };
+
+// What must be there for the test to make sense.
+template <class T>
+const T& Have(const std::optional<T>& value) {
+  CHECK(value.has_value());
+  return *value;
+}
+template <class T>
+const T& Have(const Result<std::optional<T>>& result) {
+  CHECK(result.has_value());
+  return Have(*result);
+}
 
 // One of each kind that can be written, with revisions from 1.
 std::vector<OwnedRecord> OneOfEachKind();

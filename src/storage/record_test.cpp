@@ -81,11 +81,11 @@ TEST(Record, EachKindComesBackAsItWasWritten) {
   for (const OwnedRecord& record : OneOfEachKind()) {
     const auto decoded = decoder.Decode(rest, read_chain);
     ASSERT_TRUE(decoded && decoded->has_value());
-    EXPECT_EQ(Describe((*decoded)->record), Describe(record.get()));
-    EXPECT_EQ((*decoded)->term, kTerm);
-    EXPECT_FALSE((*decoded)->quiet);
-    read_chain = (*decoded)->checksum;
-    rest.remove_prefix((*decoded)->bytes);
+    EXPECT_EQ(Describe(Have(decoded).record), Describe(record.get()));
+    EXPECT_EQ(Have(decoded).term, kTerm);
+    EXPECT_FALSE(Have(decoded).quiet);
+    read_chain = Have(decoded).checksum;
+    rest.remove_prefix(Have(decoded).bytes);
   }
   EXPECT_TRUE(rest.empty());
   EXPECT_EQ(read_chain, chain);
@@ -154,7 +154,7 @@ TEST(Record, ARecordOfTheLargestSizeIsReadAndOneByteMoreIsNot) {
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ((*decoded)->record.items.front().value, value);
+  EXPECT_EQ(Have(decoded).record.items.front().value, value);
 
   const std::string larger = value + "v";
   const OwnedRecord too_large = SetRecord(9, "key", larger);
@@ -221,14 +221,13 @@ TEST(Record, SessionSequenceAndExpiryAreReadWhereTheirFlagsSaySo) {
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
-  ASSERT_TRUE((*decoded)->session.has_value());
-  EXPECT_EQ((*decoded)->session->session, 101U);
-  EXPECT_EQ((*decoded)->session->sequence, 102U);
-  EXPECT_EQ((*decoded)->expires_us, 103);
-  EXPECT_TRUE((*decoded)->quiet);
-  EXPECT_EQ((*decoded)->record.items.front().key, "key");
-  EXPECT_EQ((*decoded)->record.items.front().value, "value");
-  EXPECT_TRUE((*decoded)->record.items.front().in_conflict);
+  EXPECT_EQ(Have(Have(decoded).session).session, 101U);
+  EXPECT_EQ(Have(Have(decoded).session).sequence, 102U);
+  EXPECT_EQ(Have(decoded).expires_us, 103);
+  EXPECT_TRUE(Have(decoded).quiet);
+  EXPECT_EQ(Have(decoded).record.items.front().key, "key");
+  EXPECT_EQ(Have(decoded).record.items.front().value, "value");
+  EXPECT_TRUE(Have(decoded).record.items.front().in_conflict);
 
   PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kMark));
   EXPECT_EQ(RefusalOfResealed(bytes), "a time of expiry where no key is set");
@@ -242,7 +241,7 @@ TEST(Record, AConfigurationIsHandedOnUnread) {
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ((*decoded)->config, "members.");
+  EXPECT_EQ(Have(decoded).config, "members.");
 }
 
 TEST(Record, WhatAKindDoesNotHaveIsRefused) {
@@ -346,8 +345,9 @@ TEST(Record, AnItemThatCannotBeIsNamed) {
 TEST(Record, CheckedBytesAreReadWithoutTheChainBeforeThem) {
   RecordDecoder decoder;
   const auto decoded = decoder.DecodeChecked(SetBytes());
-  ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ((*decoded)->record.revision, Revision{9});
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(decoded->record.revision, Revision{9});
+  EXPECT_FALSE(decoder.DecodeChecked(SetBytes().substr(0, 71)).has_value());
 }
 
 TEST(Record, AKeyMayBeLongerThanAClientsKey) {
@@ -357,7 +357,7 @@ TEST(Record, AKeyMayBeLongerThanAClientsKey) {
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ((*decoded)->record.items.front().key, key);
+  EXPECT_EQ(Have(decoded).record.items.front().key, key);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "storage/little_endian.h"
+#include "storage/record_fixture.h"
 
 namespace nunc {
 namespace {
@@ -89,22 +90,17 @@ TEST(Segment, NamesSortAsTheirRevisions) {
 }
 
 TEST(Segment, EachNameIsReadBack) {
-  const auto segment = ParseLogFileName(SegmentName({UINT64_MAX}));
-  ASSERT_TRUE(segment.has_value());
-  EXPECT_EQ(segment->kind, LogFileKind::kSegment);
-  EXPECT_EQ(segment->number, UINT64_MAX);
-  const auto index = ParseLogFileName(IndexName({5}));
-  ASSERT_TRUE(index.has_value());
-  EXPECT_EQ(index->kind, LogFileKind::kIndex);
-  EXPECT_EQ(index->number, 5U);
-  const auto spare = ParseLogFileName(SpareName(0));
-  ASSERT_TRUE(spare.has_value());
-  EXPECT_EQ(spare->kind, LogFileKind::kSpare);
-  const auto unfinished = ParseLogFileName(UnfinishedSpareName(3));
-  ASSERT_TRUE(unfinished.has_value());
-  EXPECT_EQ(unfinished->kind, LogFileKind::kUnfinished);
-  EXPECT_EQ(unfinished->number, 3U);
-  EXPECT_EQ(ParseLogFileName(kUnfinishedSegmentName)->kind, LogFileKind::kUnfinished);
+  const LogFileName segment = Have(ParseLogFileName(SegmentName({UINT64_MAX})));
+  EXPECT_EQ(segment.kind, LogFileKind::kSegment);
+  EXPECT_EQ(segment.number, UINT64_MAX);
+  const LogFileName index = Have(ParseLogFileName(IndexName({5})));
+  EXPECT_EQ(index.kind, LogFileKind::kIndex);
+  EXPECT_EQ(index.number, 5U);
+  EXPECT_EQ(Have(ParseLogFileName(SpareName(0))).kind, LogFileKind::kSpare);
+  const LogFileName unfinished = Have(ParseLogFileName(UnfinishedSpareName(3)));
+  EXPECT_EQ(unfinished.kind, LogFileKind::kUnfinished);
+  EXPECT_EQ(unfinished.number, 3U);
+  EXPECT_EQ(Have(ParseLogFileName(kUnfinishedSegmentName)).kind, LogFileKind::kUnfinished);
 }
 
 TEST(Segment, OtherNamesAreNotOurs) {

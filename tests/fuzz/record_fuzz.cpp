@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -74,9 +75,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(decoded.error().fault == nunc::Fault::kDamaged && !decoded.error().detail.empty());
     return 0;
   }
-  if (decoded->has_value()) {
-    CheckAccepted(**decoded, bytes);
-    CheckShorter(std::string_view(bytes).substr(0, (*decoded)->bytes));
+  const std::optional<nunc::DecodedRecord>& record = *decoded;
+  if (record.has_value()) {
+    CheckAccepted(*record, bytes);
+    CheckShorter(std::string_view(bytes).substr(0, record->bytes));
   }
   return 0;
 }

@@ -69,7 +69,7 @@ std::vector<std::string> Read(nunc::FaultyDisk& disk, const nunc::LogState& stat
     if (!record->has_value()) {
       return records;
     }
-    records.push_back(nunc::Describe((*record)->record));
+    records.push_back(nunc::Describe(nunc::Have(record).record));
   }
 }
 

@@ -56,7 +56,8 @@ class Recovery {
   std::uint64_t segment_bytes_;
   Store& store_;
   const ShowProgress& show_;
-  ChainEnd start_;  // what the snapshot has
+  ChainEnd start_;         // what the snapshot has
+  Revision snapshot_end_;  // up to where it needs the log
   Recovered out_;
 };
 
@@ -162,6 +163,7 @@ Result<void> Recovery::LoadSnapshots() {
     out_.report.passed_over += out_.report.passed_over.empty() ? "" : "; ";
     out_.report.passed_over += loaded.error().detail;
     store_.StartLoading();
+    snapshot_end_ = {};
     snapshots->erase(snapshots->begin());
   }
   return {};
@@ -199,6 +201,7 @@ Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
   for (const SnapshotHorizon& horizon : summary->end.horizons) {
     store_.LoadHorizon(horizon.database, horizon.horizon);
   }
+  snapshot_end_ = summary->end.revision;
   out_.terms = head.terms;
   return summary;
 }
@@ -212,9 +215,10 @@ Result<void> Recovery::ReplayLog() {
   for (const SegmentInfo& segment : files->segments) {
     all_bytes += segment.file_bytes;
   }
+  // A snapshot is exact only with the log up to its end, and got its name when that was synced.
+  const Revision mark = std::max(out_.meta->value().durable, snapshot_end_);
   const Result<std::unique_ptr<LogScanner>> scanner = LogScanner::Begin(
-      world_.log, {.log = Options(), .start = start_, .durable = out_.meta->value().durable},
-      &world_.bulk);
+      world_.log, {.log = Options(), .start = start_, .durable = mark}, &world_.bulk);
   Result<void> scanned =
       scanner ? Scan(**scanner, all_bytes) : Result<void>(tl::unexpected(scanner.error()));
   if (!scanned) {

@@ -24,9 +24,14 @@ struct Raw {
   std::string database;
   std::string token;
   std::string strategy;
+  std::string ack;
   std::string commands;
   std::string db_user;
   std::string key;
+  std::string oplog_what;
+  std::vector<std::string> oplog_rest;
+  std::string folder;
+  bool keep_prefix = false;
   CLI::Option* user_option = nullptr;
   CLI::Option* password_option = nullptr;
   CLI::Option* host_option = nullptr;
@@ -83,6 +88,12 @@ void AddClients(CLI::App& app, Raw& raw) {
                    "what a conflicting write does: none, newer, arbiter")
       ->check(CLI::IsMember({"none", "newer", "arbiter"}))
       ->type_name("NAME");
+  create->add_option("--ack", raw.ack, "when a change counts: written, disk")
+      ->check(CLI::IsMember({"written", "disk"}))
+      ->type_name("LEVEL");
+
+  CLI::App* drop = app.add_subcommand("drop-db", "remove a database with all its keys");
+  drop->add_option("-d,--db-name", raw.database, "its name")->required()->type_name("NAME");
 
   CLI::App* exec = app.add_subcommand("exec", "run commands as the admin and print the answer");
   exec->add_option("commands", raw.commands, "separated by `;`")->required()->type_name("");
@@ -99,6 +110,27 @@ void AddClients(CLI::App& app, Raw& raw) {
     client->add_option("--tcp-address", raw.tcp_address, "TCP door (" + raw.tcp_address + ")")
         ->type_name("HOST:PORT");
   }
+}
+
+void AddDataTools(CLI::App& app, Raw& raw) {
+  CLI::App* oplog = app.add_subcommand("oplog",
+                                       "info, since PLACE [DATABASE] [PATTERN] [LIMIT], clean "
+                                       "before PLACE, clean keep SIZE|AGE: of a "
+                                       "running server; dump FILE|FOLDER: offline");
+  oplog->add_option("what", raw.oplog_what, "info, since, clean or dump")
+      ->required()
+      ->check(CLI::IsMember({"info", "since", "clean", "dump"}))
+      ->type_name("");
+  oplog->add_option("rest", raw.oplog_rest, "what it takes")->type_name("");
+
+  CLI::App* check = app.add_subcommand("check", "verify every checksum of a data folder");
+  CLI::App* repair =
+      app.add_subcommand("repair", "say what of a damaged data folder is intact, or keep that");
+  for (CLI::App* tool : {check, repair}) {
+    tool->add_option("folder", raw.folder, "the data folder")->required()->type_name("");
+  }
+  repair->add_flag("--keep-prefix", raw.keep_prefix,
+                   "keep what is intact, give up the rest (it stays as files repair-*)");
 }
 
 bool IsWord(std::string_view text) {
@@ -159,6 +191,7 @@ Result<Arguments> ToExec(const Raw& raw, std::string commands, const Environment
                              {"NUNC_PWD", "NUN_PWD"}, kPasswordDefault),
       .host = raw.host,
       .commands = std::move(commands),
+      .title = {},
   };
   if (!IsWord(arguments.user) || arguments.password.empty() || !IsLine(arguments.password) ||
       arguments.password.contains(';')) {
@@ -176,8 +209,37 @@ Result<Arguments> ToCreateDb(const Raw& raw, const Environment& environment) {
   }
   return ToExec(raw,
                 "create-db " + raw.database + " " + raw.token +
-                    (raw.strategy.empty() ? "" : " " + raw.strategy) + ";",
+                    (raw.strategy.empty() ? "" : " " + raw.strategy) +
+                    (raw.ack.empty() ? "" : " ack " + raw.ack) + ";",
                 environment);
+}
+
+Result<Arguments> ToDropDb(const Raw& raw, const Environment& environment) {
+  if (!IsWord(raw.database)) {
+    return Fail(Fault::kInvalid, "the name of a database is one word without semicolons");
+  }
+  return ToExec(raw, "drop-db " + raw.database, environment);
+}
+
+Result<Arguments> ToOplog(const Raw& raw, const Environment& environment) {
+  if (raw.oplog_what == "dump") {
+    if (raw.oplog_rest.size() != 1) {
+      return Fail(Fault::kInvalid, "oplog dump takes one FILE or FOLDER");
+    }
+    return DumpArguments{.path = raw.oplog_rest.front()};
+  }
+  std::string command = "oplog " + raw.oplog_what;
+  for (const std::string& word : raw.oplog_rest) {
+    if (!IsWord(word)) {
+      return Fail(Fault::kInvalid, "what oplog takes are words without spaces and semicolons");
+    }
+    command += " " + word;
+  }
+  Result<Arguments> arguments = ToExec(raw, command, environment);
+  if (arguments) {
+    std::get_if<ExecArguments>(&*arguments)->title = "oplog-" + raw.oplog_what;
+  }
+  return arguments;
 }
 
 Result<Arguments> ToWatch(const Raw& raw) {
@@ -218,6 +280,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   AddGlobal(app, raw);
   AddStart(app, raw);
   AddClients(app, raw);
+  AddDataTools(app, raw);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -232,6 +295,18 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   }
   if (app.got_subcommand("create-db")) {
     return ToCreateDb(raw, environment);
+  }
+  if (app.got_subcommand("drop-db")) {
+    return ToDropDb(raw, environment);
+  }
+  if (app.got_subcommand("oplog")) {
+    return ToOplog(raw, environment);
+  }
+  if (app.got_subcommand("check")) {
+    return CheckArguments{.folder = raw.folder};
+  }
+  if (app.got_subcommand("repair")) {
+    return RepairArguments{.folder = raw.folder, .keep_prefix = raw.keep_prefix};
   }
   if (app.got_subcommand("exec")) {
     return ToExec(raw, raw.commands, environment);

@@ -20,11 +20,12 @@ struct StartArguments {
   GivenFlags flags;
 };
 
-struct ExecArguments {  // also create-db, which is one command
+struct ExecArguments {  // also create-db, drop-db and oplog, which are one command
   std::string user;
   std::string password;
   std::string host;  // URL of the HTTP door
   std::string commands;
+  std::string title{};  // of the data that is printed in lines; empty: as the `Response` line
 };
 
 struct WatchArguments {
@@ -39,8 +40,22 @@ struct PingArguments {
   HostPort server;
 };
 
-using Arguments =
-    std::variant<ShowText, StartArguments, ExecArguments, WatchArguments, PingArguments>;
+// `oplog dump`.
+struct DumpArguments {
+  std::string path;
+};
+
+struct CheckArguments {
+  std::string folder;
+};
+
+struct RepairArguments {
+  std::string folder;
+  bool keep_prefix = false;  // false: only says what it would keep
+};
+
+using Arguments = std::variant<ShowText, StartArguments, ExecArguments, WatchArguments,
+                               PingArguments, DumpArguments, CheckArguments, RepairArguments>;
 
 // Reads the credentials of `exec` and `create-db` from `environment` when no flag gives them.
 Result<Arguments> ParseArguments(int argc, const char* const* argv, const Environment& environment);

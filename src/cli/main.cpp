@@ -1,4 +1,5 @@
 // The one binary: every sub-command begins here.
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <string>
@@ -6,6 +7,7 @@
 #include <variant>
 
 #include "cli/arguments.h"
+#include "cli/data_tools.h"
 #include "cli/escape.h"
 #include "cli/exit_code.h"
 #include "cli/http_client.h"
@@ -30,6 +32,17 @@ ExitCode Run(const StartArguments& arguments) {
   return Start(arguments);
 }
 
+// The answer's last part is `TITLE`, a line feed and the lines; or it is an error.
+ExitCode PrintLines(std::string_view answer, std::string_view title) {
+  const std::size_t at = answer.find(title);
+  if (at == std::string_view::npos) {
+    Say(answer.substr(answer.find(';') + 1));
+    return ExitCode::kUnreachable;
+  }
+  std::cout << answer.substr(std::min(answer.size(), at + title.size() + 1)) << std::flush;
+  return ExitCode::kOk;
+}
+
 ExitCode Run(const ExecArguments& arguments) {
   const Result<std::string> answer =
       Post(arguments.host,
@@ -38,8 +51,29 @@ ExitCode Run(const ExecArguments& arguments) {
     Say(answer.error().detail);
     return answer.error().fault == Fault::kInvalid ? ExitCode::kUsage : ExitCode::kUnreachable;
   }
+  if (!arguments.title.empty()) {
+    return PrintLines(*answer, arguments.title);
+  }
   std::cout << "Response " << QuoteText(*answer) << std::endl;
   return ExitCode::kOk;
+}
+
+Printer StandardPrinter() {
+  return {.print = [](std::string_view line) { std::cout << line << '\n'; }, .say = Say};
+}
+
+ExitCode Run(const DumpArguments& arguments) {
+  return DumpOplog(arguments.path, StandardPrinter());
+}
+
+ExitCode Run(const CheckArguments& arguments) {
+  return CheckFolder(arguments.folder, StandardPrinter());
+}
+
+ExitCode Run(const RepairArguments& arguments) {
+  return RepairFolder(arguments.folder,
+                      arguments.keep_prefix ? RepairMode::kKeep : RepairMode::kReport,
+                      StandardPrinter());
 }
 
 ExitCode Run(const WatchArguments& arguments) {

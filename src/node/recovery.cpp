@@ -40,24 +40,33 @@ class Recovery {
       : world_(world), segment_bytes_(segment_bytes), store_(store), show_(show) {}
 
   Result<Recovered> Run();
+  Result<IntactPrefix> RunRepair(RepairMode mode);
 
  private:
   Result<void> OpenMeta();
   Result<void> StartFresh();
   Result<void> LoadSnapshots();
+  Result<void> FindPrefix();
+  Result<void> GiveUp();
+  Result<void> SetAside(std::string_view name);
   Result<SnapshotSummary> LoadSnapshot(const SnapshotInfo& info);
   Result<void> ReplayLog();
   Result<void> Scan(LogScanner& scanner, std::uint64_t all_bytes);
+  Result<void> Settle(LogScanner& scanner);
   [[nodiscard]] LogOptions Options() const {
-    return {.cluster = out_.meta->value().cluster, .segment_bytes = segment_bytes_};
+    return {.cluster = meta_.cluster, .segment_bytes = segment_bytes_};
   }
 
   PersistenceWorld world_;
   std::uint64_t segment_bytes_;
   Store& store_;
   const ShowProgress& show_;
+  Meta meta_;
   ChainEnd start_;         // what the snapshot has
   Revision snapshot_end_;  // up to where it needs the log
+  bool keeps_prefix_ = false;
+  std::unique_ptr<LogScanner> scanner_;  // of a repair
+  std::vector<std::string> given_up_;    // damaged snapshots
   Recovered out_;
 };
 
@@ -82,6 +91,7 @@ Result<void> Recovery::OpenMeta() {
   Result<std::unique_ptr<MetaFile>> meta = MetaFile::Load(world_.data);
   if (meta) {
     out_.meta = std::move(*meta);
+    meta_ = out_.meta->value();
     return {};
   }
   if (meta.error().fault != Fault::kNotFound) {
@@ -180,7 +190,7 @@ Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
     return tl::unexpected(reader.error());
   }
   const SnapshotHead& head = reader->head();
-  if (head.cluster != out_.meta->value().cluster) {
+  if (head.cluster != meta_.cluster) {
     return Fail(Fault::kInvalid, reader->name() + " is of another cluster");
   }
   StoreVisitor visitor(store_);
@@ -216,11 +226,16 @@ Result<void> Recovery::ReplayLog() {
     all_bytes += segment.file_bytes;
   }
   // A snapshot is exact only with the log up to its end, and got its name when that was synced.
-  const Revision mark = std::max(out_.meta->value().durable, snapshot_end_);
-  const Result<std::unique_ptr<LogScanner>> scanner = LogScanner::Begin(
+  const Revision mark = std::max(keeps_prefix_ ? Revision{} : meta_.durable, snapshot_end_);
+  Result<std::unique_ptr<LogScanner>> scanner = LogScanner::Begin(
       world_.log, {.log = Options(), .start = start_, .durable = mark}, &world_.bulk);
   Result<void> scanned =
       scanner ? Scan(**scanner, all_bytes) : Result<void>(tl::unexpected(scanner.error()));
+  if (scanned && keeps_prefix_) {
+    scanner_ = std::move(*scanner);
+  } else if (scanned) {
+    scanned = Settle(**scanner);
+  }
   if (!scanned) {
     Error error = scanned.error();
     if (error.fault == Fault::kNotFound) {
@@ -253,6 +268,10 @@ Result<void> Recovery::Scan(LogScanner& scanner, std::uint64_t all_bytes) {
         {.what = "op log", .done_bytes = done_bytes, .all_bytes = std::max(all_bytes, done_bytes)});
   }
   out_.report.torn = scanner.cut();
+  return {};
+}
+
+Result<void> Recovery::Settle(LogScanner& scanner) {
   Result<LogState> settled = scanner.Settle();
   if (!settled) {
     return tl::unexpected(settled.error());
@@ -261,7 +280,136 @@ Result<void> Recovery::Scan(LogScanner& scanner, std::uint64_t all_bytes) {
   return {};
 }
 
+// ---- repair
+
+Result<IntactPrefix> Recovery::RunRepair(RepairMode mode) {
+  keeps_prefix_ = true;
+  const Result<Meta> meta = MetaFile::Read(world_.data);
+  if (!meta) {
+    return Fail(meta.error().fault,
+                meta.error().detail + ". Without it there is nothing to repair");
+  }
+  meta_ = *meta;
+  const Revision known_durable = meta_.durable;
+  if (Result<void> found = FindPrefix(); !found) {
+    return tl::unexpected(found.error());
+  }
+  store_.FinishLoading();
+  if (mode == RepairMode::kKeep) {
+    if (Result<void> given_up = GiveUp(); !given_up) {
+      return tl::unexpected(given_up.error());
+    }
+  }
+  return IntactPrefix{.report = out_.report,
+                      .revision = store_.revision(),
+                      .time_us = store_.LogTimeUs(0),
+                      .durable = known_durable};
+}
+
+// The newest snapshot that is whole and has the log it needs, or the log alone.
+Result<void> Recovery::FindPrefix() {
+  Result<std::vector<SnapshotInfo>> snapshots = ListSnapshots(world_.data);
+  if (!snapshots) {
+    return tl::unexpected(snapshots.error());
+  }
+  for (std::size_t i = 0; i <= snapshots->size(); ++i) {
+    store_.StartLoading();
+    start_ = {};
+    snapshot_end_ = {};
+    out_.report = {};
+    Result<void> tried;
+    if (i < snapshots->size()) {
+      const Result<SnapshotSummary> loaded = LoadSnapshot((*snapshots)[i]);
+      tried = loaded ? Result<void>() : tl::unexpected(loaded.error());
+      out_.report.snapshot = (*snapshots)[i].name;
+    }
+    if (tried) {
+      tried = ReplayLog();
+    }
+    if (tried || tried.error().fault != Fault::kDamaged) {
+      return tried;
+    }
+    if (i < snapshots->size()) {
+      given_up_.push_back((*snapshots)[i].name);
+    }
+  }
+  return Fail(Fault::kDamaged,
+              "no snapshot has the log it needs, and the log lacks its beginning: "
+              "nothing is intact. Restore a backup into an empty folder");
+}
+
+Result<void> Recovery::GiveUp() {
+  const Result<LogFiles> files = ListLogFiles(world_.log);
+  if (!files) {
+    return tl::unexpected(files.error());
+  }
+  // From the segment on in which the log ends from now on.
+  const std::vector<SegmentInfo>& segments = files->segments;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (i + 1 < segments.size() && segments[i + 1].first <= store_.revision()) {
+      continue;
+    }
+    if (Result<void> kept = SetAside(SegmentName(segments[i].first)); !kept) {
+      return kept;
+    }
+  }
+  if (Result<void> settled = Settle(*scanner_); !settled) {
+    return settled;
+  }
+  out_.report.torn = scanner_->cut();
+  for (const std::string& name : given_up_) {
+    if (Result<void> moved = world_.data.Rename(name, "repair-" + name); !moved) {
+      return moved;
+    }
+  }
+  if (Result<void> synced = world_.data.SyncFolder(); !synced) {
+    return synced;
+  }
+  // The next start begins a term, so no token of what is given up is taken for the present.
+  const Result<std::unique_ptr<MetaFile>> file = MetaFile::Load(world_.data);
+  if (!file) {
+    return tl::unexpected(file.error());
+  }
+  meta_.durable = out_.log.end.revision;
+  meta_.damaged = false;
+  return (*file)->Store(meta_);
+}
+
+// A copy, for the log is still to be cut.
+Result<void> Recovery::SetAside(std::string_view name) {
+  const Result<std::unique_ptr<File>> from = world_.log.Open(name, OpenMode::kRead);
+  if (!from) {
+    return tl::unexpected(from.error());
+  }
+  const Result<std::unique_ptr<File>> to =
+      world_.log.Open("repair-" + std::string(name), OpenMode::kCreate);
+  if (!to) {
+    return tl::unexpected(to.error());
+  }
+  std::vector<char> buffer(std::size_t{1} << 20);
+  for (std::uint64_t offset = 0;;) {
+    const Result<std::size_t> read = (*from)->Read(offset, buffer);
+    if (!read) {
+      return tl::unexpected(read.error());
+    }
+    if (*read == 0) {
+      return (*to)->Sync();
+    }
+    if (Result<void> written = (*to)->Write(offset, {buffer.data(), *read}); !written) {
+      return written;
+    }
+    offset += *read;
+  }
+}
+
 }  // namespace
+
+Result<IntactPrefix> Repair(const PersistenceWorld& world, std::uint64_t segment_bytes,
+                            RepairMode mode) {
+  Store store(0, "");
+  const ShowProgress silent = [](const RecoveryProgress&) {};
+  return Recovery(world, segment_bytes, store, silent).RunRepair(mode);
+}
 
 Result<Recovered> Recover(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
                           const ShowProgress& show) {

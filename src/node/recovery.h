@@ -67,4 +67,21 @@ struct Recovered {
 Result<Recovered> Recover(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
                           const ShowProgress& show);
 
+// What is intact of a folder that Recover refuses as damaged: the longest prefix of its history.
+struct IntactPrefix {
+  RecoveryReport report;
+  Revision revision;  // of its newest record
+  std::int64_t time_us = 0;
+  Revision durable;  // what is known to have been there
+};
+
+enum class RepairMode : std::uint8_t {
+  kReport,  // changes nothing
+  kKeep,    // the folder ends there from now on; what is given up stays as files `repair-...`
+};
+
+// Errors: kDamaged where nothing is intact, and as Recover.
+Result<IntactPrefix> Repair(const PersistenceWorld& world, std::uint64_t segment_bytes,
+                            RepairMode mode);
+
 }  // namespace nunc

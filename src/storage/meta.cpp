@@ -145,6 +145,14 @@ Result<Slot> ReadNewest(Disk& disk) {
 MetaFile::MetaFile(std::unique_ptr<File> file, std::uint64_t counter, const Meta& value)
     : file_(std::move(file)), counter_(counter), value_(value) {}
 
+Result<Meta> MetaFile::Read(Disk& disk) {
+  auto newest = ReadNewest(disk);
+  if (!newest) {
+    return Fail(newest.error().fault, std::move(newest.error().detail));
+  }
+  return newest->meta;
+}
+
 Result<std::unique_ptr<MetaFile>> MetaFile::Load(Disk& disk) {
   auto newest = ReadNewest(disk);
   if (!newest) {

@@ -35,6 +35,8 @@ struct Meta {
 
 class MetaFile {
  public:
+  // What stands there; changes nothing.
+  static Result<Meta> Read(Disk& disk);
   // It is written anew, so that what is given is on the medium.
   static Result<std::unique_ptr<MetaFile>> Load(Disk& disk);
   // There must be none: with this the first start ends.

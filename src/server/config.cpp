@@ -209,7 +209,7 @@ Result<void> SetOplogKeep(std::string_view text, Config& config) {
       config.persistence.keep.bytes = *bytes;
     } else if (const Result<std::int64_t> age = ParseAge(part)) {
       config.persistence.keep.age_us = *age;
-    } else if (!part.empty() || comma == std::string_view::npos) {
+    } else if (!part.empty() || text.size() < 2) {
       return Fail(Fault::kInvalid, "allowed is a size, an age, or both: 1GiB,24h");
     }
   }

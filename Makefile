@@ -4,6 +4,8 @@ JOBS ?= $(shell nproc)
 PRESETS ?= dev asan tsan
 FUZZ_SECONDS ?= 30
 NIGHTLY_FUZZ_SECONDS ?= 900
+NIGHTLY_KILLS ?= 500
+NIGHTLY_POWER_CUTS ?= 100
 DATA ?= ./data
 
 .PHONY: help build run test lint format bench fuzz nightly clean
@@ -58,6 +60,8 @@ fuzz:
 nightly: test
 	$(MAKE) fuzz FUZZ_SECONDS=$(NIGHTLY_FUZZ_SECONDS)
 	ctest --preset dev --label-regex e2e --repeat until-fail:10
+	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_KILL_CYCLES=$(NIGHTLY_KILLS) \
+	  NUNC_POWER_CUTS=$(NIGHTLY_POWER_CUTS) node --test kill.test.mjs power_cut.test.mjs
 
 clean:
 	rm -rf build

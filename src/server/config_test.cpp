@@ -137,6 +137,23 @@ TEST(Config, NumbersStopAtTheirLimits) {
   EXPECT_EQ(Load({{"connections_max", "5"}})->connections_max, 5U);
 }
 
+TEST(Config, HowMuchOpLogStaysMayBeASizeAnAgeOrBoth) {
+  const LogKeep by_default = Load({})->persistence.keep;
+  const LogKeep size = Load({{"oplog_keep", "64MiB"}})->persistence.keep;
+  EXPECT_EQ(size.bytes, std::uint64_t{64} << 20);
+  EXPECT_EQ(size.age_us, by_default.age_us);
+  const LogKeep age = Load({{"oplog_keep", "2h"}})->persistence.keep;
+  EXPECT_EQ(age.bytes, by_default.bytes);
+  EXPECT_EQ(age.age_us, 7'200'000'000);
+  const LogKeep both = Load({{"oplog_keep", "64MiB,2h"}})->persistence.keep;
+  EXPECT_EQ(both.bytes, size.bytes);
+  EXPECT_EQ(both.age_us, age.age_us);
+  EXPECT_FALSE(Load({{"oplog_keep", ""}}));
+  EXPECT_FALSE(Load({{"oplog_keep", ","}}));
+  EXPECT_FALSE(Load({{"oplog_keep", "much"}}));
+  EXPECT_FALSE(Load({{"oplog_keep", "1GiB,much"}}));
+}
+
 TEST(Config, BufferMustHoldOneLargestCommand) {
   const std::string just = std::to_string(2'000'000 + kCommandOverheadBytesMax);
   const std::string below = std::to_string(2'000'000 + kCommandOverheadBytesMax - 1);

@@ -3,9 +3,10 @@
 // The server always gets port 0 and says on stdout which ports it has. What a test starts is ended
 // with it: `stop()`, or at the latest when this process ends, however it ends.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +17,30 @@ export { Inbox, kDeadlineMs, until, within } from './inbox.mjs';
 
 export const kRepository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const kBinary = process.env.NUNC_BINARY ?? path.join(kRepository, 'build/dev/nunc');
+/** Preloaded by tests of the disk; it is not there in sanitizer builds. */
+export const kShim = path.join(path.dirname(kBinary), 'power_cut_shim.so');
 export const kAdmin = { user: 'admin', password: 'admin-pwd' };
 const kAuth = `auth ${kAdmin.user} ${kAdmin.password}`;
 
 const children = new Set();
 const sockets = new Set();
+const folders = new Set();
 function endAll() {
   for (const child of children) child.kill('SIGKILL');
   for (const socket of sockets) (socket.terminate ?? socket.destroy).call(socket);
+  for (const folder of folders) removeFolder(folder);
+}
+
+/** A fresh folder, which is gone with this test file at the latest. */
+export function makeFolder(name) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), `nunc-${name}-`));
+  folders.add(folder);
+  return folder;
+}
+
+export function removeFolder(folder) {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  folders.delete(folder);
 }
 process.on('exit', endAll);
 // What a failed test left behind must not keep the process from ending. The files' own hooks, which
@@ -95,18 +112,32 @@ export async function nunc(args, { env = {}, cwd, ms = kDeadlineMs } = {}) {
   }
 }
 
-export function startArguments(addresses = {}, args = []) {
+/** Without `data` the server keeps nothing. */
+export function startArguments(addresses = {}, args = [], data = null) {
   const at = (door) => addresses[door] ?? '127.0.0.1:0';
-  return ['start', '--memory', '-w', at('ws'), '-h', at('http'), '-t', at('tcp'), ...args];
+  const doors = ['-w', at('ws'), '-h', at('http'), '-t', at('tcp')];
+  if (data === null) return ['start', '--memory', ...doors, ...args];
+  // The smallest segments there are: hundreds of servers are started, each with two of them.
+  const segment = args.includes('--segment') ? [] : ['--segment', '32MiB'];
+  return ['start', '--data', data, ...segment, ...doors, ...args];
 }
 
 /**
  * Starts a server and waits until it is ready. `addresses` fixes some of its ports (to those of an
  * earlier server), `wrap` is a program to start it under, such as ['prlimit', '--nofile=64'].
+ * `data` is its folder; without one it gets a fresh one that goes when it ends.
  */
-export async function startServer({ args = [], env = {}, addresses = {}, wrap = [] } = {}) {
-  const [command, ...rest] = [...wrap, kBinary, ...startArguments(addresses, args)];
+export async function startServer({
+  args = [],
+  env = {},
+  addresses = {},
+  wrap = [],
+  data = null,
+} = {}) {
+  const folder = data ?? makeFolder('data');
+  const [command, ...rest] = [...wrap, kBinary, ...startArguments(addresses, args, folder)];
   const run = launch(command, rest, { env });
+  if (data === null) run.exited.finally(() => removeFolder(folder)).catch(() => {});
   const server = { ...run, stop: (signal = 'SIGTERM') => stopServer(run, signal) };
   Object.defineProperty(server, 'errors', { get: () => run.errors });
   try {

@@ -21,7 +21,7 @@ describe('the data folder', () => {
   const online = (...parameters) => run('-h', `http://${server.http}`, ...parameters);
 
   const start = async () => {
-    server = await startServer({ args: ['--data', data] });
+    server = await startServer({ data });
   };
 
   before(async () => {

@@ -9,8 +9,9 @@ namespace nunc {
 namespace {
 
 constexpr std::string_view kWaysOn =
-    ". Nothing was changed. The two ways on: `nunc repair --keep-prefix` on this folder keeps what "
-    "is intact and gives up the rest; or restore a backup into an empty folder";
+    ". Nothing was changed. The two ways on: `nunc repair FOLDER --keep-prefix` keeps what is "
+    "intact "
+    "and gives up the rest; or start on a copy of the folder from before";
 
 class StoreVisitor final : public SnapshotVisitor {
  public:
@@ -335,7 +336,7 @@ Result<void> Recovery::FindPrefix() {
   }
   return Fail(Fault::kDamaged,
               "no snapshot has the log it needs, and the log lacks its beginning: "
-              "nothing is intact. Restore a backup into an empty folder");
+              "nothing is intact. What is left is a copy of the folder from before");
 }
 
 Result<void> Recovery::GiveUp() {

@@ -35,6 +35,9 @@ std::int64_t MonotonicUs() {
 std::int64_t WallUs() {
   return ReadClock(CLOCK_REALTIME);
 }
+std::int64_t ThreadCpuUs() {
+  return ReadClock(CLOCK_THREAD_CPUTIME_ID);
+}
 
 Result<Loop> Loop::Create() {
   Loop loop;

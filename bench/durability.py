@@ -138,7 +138,7 @@ def snapshot(bench):
             warmup_ms=bench.seconds(1000, 300), **rate))
         note_turns(bench, "turn, idle", side, server)
         started = time.monotonic()
-        make = (lambda: server.ask("snapshot")) if side is WRITTEN else (
+        make = (lambda: server.ask("snapshot true bench")) if side is WRITTEN else (
             lambda: wait_for_bgsave(server))
         result = bench.load(server, side.wire, "ops", meanwhile=make, **rate)
         result["seconds"] = time.monotonic() - started
@@ -168,7 +168,7 @@ def recovery(bench):
         start_again(side, "recovery, log" if side is WRITTEN else "recovery", folder)
         if side is WRITTEN:
             with side.serve(bench.server_core, folder) as again:
-                again.ask("snapshot")
+                again.ask("snapshot true bench")
                 bench.load(again, side.wire, "fill", keys=short_log)
             start_again(side, "recovery, snapshot", folder)
     rounds_of(bench, "recovery", (WRITTEN, AOF, RDB), measure)

@@ -184,7 +184,7 @@ Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
   StoreVisitor visitor(store_);
   Result<SnapshotSummary> summary = ReadSnapshot(
       *reader, visitor,
-      {.ahead = &world_.bulk, .progress = [&](const SnapshotProgress& progress) {
+      {.ahead = &world_.sync, .progress = [&](const SnapshotProgress& progress) {
          show_({.what = "snapshot", .done_bytes = progress.bytes, .all_bytes = info.bytes});
        }});
   if (!summary) {
@@ -214,7 +214,7 @@ Result<void> Recovery::ReplayLog() {
   }
   const Result<std::unique_ptr<LogScanner>> scanner = LogScanner::Begin(
       world_.log, {.log = Options(), .start = start_, .durable = out_.meta->value().durable},
-      &world_.bulk);
+      &world_.sync);
   Result<void> scanned =
       scanner ? Scan(**scanner, all_bytes) : Result<void>(tl::unexpected(scanner.error()));
   if (!scanned) {

@@ -104,6 +104,8 @@ void PosixWorker::Run(const std::string& name, Priority priority) {
     // Whoever takes the first takes those behind it too, so one write is enough for all.
     if (first) {
       CHECK(eventfd_write(finished_event_.fd(), 1) == 0);
+      // Behind the event: whoever sees this takes the event too, which would else stay readable.
+      some_finished_ = true;
     }
     lock.lock();
   }
@@ -117,6 +119,9 @@ void PosixWorker::WaitForEvent() const {
 }
 
 void PosixWorker::TakeFinished() {
+  if (!some_finished_.exchange(false)) {
+    return;  // the loop asks in every turn, and reading the event is a system call
+  }
   // First the event, then the list: a job that finishes in between makes it readable once more.
   eventfd_t count = 0;
   eventfd_read(finished_event_.fd(), &count);

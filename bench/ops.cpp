@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 #include <deque>
+#include <unistd.h>
 #include <vector>
 
 #include "clock.h"
@@ -31,6 +32,7 @@ class OpsLoad {
       poller_.Watch(clients_.back().connection.Fd(), i);
       idle_.push_back(i);
     }
+    if (options.until_eof) poller_.Watch(STDIN_FILENO, kEndOfInput);
   }
 
   std::string Run() {
@@ -57,6 +59,8 @@ class OpsLoad {
   }
 
  private:
+  static constexpr std::uint32_t kEndOfInput = UINT32_MAX;
+
   struct Client {
     Connection connection;
     std::size_t next_batch = 0;
@@ -65,11 +69,16 @@ class OpsLoad {
   };
 
   void Drive(std::int64_t now, std::int64_t until) {
-    while (now < until) {
+    while (now < until && !ended_) {
       Start(now);
       const std::int64_t wake = interval_ns_ == 0 ? until : std::min(until, next_due_);
-      for (const epoll_event& event : poller_.Wait(wake))
-        Read(event.data.u32);
+      for (const epoll_event& event : poller_.Wait(wake)) {
+        if (event.data.u32 == kEndOfInput) {
+          ended_ = true;
+        } else {
+          Read(event.data.u32);
+        }
+      }
       now = NowNs();
     }
   }
@@ -129,6 +138,7 @@ class OpsLoad {
   std::int64_t next_due_ = 0;
   Histogram latency_;
   std::uint64_t batches_ = 0;
+  bool ended_ = false;
   std::vector<char> buffer_ = std::vector<char>(std::size_t{256} << 10U);
 };
 

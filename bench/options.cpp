@@ -75,6 +75,10 @@ Options ParseOptions(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--spin") {
       options.spin = true;
+    } else if (name == "--until-eof") {
+      options.until_eof = true;
+    } else if (name == "--noise") {
+      options.noise = true;
     } else if (name == "--own-keys") {
       options.own_keys = true;
     } else if (name == "--offer-deflate") {

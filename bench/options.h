@@ -29,6 +29,8 @@ struct Options {
   std::uint32_t warmup_ms = 500;
   std::uint32_t idle_ms = 5'000;  // how long watchers are quiet before memory is read
   bool spin = false;              // never sleep while waiting for the server
+  bool until_eof = false;         // the measuring ends when standard input does
+  bool noise = false;             // values that do not compress
   bool own_keys = false;          // each idle watcher watches a key of its own
 };
 

@@ -24,12 +24,28 @@ std::vector<std::uint32_t> ShuffledNumbers(std::uint32_t count) {
   return numbers;
 }
 
+namespace {
+
+// Printable text in which no two runs of a few bytes are the same.
+void FillWithNoise(std::string& value, std::uint64_t& state) {
+  constexpr std::string_view kLetters =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-";
+  for (char& letter : value) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    letter = kLetters[state >> 58U];
+  }
+}
+
+}  // namespace
+
 Requests::Requests(const Options& options, Operation operation, std::uint32_t pipeline) {
   const Dialect& dialect = options.target.dialect;
-  const std::string value(options.value_bytes, 'x');
+  std::string value(options.value_bytes, 'x');
+  std::uint64_t state = 1;
   count_ = options.keys / pipeline;
   for (const std::uint32_t number : ShuffledNumbers(options.keys)) {
     if (bytes_.size() == count_ * stride_ && stride_ != 0) break;
+    if (options.noise) FillWithNoise(value, state);
     const std::string key = KeyName(number);
     const std::string request =
         operation == Operation::kGet ? dialect.Get(key) : dialect.Set(key, value);

@@ -56,7 +56,7 @@ inline constexpr std::uint32_t kPingIntervalMsDefault =
 inline constexpr std::size_t kReadBytesPerTurn = std::size_t{256} << 10;  // per connection
 inline constexpr std::size_t kCommandsPerTurn = 512;                      // per connection
 inline constexpr std::int64_t kSendSliceUs = 2'000;
-inline constexpr std::int64_t kRunSliceUs = 5'000;  // commands of all connections
+inline constexpr std::int64_t kRunSliceUs = 2'000;  // commands of all connections
 // On the way to watchers of widely watched keys; then who changes such keys waits until it is sent.
 inline constexpr std::size_t kFanOutBytesMax = std::size_t{32} << 20;
 inline constexpr std::size_t kAcceptsPerTurn = 64;

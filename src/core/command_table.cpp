@@ -187,7 +187,7 @@ constexpr std::array kTable = {
     CommandRow{.verb = Verb::kDebug,
                .name = "debug",
                .level = Level::kAdmin,
-               .arguments = {Word("list-dbs|pending-conflicts|pending-ops|process-info",
+               .arguments = {Word("list-dbs|loop|pending-conflicts|pending-ops|process-info",
                                   Field::kName, "command is mandatory")},
                .summary = "shows what is going on inside"},
     CommandRow{.verb = Verb::kListCommands,

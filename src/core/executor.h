@@ -51,6 +51,7 @@ class Executor {
     }
   }
   void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
+  void NoteTurn(const TurnTime& turn);
 
   void Open(SessionId id, SessionKind kind);
   void Close(SessionId id);
@@ -191,6 +192,7 @@ class Executor {
   Store store_;
   Now now_;
   double query_time_ms_ = 0;
+  TurnTime longest_turn_;  // each part by itself, since `debug loop` was asked last
   std::uint64_t commands_ = 0;
   ConflictId last_conflict_;
   Revision durable_{UINT64_MAX};

@@ -301,6 +301,11 @@ void Executor::Oplog(Session& session, const Command& command, Output& output) {
   StartOperation(session, std::move(request->operation), output);
 }
 
+void Executor::NoteTurn(const TurnTime& turn) {
+  longest_turn_.wall_us = std::max(longest_turn_.wall_us, turn.wall_us);
+  longest_turn_.cpu_us = std::max(longest_turn_.cpu_us, turn.cpu_us);
+}
+
 void Executor::Debug(Session& session, const Command& command, Output& output) {
   if (command.name == "list-dbs") {
     for (const auto& [name, database] : store_.databases()) {
@@ -312,6 +317,13 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
     Data(session, {.kind = ReplyKind::kPendingOps}, output);
   } else if (command.name == "process-info") {
     Data(session, {.kind = ReplyKind::kProcess, .number = options_.start_time_ms}, output);
+  } else if (command.name == "loop") {
+    const TurnTime longest = std::exchange(longest_turn_, {});
+    const std::string_view line =
+        output.Keep("longest_turn_wall_us: " + std::to_string(longest.wall_us) +
+                    ", longest_turn_cpu_us: " + std::to_string(longest.cpu_us));
+    output.rows.push_back({.name = line});
+    Data(session, {.kind = ReplyKind::kLines, .text = "debug-loop"}, output);
   } else if (command.name == "pending-conflicts" || command.name == "pendding-conflitcts") {
     if (session.database == nullptr) {
       return Error(session, ErrorCode::kNoDatabaseSelected, output);

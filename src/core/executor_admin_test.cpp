@@ -238,6 +238,19 @@ TEST_F(ExecutorAdminTest, DebugShowsDatabasesProcessAndPendingOperations) {
   EXPECT_EQ(error_text_, "force-election");
 }
 
+TEST_F(ExecutorAdminTest, DebugLoopShowsTheLongestTurnOnce) {
+  const Command command = ask::Named(Verb::kDebug, "loop");
+  executor_.NoteTurn({.wall_us = 1'200, .cpu_us = 900});
+  executor_.NoteTurn({.wall_us = 3'000, .cpu_us = 40});
+  executor_.NoteTurn({.wall_us = 7});
+  Run(admin_, command);
+  ASSERT_EQ(output_.rows.size(), 1U);
+  EXPECT_EQ(output_.rows[0].name, "longest_turn_wall_us: 3000, longest_turn_cpu_us: 900");
+  Run(admin_, command);
+  ASSERT_EQ(output_.rows.size(), 1U);
+  EXPECT_EQ(output_.rows[0].name, "longest_turn_wall_us: 0, longest_turn_cpu_us: 0");
+}
+
 TEST_F(ExecutorAdminTest, StateCommandsAnswerOneLine) {
   EXPECT_EQ(Ask(admin_, ask::Plain(Verb::kPing)), "pong");
   EXPECT_EQ(Ask(admin_, ask::Plain(Verb::kClusterState)), "cluster here:3014");

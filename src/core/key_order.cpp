@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <span>
 
 #include "base/check.h"
 
@@ -19,6 +20,54 @@ std::uint64_t FirstBytes(std::string_view text) {
 
 bool KeyBelow(const Entry* entry, std::string_view key) {
   return entry->key() < key;
+}
+
+struct Sorted {
+  std::uint64_t first = 0;  // 8 bytes of the key, in an order that numbers have too
+  Entry* entry = nullptr;
+};
+
+std::size_t SharedBytes(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+// Sorts keys that are equal in their first `known` bytes. They lie apart in memory, so the 8 bytes
+// behind what all of them share stand beside the entry and are compared alone; those that are equal
+// there are sorted by what follows.
+void SortBehind(std::span<Sorted> keys, std::size_t known) {
+  constexpr std::size_t kFew = 8;
+  const auto by_key = [](const Sorted& a, const Sorted& b) {
+    return a.entry->key() < b.entry->key();
+  };
+  if (keys.size() <= kFew) {
+    std::ranges::sort(keys, by_key);
+    return;
+  }
+  std::string_view shared = keys.front().entry->key();
+  for (const Sorted& sorted : keys) {
+    const std::string_view key = sorted.entry->key();
+    shared = shared.substr(0, known + SharedBytes(shared.substr(known), key.substr(known)));
+  }
+  for (Sorted& sorted : keys) {
+    sorted.first = FirstBytes(sorted.entry->key().substr(shared.size()));
+  }
+  if (!std::ranges::is_sorted(keys, {}, &Sorted::first)) {
+    std::ranges::sort(keys, {}, &Sorted::first);
+  }
+  const std::size_t next = shared.size() + sizeof(Sorted::first);
+  while (!keys.empty()) {
+    const auto end = std::ranges::upper_bound(keys, keys.front().first, {}, &Sorted::first);
+    const std::span<Sorted> equal(keys.begin(), end);
+    keys = keys.subspan(equal.size());
+    // One that ends here is equal to those with zero bytes in its place.
+    const bool one_ends = std::ranges::any_of(
+        equal, [next](const Sorted& sorted) { return sorted.entry->key().size() < next; });
+    if (equal.size() > 1 && one_ends) {
+      std::ranges::sort(equal, by_key);
+    } else if (equal.size() > 1) {
+      SortBehind(equal, next);
+    }
+  }
 }
 
 }  // namespace
@@ -63,31 +112,15 @@ void KeyOrder::Insert(Entry* entry) {
   block.insert(std::lower_bound(block.begin(), block.end(), entry->key(), KeyBelow), entry);
 }
 
-// One sort costs a fifth of as many inserts. Keys share their beginning (`user:`) and lie apart in
-// memory, so the 8 bytes behind what all share are compared first, and they stand beside the entry.
+// One sort costs a fifth of as many inserts.
 void KeyOrder::Build(const std::vector<Entry*>& entries) {
   blocks_.clear();
-  if (entries.empty()) {
-    return;
-  }
-  std::string_view shared = entries.front()->key();
-  for (const Entry* entry : entries) {
-    const std::string_view key = entry->key();
-    const auto end = std::mismatch(shared.begin(), shared.end(), key.begin(), key.end()).first;
-    shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
-  }
-  struct Sorted {
-    std::uint64_t first = 0;  // the 8 bytes, in an order that numbers have too
-    Entry* entry = nullptr;
-  };
   std::vector<Sorted> sorted;
   sorted.reserve(entries.size());
   for (Entry* entry : entries) {
-    sorted.push_back({.first = FirstBytes(entry->key().substr(shared.size())), .entry = entry});
+    sorted.push_back({.entry = entry});
   }
-  std::sort(sorted.begin(), sorted.end(), [](const Sorted& a, const Sorted& b) {
-    return a.first != b.first ? a.first < b.first : a.entry->key() < b.entry->key();
-  });
+  SortBehind(sorted, 0);
   for (std::size_t from = 0; from < sorted.size(); from += kBlockEntriesMax) {
     const std::size_t count = std::min(kBlockEntriesMax, sorted.size() - from);
     Block& block = blocks_.emplace_back();

@@ -90,6 +90,12 @@ enum class ReplyKind : std::uint8_t {
   kLines,  // text: the title; rows: lines
 };
 
+// How long turns of the driver's loop took.
+struct TurnTime {
+  std::int64_t wall_us = 0;
+  std::int64_t cpu_us = 0;  // the loop's own; at most 1 ms too high, 0 for what was not looked at
+};
+
 struct Counters {
   std::uint64_t commands = 0;
   double query_time_ms_average = 0;

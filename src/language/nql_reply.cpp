@@ -103,7 +103,7 @@ TextAround AroundText(ErrorCode code) {
       return {"", ""};
     case ErrorCode::kUnknownDebugCommand:
       return {"unknown debug command '",
-              "': allowed are list-dbs, pending-conflicts, pending-ops, process-info"};
+              "': allowed are list-dbs, loop, pending-conflicts, pending-ops, process-info"};
     default:
       return {"", ""};
   }

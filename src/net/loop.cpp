@@ -14,7 +14,7 @@ namespace nunc {
 namespace {
 
 // More ready sockets than this wait for the next call; the kernel hands them out in rotation.
-constexpr int kEventsPerWait = 512;
+constexpr int kEventsPerWait = 128;
 constexpr std::uint64_t kWakeName = UINT64_MAX;
 
 std::uint64_t NameOf(std::uint32_t slot, std::uint32_t generation) {
@@ -34,6 +34,9 @@ std::int64_t MonotonicUs() {
 }
 std::int64_t WallUs() {
   return ReadClock(CLOCK_REALTIME);
+}
+std::int64_t ThreadCpuUs() {
+  return ReadClock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 Result<Loop> Loop::Create() {

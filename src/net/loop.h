@@ -69,5 +69,7 @@ class Loop {
 std::int64_t MonotonicUs();
 // Microseconds since 1970.
 std::int64_t WallUs();
+// What the calling thread has used of a processor. A system call, unlike the other two.
+std::int64_t ThreadCpuUs();
 
 }  // namespace nunc

@@ -19,7 +19,7 @@ std::size_t Gate::HeldReply::bytes() const {
 
 bool Gate::HoldsFor(SessionId session) const {
   return session.slot < by_slot_.size() && by_slot_[session.slot].session == session &&
-         !by_slot_[session.slot].replies.empty();
+         !by_slot_[session.slot].empty();
 }
 
 bool Gate::IsReady(const Reply& reply) const {
@@ -59,7 +59,7 @@ void Gate::Hold(const Reply& reply, const Output& output) {
     by_slot_.resize(std::size_t{reply.session.slot} + 1);
   }
   Waiting& waiting = by_slot_[reply.session.slot];
-  if (waiting.replies.empty()) {
+  if (waiting.empty()) {
     waiting.session = reply.session;
     ++waiting_sessions_;
     if (reply.operation == OperationId{}) {
@@ -71,6 +71,12 @@ void Gate::Hold(const Reply& reply, const Output& output) {
   }
   awaited_ = std::max(awaited_, reply.after);
   bytes_ += held.bytes();
+  // One that always waits for something would else keep all that ever left.
+  if (waiting.first > waiting.replies.size() / 2) {
+    waiting.replies.erase(waiting.replies.begin(),
+                          waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first));
+    waiting.first = 0;
+  }
   waiting.replies.push_back(std::move(held));
 }
 
@@ -115,19 +121,19 @@ void Gate::Open(Revision durable, Output& output, const Tell& tell) {
 }
 
 void Gate::ReleaseReady(Waiting& waiting, Output& output) {
-  if (!IsReady(waiting.replies.front().reply)) {
+  if (!IsReady(waiting.front().reply)) {
     return;
   }
-  while (!waiting.replies.empty() && IsReady(waiting.replies.front().reply)) {
-    HeldReply held = std::move(waiting.replies.front());
-    waiting.replies.pop_front();
+  while (!waiting.empty() && IsReady(waiting.front().reply)) {
+    HeldReply held = std::move(waiting.front());
+    ++waiting.first;
     bytes_ -= held.bytes();
     Release(std::move(held), output);
   }
-  if (waiting.replies.empty()) {
-    std::deque<HeldReply>().swap(waiting.replies);  // an emptied one would keep its memory
+  if (waiting.empty()) {
+    waiting = {};  // an emptied one would keep its memory
     --waiting_sessions_;
-  } else if (const Reply& next = waiting.replies.front().reply; next.operation == OperationId{}) {
+  } else if (const Reply& next = waiting.front().reply; next.operation == OperationId{}) {
     heads_.push({.after = next.after, .session = waiting.session});
   }
 }
@@ -153,7 +159,8 @@ void Gate::Finish(const OperationResult& result, Output& output) {
   running_.erase(running);
   Waiting& waiting = by_slot_[session.slot];
   const auto status =
-      std::find_if(waiting.replies.begin(), waiting.replies.end(),
+      std::find_if(waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first),
+                   waiting.replies.end(),
                    [&](const HeldReply& held) { return held.reply.operation == result.id; });
   bytes_ -= status->bytes();
   status->reply.operation = {};
@@ -163,7 +170,7 @@ void Gate::Finish(const OperationResult& result, Output& output) {
     status->text = result.failure;
   }
   bytes_ += status->bytes();
-  const bool first = status == waiting.replies.begin();
+  const bool first = &*status == &waiting.front();
   if (!result.title.empty()) {
     HeldReply data{.reply = status->reply, .text = result.title, .rows = {}};
     data.reply.kind = ReplyKind::kLines;
@@ -175,10 +182,10 @@ void Gate::Finish(const OperationResult& result, Output& output) {
     waiting.replies.insert(status, std::move(data));
   }
   if (first) {
-    if (IsReady(waiting.replies.front().reply)) {
+    if (IsReady(waiting.front().reply)) {
       ReleaseReady(waiting, output);
     } else {
-      heads_.push({.after = waiting.replies.front().reply.after, .session = session});
+      heads_.push({.after = waiting.front().reply.after, .session = session});
     }
   }
 }
@@ -188,10 +195,10 @@ void Gate::Forget(SessionId session) {
     return;
   }
   Waiting& waiting = by_slot_[session.slot];
-  for (const HeldReply& held : waiting.replies) {
-    bytes_ -= held.bytes();
+  for (; !waiting.empty(); ++waiting.first) {
+    bytes_ -= waiting.front().bytes();
   }
-  std::deque<HeldReply>().swap(waiting.replies);
+  waiting = {};
   --waiting_sessions_;
   std::erase_if(running_, [session](const Running& r) { return r.session == session; });
 }

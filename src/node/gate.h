@@ -62,7 +62,10 @@ class Gate {
   };
   struct Waiting {
     SessionId session;
-    std::deque<HeldReply> replies;
+    std::vector<HeldReply> replies;  // those before `first` have left
+    std::size_t first = 0;
+    [[nodiscard]] bool empty() const { return first == replies.size(); }
+    [[nodiscard]] HeldReply& front() { return replies[first]; }
   };
   // A session whose first reply waits for a revision.
   struct Head {

@@ -25,6 +25,7 @@ void Node::Step(const Input& input, Output& output) {
             executor_.SetLogRoom(log_room_);
             executor_.SetNow(in.now);
             executor_.SetQueryTime(in.query_time_ms_average);
+            executor_.NoteTurn(in.last_turn);
           },
           [&](const TurnEnded&) { executor_.EndTurn(output); },
           [&](const Tick&) { executor_.DropOldTombstones(); },

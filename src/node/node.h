@@ -25,6 +25,7 @@ namespace nunc {
 struct TurnStarted {
   Now now;
   double query_time_ms_average = 0;
+  TurnTime last_turn{};  // how long the one before took
   // Bytes of records that are sure to find a place in the log.
   std::size_t log_room = SIZE_MAX;
 };

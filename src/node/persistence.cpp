@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kMarkIntervalUs = 1'000'000;
 // When a full disk is asked again.
 constexpr std::int64_t kFullRetryUs = 200'000;
+constexpr std::int64_t kGatherUsMax = 500;
 constexpr std::int64_t kSnapshotRetryUs = 60'000'000;
 // Of what `oplog since` answers; a longer answer ends there and says so.
 constexpr std::size_t kSinceBytesMax = std::size_t{16} << 20;
@@ -139,9 +140,7 @@ Result<void> Persistence::EndTurn(Now now) {
     return written;
   }
   KeepRoom();
-  const bool awaited = node_.gate().awaited() > log_->durable();
-  if (log_->NeedsSync() && !syncing_ &&
-      (awaited || now.mono_us >= unsynced_since_us_ + options_.sync_interval_us)) {
+  if (log_->NeedsSync() && !syncing_ && now.mono_us >= next_sync_us()) {
     StartSync();
   }
   if (!marking_ && log_->durable() > marked_ && now.mono_us >= next_mark_us_) {
@@ -155,6 +154,17 @@ Result<void> Persistence::EndTurn(Now now) {
   return {};
 }
 
+// Where clients wait, at once; but when most of those whom the last sync answered have not come
+// back yet, they get as long as that sync took: one sync for all costs less than two for halves.
+std::int64_t Persistence::next_sync_us() const {
+  const Revision awaited = node_.gate().awaited();
+  if (awaited <= log_->durable()) {
+    return unsynced_since_us_ + options_.sync_interval_us;
+  }
+  const bool most_are_back = (awaited.value - log_->durable().value) * 2 >= last_group_;
+  return most_are_back ? now_.mono_us : gather_until_us_;
+}
+
 std::int64_t Persistence::next_us() const {
   const bool due = !queued_.empty() && !snapshotter_.running();
   if (snapshotter_.ready() || due || !ended_.empty()) {
@@ -162,7 +172,7 @@ std::int64_t Persistence::next_us() const {
   }
   std::int64_t next_us = next_snapshot_us_;
   if (log_->NeedsSync() && !syncing_) {
-    next_us = std::min(next_us, unsynced_since_us_ + options_.sync_interval_us);
+    next_us = std::min(next_us, next_sync_us());
   }
   if (!marking_ && log_->durable() > marked_) {
     next_us = std::min(next_us, next_mark_us_);
@@ -223,6 +233,10 @@ void Persistence::StartSync() {
                        syncing_ = false;
                        // What came meanwhile is at least as young as the sync.
                        unsynced_since_us_ = begun_us;
+                       const std::int64_t ended_us = world_.clock.MonotonicUs();
+                       gather_until_us_ =
+                           ended_us + std::min(ended_us - begun_us, kGatherUsMax);
+                       last_group_ = work->revision().value - log_->durable().value;
                        if (*result) {
                          log_->OnSynced(work->revision());
                        } else {

@@ -197,7 +197,7 @@ Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
   StoreVisitor visitor(store_);
   Result<SnapshotSummary> summary = ReadSnapshot(
       *reader, visitor,
-      {.ahead = &world_.bulk, .progress = [&](const SnapshotProgress& progress) {
+      {.ahead = &world_.sync, .progress = [&](const SnapshotProgress& progress) {
          show_({.what = "snapshot", .done_bytes = progress.bytes, .all_bytes = info.bytes});
        }});
   if (!summary) {
@@ -229,7 +229,7 @@ Result<void> Recovery::ReplayLog() {
   // A snapshot is exact only with the log up to its end, and got its name when that was synced.
   const Revision mark = std::max(keeps_prefix_ ? Revision{} : meta_.durable, snapshot_end_);
   Result<std::unique_ptr<LogScanner>> scanner = LogScanner::Begin(
-      world_.log, {.log = Options(), .start = start_, .durable = mark}, &world_.bulk);
+      world_.log, {.log = Options(), .start = start_, .durable = mark}, &world_.sync);
   Result<void> scanned =
       scanner ? Scan(**scanner, all_bytes) : Result<void>(tl::unexpected(scanner.error()));
   if (scanned && keeps_prefix_) {

@@ -47,6 +47,7 @@ class PosixFile final : public File {
   Descriptor descriptor_;
   std::string path_;
   bool writable_;
+  std::uint64_t size_seen_ = 0;  // the file is at least as long
 };
 
 Result<void> PosixFile::CheckWritable() const {
@@ -91,6 +92,7 @@ PosixFile::Progress PosixFile::WriteBytes(std::uint64_t offset, std::string_view
 
 // A full disk takes a part of what it is given; the caller is promised that nothing changed.
 Result<void> PosixFile::CutBack(std::uint64_t size, Error reason) {
+  size_seen_ = 0;
   if (Uninterrupted([&] { return ftruncate(fd(), static_cast<off_t>(size)); }) != 0) {
     return FailSystem("cannot cut back", path_, errno);
   }
@@ -102,7 +104,11 @@ Result<void> PosixFile::Write(std::uint64_t offset, std::string_view bytes) {
   if (!writable) {
     return writable;
   }
-  const Result<std::uint64_t> before = Size();
+  // Only what makes the file longer may have to be cut back, and asking is a system call.
+  Result<std::uint64_t> before = size_seen_;
+  if (offset + bytes.size() > size_seen_) {
+    before = Size();
+  }
   if (!before) {
     return tl::unexpected<Error>(before.error());
   }
@@ -111,6 +117,7 @@ Result<void> PosixFile::Write(std::uint64_t offset, std::string_view bytes) {
     return {};
   }
   Error reason = SystemError("cannot write", path_, progress.code);
+  size_seen_ = 0;
   const std::uint64_t end = offset + progress.bytes;
   if (reason.fault == Fault::kNoSpace && progress.bytes > 0 && end > *before) {
     return CutBack(*before, std::move(reason));
@@ -170,7 +177,8 @@ Result<std::uint64_t> PosixFile::Size() {
   if (fstat(fd(), &info) != 0) {
     return FailSystem("cannot look at", path_, errno);
   }
-  return static_cast<std::uint64_t>(info.st_size);
+  size_seen_ = static_cast<std::uint64_t>(info.st_size);
+  return size_seen_;
 }
 
 Result<void> CheckName(std::string_view name) {

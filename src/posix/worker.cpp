@@ -103,6 +103,7 @@ void PosixWorker::Run(const std::string& name, Priority priority) {
     lock.unlock();
     // Whoever takes the first takes those behind it too, so one write is enough for all.
     if (first) {
+      some_finished_ = true;
       CHECK(eventfd_write(finished_event_.fd(), 1) == 0);
     }
     lock.lock();
@@ -117,9 +118,15 @@ void PosixWorker::WaitForEvent() const {
 }
 
 void PosixWorker::TakeFinished() {
+  // The loop asks in every turn, and reading the event is a system call.
+  if (!some_finished_.exchange(false)) {
+    return;
+  }
   // First the event, then the list: a job that finishes in between makes it readable once more.
   eventfd_t count = 0;
-  eventfd_read(finished_event_.fd(), &count);
+  if (eventfd_read(finished_event_.fd(), &count) != 0) {
+    some_finished_ = true;  // its event is still to come, and must be taken too
+  }
   const std::scoped_lock lock(mutex_);
   submitted_ -= finished_.size();
   collected_.insert(collected_.end(), std::move_iterator(finished_.begin()),

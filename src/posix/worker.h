@@ -9,6 +9,7 @@
 // Source:  docs/cluster.md §4.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +59,7 @@ class PosixWorker final : public Worker {
   std::deque<Entry> waiting_;  // guarded by mutex_, like the next two
   std::deque<Task> finished_;
   bool stopping_ = false;
+  std::atomic<bool> some_finished_ = false;
 
   // The submitting thread's own.
   std::deque<Task> collected_;

@@ -26,11 +26,12 @@ void LogReport(const Recovered& recovered) {
           " revision=" + std::to_string(recovered.log.end.revision.value));
 }
 
-// At most one line in kEveryUs, and none in the first.
-ShowProgress Throttled(Clock& clock, const ShowProgress& show) {
+// At most one line in kEveryUs, and none in the first. What is loaded makes the heap grow.
+ShowProgress Throttled(Clock& clock, Heap& heap, const ShowProgress& show) {
   constexpr std::int64_t kEveryUs = 1'000'000;
-  return [&clock, &show,
+  return [&clock, &heap, &show,
           next_us = clock.MonotonicUs() + kEveryUs](const RecoveryProgress& progress) mutable {
+    heap.Grow();
     if (clock.MonotonicUs() >= next_us) {
       next_us = clock.MonotonicUs() + kEveryUs;
       LogInfo("loading " + std::string(progress.what) + " bytes=" +
@@ -43,13 +44,13 @@ ShowProgress Throttled(Clock& clock, const ShowProgress& show) {
 }  // namespace
 
 Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node& node,
-                                                     const ShowProgress& show) {
+                                                     Heap& heap, const ShowProgress& show) {
   std::unique_ptr<DataFolder> folder(new DataFolder);
   if (Result<void> opened = folder->OpenFolders(config); !opened) {
     return tl::unexpected(opened.error());
   }
   Result<Recovered> recovered = Recover(folder->World(), config.persistence.segment_bytes,
-                                        node.store(), Throttled(folder->clock_, show));
+                                        node.store(), Throttled(folder->clock_, heap, show));
   if (!recovered) {
     return tl::unexpected(recovered.error());
   }

@@ -14,6 +14,7 @@
 #include "node/persistence.h"
 #include "posix/clock.h"
 #include "posix/disk.h"
+#include "posix/heap.h"
 #include "posix/random.h"
 #include "posix/worker.h"
 #include "server/config.h"
@@ -23,7 +24,7 @@ namespace nunc {
 class DataFolder {
  public:
   // Progress is shown once loading has taken a second.
-  static Result<std::unique_ptr<DataFolder>> Open(const Config& config, Node& node,
+  static Result<std::unique_ptr<DataFolder>> Open(const Config& config, Node& node, Heap& heap,
                                                   const ShowProgress& show);
   ~DataFolder();
 

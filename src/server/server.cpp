@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include "node/node.h"
+#include "posix/heap.h"
 #include "server/data_folder.h"
 #include "server/door.h"
 #include "transport/hub.h"
@@ -101,7 +102,7 @@ class Server::Parts {
   // Everything that the data folder holds, before anybody can ask for it.
   Result<void> Load(const Config& config, const ShowProgress& show) {
     if (!config.memory) {
-      Result<std::unique_ptr<DataFolder>> folder = DataFolder::Open(config, node_, show);
+      Result<std::unique_ptr<DataFolder>> folder = DataFolder::Open(config, node_, heap_, show);
       if (!folder) {
         return tl::unexpected(folder.error());
       }
@@ -139,6 +140,7 @@ class Server::Parts {
 
   Result<void> Run() {
     while (!stop_) {
+      heap_.Grow();
       if (Result<void> turned = hub_->Turn(); !turned) {
         return turned;
       }
@@ -181,6 +183,7 @@ class Server::Parts {
     return {};
   }
 
+  Heap heap_;
   std::atomic<bool> stop_ = false;
   Loop loop_;
   std::optional<StopSignals> signals_;

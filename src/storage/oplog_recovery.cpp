@@ -158,7 +158,9 @@ Result<LogState> LogScanner::Settle() {
   NoteCut(end.segment + 1);
   for (std::size_t i = walk.begin(); i < kept; ++i) {
     const bool newest = i + 1 == kept;
-    if (!newest && files_.segments[i].last <= options_.durable) {
+    // After a clean stop the mark covers the newest one too, and nothing torn stands in it.
+    const bool whole = !newest || (end.torn_bytes == 0 && !end.header_bad);
+    if (whole && files_.segments[i].last <= options_.durable) {
       continue;
     }
     const auto copied = newest && end.header_bad && first ? EmptySegment(i) : CopySegment(i);

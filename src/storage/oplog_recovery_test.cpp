@@ -365,10 +365,23 @@ TEST(Recovery, AFullDiskIsNoObstacleWhileThereIsASpare) {
     ASSERT_TRUE((*writer)->MakeSpare().has_value());
   }
   disk.set_bytes_max(kSmallLog.segment_bytes);
-  EXPECT_TRUE(Find(disk, 5).has_value());
-  const auto full = Find(disk, 5);
+  EXPECT_TRUE(Find(disk, 4).has_value());
+  const auto full = Find(disk, 4);
   ASSERT_FALSE(full.has_value());
   EXPECT_EQ(full.error().fault, Fault::kNoSpace);
+}
+
+TEST(Recovery, WhatTheMarkCoversIsNotWrittenAnew) {
+  FaultyDisk disk;
+  {
+    auto writer = Writer::Start(disk, kSmallLog);
+    ASSERT_TRUE((*writer)->AppendSynced(5).has_value());
+  }
+  disk.set_bytes_max(kSmallLog.segment_bytes);
+  EXPECT_FALSE(Find(disk, 4).has_value());
+  const auto found = Find(disk, 5);
+  ASSERT_TRUE(found.has_value()) << found.error().detail;
+  EXPECT_EQ(found->state.end.revision.value, 5U);
 }
 
 TEST(Recovery, WhatIsLeftOverIsRemoved) {

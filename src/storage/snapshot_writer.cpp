@@ -45,7 +45,10 @@ Result<void> SnapshotFile::Finish(const SnapshotEnd& end) {
 Result<void> SnapshotFile::Write(std::string_view bytes) {
   if (auto written = file_->Write(bytes_, bytes); !written) return written;
   bytes_ += bytes.size();
-  return {};
+  unsynced_ += bytes.size();
+  if (unsynced_ < kSyncBytes) return {};
+  unsynced_ = 0;
+  return file_->Sync();
 }
 
 }  // namespace nunc

@@ -54,9 +54,13 @@ class SnapshotFile {
   SnapshotFile(SnapshotEncoder encoder, std::unique_ptr<File> file);
   Result<void> Write(std::string_view bytes);
 
+  // Synced as it grows: all of it at the end would keep the disk from the syncs of the log.
+  static constexpr std::size_t kSyncBytes = std::size_t{4} << 20;
+
   SnapshotEncoder encoder_;
   std::unique_ptr<File> file_;
   std::uint64_t bytes_ = 0;
+  std::size_t unsynced_ = 0;
 };
 
 }  // namespace nunc

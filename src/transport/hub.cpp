@@ -18,6 +18,7 @@ constexpr std::int64_t kNodeTickUs = 1'000'000;
 // A change with more watchers than this (about 0.3 ms of sending) is sent from the backlog.
 constexpr std::size_t kFewWatchersMax = 64;
 constexpr std::uint64_t kCommandsPerLook = 32;
+constexpr std::int64_t kCpuLookUs = 1'000;
 // The backlog's part of a slice that newer output cannot take.
 constexpr std::int64_t kBacklogSliceUs = kSendSliceUs / 2;
 
@@ -73,8 +74,10 @@ void Hub::StartTurn() {
   turn_used_up_ = false;
   commands_ = 0;
   turn_log_room_ = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room();
-  Step(TurnStarted{
-      .now = now_, .query_time_ms_average = query_time_ms_, .log_room = turn_log_room_});
+  Step(TurnStarted{.now = now_,
+                   .query_time_ms_average = query_time_ms_,
+                   .last_turn = std::exchange(last_turn_, {}),
+                   .log_room = turn_log_room_});
 }
 
 std::int64_t Hub::WaitUs() const {
@@ -110,9 +113,31 @@ Result<void> Hub::TakeNews() {
   return {};
 }
 
+// The CPU clock is a system call, so it is read once in kCpuLookUs, and behind a turn that took
+// longer: what the loop used since the look before the turn is more than the turn's own by less
+// than kCpuLookUs.
+void Hub::MeasureTurn() {
+  const std::int64_t now_us = MonotonicUs();
+  last_turn_.wall_us = now_us - now_.mono_us;
+  if (now_us - cpu_look_us_ < kCpuLookUs) {
+    return;
+  }
+  const std::int64_t before_us = std::exchange(cpu_us_, ThreadCpuUs());
+  cpu_look_us_ = now_us;
+  if (last_turn_.wall_us > kCpuLookUs) {
+    last_turn_.cpu_us = std::min(last_turn_.wall_us, cpu_us_ - before_us);
+  }
+}
+
 Result<void> Hub::Turn() {
   loop_.Wait(WaitUs());
   StartTurn();
+  Result<void> ran = RunTurn();
+  MeasureTurn();
+  return ran;
+}
+
+Result<void> Hub::RunTurn() {
   if (Result<void> taken = TakeNews(); !taken) {
     return taken;
   }

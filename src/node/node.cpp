@@ -46,6 +46,12 @@ void Node::Step(const Input& input, Output& output) {
       },
       input);
   Settle(output);
+  // What the gate has just let go would be taken for newer than what still waits behind it.
+  const bool released =
+      std::holds_alternative<LogSynced>(input) || std::holds_alternative<OperationEnded>(input);
+  if (has_log_ && !released) {
+    gate_.Filter(output);
+  }
 }
 
 void Node::Settle(Output& output) {
@@ -62,7 +68,6 @@ void Node::Settle(Output& output) {
     executor_.SetLogRoom(log_room_);
   }
   std::move(output.operations.begin(), output.operations.end(), std::back_inserter(operations_));
-  gate_.Filter(output);
 }
 
 void Node::BeginTerm(Term term, const ChainEnd& end) {

@@ -91,5 +91,78 @@ TEST_F(NodeTest, ConflictIdsFollowTheGivenTimeAndNeverRepeat) {
   EXPECT_EQ(run(1000), run(1000));
 }
 
+// As a node with a log: everything is held until LogSynced says that it is on disk.
+class LoggedNodeTest : public testing::Test {
+ protected:
+  static constexpr SessionId kSession{.slot = 0, .generation = 1};
+  static constexpr std::size_t kValueBytes = std::size_t{8} << 20;
+
+  void SetUp() override {
+    node_.BeginTerm({1}, {});
+    node_.Step(SessionOpened{.session = kSession}, output_);
+    Run({.verb = Verb::kAuth, .name = "a", .secret = "b"});
+    Run({.verb = Verb::kCreateDb,
+         .name = "db",
+         .secret = "t",
+         .strategy = Strategy::kArbiter,
+         .level = AckLevel::kDisk});
+    Sync();
+    Run({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  }
+
+  void Run(const Command& command) {
+    node_.Step(ClientCommand{.session = kSession, .command = &command}, output_);
+  }
+  Revision Set(std::string_view key, std::string_view value) {
+    Run({.verb = Verb::kSet, .key = key, .value = value});
+    return node_.end().revision;
+  }
+  void Sync() { SyncTo(node_.end().revision); }
+  void SyncTo(Revision durable) { node_.Step(LogSynced{durable}, output_); }
+  [[nodiscard]] std::vector<std::string> Texts() const {
+    std::vector<std::string> texts;
+    for (const auto& item : output_.items) {
+      const auto* reply = std::get_if<Reply>(&item);
+      if (reply != nullptr && !reply->is_status()) {
+        texts.emplace_back(reply->text);
+      }
+    }
+    return texts;
+  }
+
+  Node node_{{.user = "a",
+              .password = "b",
+              .address = "x:1",
+              .start_time_ms = 1,
+              .hash_seed = 1,
+              .value_bytes_max = kValueBytes,
+              .has_log = true}};
+  Output output_;
+};
+
+TEST_F(LoggedNodeTest, RepliesLeaveInTheirOrderWhenOnlySomeOfASessionMayGo) {
+  const Revision first = Set("k", "1");
+  Run({.verb = Verb::kGet, .key = "k"});
+  Set("k", "2");
+  Run({.verb = Verb::kGet, .key = "k"});
+  SyncTo(first);
+  EXPECT_EQ(Texts(), std::vector<std::string>{"1"});
+  Sync();
+  EXPECT_EQ(Texts(), std::vector<std::string>{"2"});
+}
+
+TEST_F(LoggedNodeTest, AnOperationsReplyLeavesBeforeALaterOneThatStillWaits) {
+  Run({.verb = Verb::kOplog, .name = "info"});
+  ASSERT_EQ(node_.operations().size(), 1U);
+  Set("k", "1");
+  Run({.verb = Verb::kGet, .key = "k"});
+  const OperationResult result{
+      .id = node_.operations()[0].id, .title = "oplog-info", .lines = {"x"}};
+  node_.Step(OperationEnded{&result}, output_);
+  EXPECT_EQ(Texts(), std::vector<std::string>{"oplog-info"});
+  Sync();
+  EXPECT_EQ(Texts(), std::vector<std::string>{"1"});
+}
+
 }  // namespace
 }  // namespace nunc

@@ -40,6 +40,7 @@ class ChangeReader {
  private:
   // Moves the payloads of WebSocket frames together; returns their size.
   std::size_t TakeFramesOff(std::span<char> bytes);
+  std::size_t TakeWholeHeader(std::span<const char> bytes);
   void EndControlFrame();
   // Reads one byte of a frame header; true when the header is complete.
   bool AddHeaderByte(char byte);

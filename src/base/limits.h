@@ -36,6 +36,7 @@ inline constexpr std::size_t kCommandsPerMessageMax = 10'000;  // then the whole
 inline constexpr std::size_t kJsonDepthMax = 512;  // deeper brackets do not protect a `;`
 inline constexpr std::size_t kHttpHeadBytesMax = std::size_t{16} << 10;  // then 431
 inline constexpr std::size_t kHttpHeadersMax = 100;                      // then 431
+inline constexpr std::size_t kChunkLineBytesMax = 1024;  // chunk size and extensions: then 400
 // An HTTP answer at this size runs no further command of its request; each says so.
 inline constexpr std::size_t kHttpAnswerBytesMax = std::size_t{64} << 20;
 
@@ -47,8 +48,9 @@ inline constexpr std::size_t kUnsentBytesMax = std::size_t{1} << 20;
 // that asks for more than its allowance is closed; the allowances are bounded by the connections.
 inline constexpr std::size_t kBufferedBytesMaxDefault = std::size_t{1} << 30;
 inline constexpr std::size_t kBufferedBytesAllowance = std::size_t{64} << 10;
-inline constexpr std::uint32_t kHandshakeTimeoutMsDefault = 10'000;  // then closed
-inline constexpr std::uint32_t kHttpIdleTimeoutMsDefault = 75'000;   // keep-alive without request
+inline constexpr std::uint32_t kHandshakeTimeoutMsDefault = 10'000;     // then closed
+inline constexpr std::uint32_t kHttpRequestTimeoutMsDefault = 300'000;  // one whole request
+inline constexpr std::uint32_t kHttpIdleTimeoutMsDefault = 75'000;  // keep-alive without request
 inline constexpr std::uint32_t kPingIntervalMsDefault =
     30'000;  // quiet peer: ping; 2 unanswered: closed
 

@@ -17,6 +17,9 @@ namespace nunc {
 class NqlSplitter {
  public:
   explicit NqlSplitter(std::string_view message);
+  // Goes on with a message whose beginning another splitter has taken: the same parts follow.
+  NqlSplitter(std::string_view remaining, std::size_t failed_scan_budget)
+      : message_(remaining), failed_scan_budget_(failed_scan_budget) {}
 
   // The next part between separators, without its leading spaces and line feeds; blank parts are
   // passed over. False at the end.
@@ -24,6 +27,7 @@ class NqlSplitter {
 
   // What Next has not given yet.
   [[nodiscard]] std::string_view Remaining() const { return message_.substr(at_); }
+  [[nodiscard]] std::size_t failed_scan_budget() const { return failed_scan_budget_; }
   // How many parts Next would still give; does not move.
   [[nodiscard]] std::size_t CountRest() const;
 

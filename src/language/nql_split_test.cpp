@@ -105,6 +105,27 @@ TEST(NqlSplit, ManyUnbalancedOpenersUseUpTheBudgetAndSplitEverywhere) {
   EXPECT_EQ(Split(message).size(), 3U);
 }
 
+// A connection may take many turns for one message; what is JSON in it must not depend on that.
+TEST(NqlSplit, GoingOnElsewhereDoesNotRenewTheBudget) {
+  std::string message;
+  for (int i = 0; i < 20'000; ++i) {
+    message += "get [;";
+  }
+  message += R"(set j {"a":"1;2"})";
+  NqlSplitter first(message);
+  std::string_view part;
+  for (int i = 0; i < 10'000; ++i) {
+    ASSERT_TRUE(first.Next(part));
+  }
+  const std::string rest(first.Remaining());
+  NqlSplitter second(rest, first.failed_scan_budget());
+  EXPECT_EQ(second.CountRest(), first.CountRest());
+  EXPECT_EQ(NqlSplitter(rest).CountRest() + 10'000, 20'002U);
+  const NqlSplitter fresh(std::string_view(rest).substr(rest.size() - 30));
+  EXPECT_LT(fresh.CountRest(),
+            NqlSplitter(std::string_view(rest).substr(rest.size() - 30), 0).CountRest());
+}
+
 TEST(NqlSplit, PartsAreTheMessageWithoutWhatSeparates) {
   // A part never holds more than its message, whatever bytes come.
   const std::string alphabet = "a ;{}[]\"\\\n";

@@ -83,8 +83,6 @@ class LineScanner {
   char previous_ = '\0';
 };
 
-constexpr std::size_t kChunkLineBytesMax = 1024;  // chunk size and extensions: then 400
-
 // Well formed but for a version that is not ours: "GET / HTTP/2.0".
 bool NamesOtherVersion(std::string_view request_line) {
   constexpr std::string_view kPrefix = " HTTP/";

@@ -1,6 +1,8 @@
 #include "net/loop.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <ctime>
 #include <string>
@@ -53,7 +55,8 @@ Result<Loop> Loop::Create() {
 }
 
 Loop::Loop(Loop&& other) noexcept
-    : epoll_(std::exchange(other.epoll_, -1)),
+    : waits_in_ms_(other.waits_in_ms_),
+      epoll_(std::exchange(other.epoll_, -1)),
       wake_(std::exchange(other.wake_, -1)),
       slots_(std::move(other.slots_)),
       free_slots_(std::move(other.free_slots_)),
@@ -100,10 +103,24 @@ void Loop::Remove(const Registration& registration) {
   free_slots_.push_back(registration.slot);
 }
 
+int Loop::WaitInKernel(std::int64_t timeout_us) {
+  if (!waits_in_ms_) {
+    const timespec timeout{.tv_sec = timeout_us / 1'000'000,
+                           .tv_nsec = timeout_us % 1'000'000 * 1000};
+    const int count = epoll_pwait2(epoll_, ready_.data(), kEventsPerWait, &timeout, nullptr);
+    // Linux before 5.11 does not know the call, and some sandboxes refuse what they do not know.
+    waits_in_ms_ = count < 0 && (errno == ENOSYS || errno == EPERM);
+    if (!waits_in_ms_) {
+      return count;
+    }
+  }
+  // Rounded up: a timer that wakes too early would be asked for again and again.
+  const std::int64_t timeout_ms = std::min<std::int64_t>((timeout_us + 999) / 1000, INT_MAX);
+  return epoll_wait(epoll_, ready_.data(), kEventsPerWait, static_cast<int>(timeout_ms));
+}
+
 std::size_t Loop::Wait(std::int64_t timeout_us) {
-  const timespec timeout{.tv_sec = timeout_us / 1'000'000,
-                         .tv_nsec = timeout_us % 1'000'000 * 1000};
-  const int count = epoll_pwait2(epoll_, ready_.data(), kEventsPerWait, &timeout, nullptr);
+  const int count = WaitInKernel(timeout_us);
   ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   return ready_count_;
 }

@@ -57,6 +57,9 @@ class Loop {
 
   Loop() = default;
 
+  int WaitInKernel(std::int64_t timeout_us);
+
+  bool waits_in_ms_ = false;  // the kernel is older than 5.11
   int epoll_ = -1;
   int wake_ = -1;
   std::vector<Slot> slots_;

@@ -103,15 +103,18 @@ void TuneConnection(const Socket& socket, std::uint32_t quiet_ms) {
 }
 
 // Not TCP_USER_TIMEOUT: it also ends connections whose peer is there but does not read.
-bool PeerIsGone(const Socket& socket, std::uint32_t silent_ms) {
+PeerState LookAtPeer(const Socket& socket, std::uint32_t silent_ms) {
   constexpr unsigned kUnansweredMax = 3;
   tcp_info info{};
   socklen_t length = sizeof(info);
   if (getsockopt(socket.fd(), IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
-    return false;
+    return PeerState::kOwesNothing;
   }
   const unsigned unanswered = unsigned{info.tcpi_retransmits} + info.tcpi_probes;
-  return unanswered >= kUnansweredMax && info.tcpi_last_ack_recv > silent_ms;
+  if (unanswered >= kUnansweredMax && info.tcpi_last_ack_recv > silent_ms) {
+    return PeerState::kGone;
+  }
+  return unanswered > 0 || info.tcpi_unacked > 0 ? PeerState::kOwes : PeerState::kOwesNothing;
 }
 
 Transfer ReceiveBytes(const Socket& socket, std::span<char> buffer) {

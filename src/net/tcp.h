@@ -53,10 +53,14 @@ AcceptOutcome AcceptTcp(const Socket& listener, Socket& accepted);
 // probes within about four times `quiet_ms`.
 void TuneConnection(const Socket& socket, std::uint32_t quiet_ms);
 
-// The same for a peer that has something to acknowledge, where keepalive is silent: true when it
-// has let probes or repeats pass and was last heard of more than `silent_ms` ago. One that is only
-// slow answers them and is never gone.
-bool PeerIsGone(const Socket& socket, std::uint32_t silent_ms);
+// The same for a peer that has something to acknowledge, where keepalive is silent. One that is
+// only slow answers probes and repeats and is never gone.
+enum class PeerState : std::uint8_t {
+  kOwesNothing,  // all that was sent is acknowledged
+  kOwes,
+  kGone,  // it has let several repeats pass and was last heard of more than `silent_ms` ago
+};
+PeerState LookAtPeer(const Socket& socket, std::uint32_t silent_ms);
 
 struct Transfer {
   std::size_t bytes = 0;

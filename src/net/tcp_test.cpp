@@ -86,7 +86,7 @@ TEST(AcceptTcp, BytesGoBothWaysAndTheEndIsSeen) {
   WaitReadable(served);
   EXPECT_EQ(ReceiveBytes(served, buffer).bytes, 5U);
   EXPECT_EQ(std::string_view(buffer.data(), 5), "hello");
-  EXPECT_FALSE(PeerIsGone(served, 0));
+  EXPECT_EQ(LookAtPeer(served, 0), PeerState::kOwesNothing);
 
   ShutdownSending(client);
   WaitReadable(served);

@@ -1,6 +1,7 @@
 #include "net/websocket.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "net/deflate.h"
@@ -19,6 +20,8 @@ constexpr unsigned kLength16 = 126;            // two length bytes follow
 constexpr unsigned kLength64 = 127;            // eight
 constexpr std::size_t kControlBytesMax = 125;  // RFC 6455 §5.5
 constexpr std::size_t kMaskBytes = 4;
+constexpr std::size_t kWsHeaderBytesMax = 10;  // of a server's frame
+constexpr std::uint64_t kNotAsciiBits = 0x8080'8080'8080'8080U;
 
 unsigned Byte(char c) {
   return static_cast<unsigned char>(c);
@@ -50,23 +53,53 @@ std::uint64_t BigEndian(std::string_view bytes) {
   return value;
 }
 
+// XORs in place; returns all the resulting bytes ORed together, so that whoever needs to know
+// whether they are ASCII need not read them again.
+std::uint64_t XorBytes(std::span<char> bytes, std::uint32_t mask32) {
+  static_assert(std::endian::native == std::endian::little, "the tail takes the mask from its end");
+  std::uint64_t mask = std::uint64_t{mask32} << 32U | mask32;
+  std::uint64_t seen = 0;
+  char* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= sizeof(mask); left -= sizeof(mask), at += sizeof(mask)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof(word));
+    word ^= mask;
+    seen |= word;
+    std::memcpy(at, &word, sizeof(word));
+  }
+  for (; left > 0; --left, ++at, mask >>= 8U) {
+    const unsigned byte = Byte(*at) ^ static_cast<unsigned>(mask & 0xFFU);
+    seen |= byte;
+    *at = static_cast<char>(byte);
+  }
+  return seen;
+}
+
 // XORs in place and turns the mask to where the next piece of the payload goes on.
 void Unmask(std::span<char> bytes, std::array<char, kMaskBytes>& mask) {
   std::uint32_t mask32 = 0;
   std::memcpy(&mask32, mask.data(), sizeof(mask32));
-  const std::uint64_t mask64 = std::uint64_t{mask32} << 32 | mask32;
-  char* const data = bytes.data();
-  std::size_t at = 0;
-  for (; at + 8 <= bytes.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, data + at, sizeof(word));
-    word ^= mask64;
-    std::memcpy(data + at, &word, sizeof(word));
-  }
-  for (; at < bytes.size(); ++at)
-    data[at] = static_cast<char>(data[at] ^ mask[at % kMaskBytes]);
+  XorBytes(bytes, mask32);
   const auto turn = static_cast<std::ptrdiff_t>(bytes.size() % kMaskBytes);
   std::rotate(mask.begin(), mask.begin() + turn, mask.end());
+}
+
+// RFC 6455 §5.2: a server's frame header in its shortest form. Returns its size.
+std::size_t WriteHeader(std::array<char, kWsHeaderBytesMax>& header, WsOpcode opcode,
+                        std::uint64_t length, WsFrameBits bits) {
+  std::size_t size = 2;
+  header[0] = static_cast<char>(static_cast<unsigned>(opcode) | (bits.fin ? kFinBit : 0U) |
+                                (bits.compressed ? kRsv1Bit : 0U));
+  if (length < kLength16) {
+    header[1] = static_cast<char>(length);
+    return size;
+  }
+  const bool wide = length > 0xFFFF;
+  header[1] = static_cast<char>(wide ? kLength64 : kLength16);
+  for (unsigned shift = wide ? 64 : 16; shift > 0; shift -= 8)
+    header[size++] = static_cast<char>(length >> (shift - 8));
+  return size;
 }
 
 }  // namespace
@@ -77,8 +110,9 @@ WsEvent WebSocketDecoder::Next(std::span<char>& input) {
     input = {};
     return {};
   }
+  WsEvent event;
+  if (TakeWholeText(input, event)) return event;
   while (true) {
-    WsEvent event;
     if (!in_frame_ && !TakeHeader(input, event)) return event;
     event = IsControl(frame_opcode_) ? TakeControl(input) : TakeData(input);
     // Nothing to report while the frame is complete: a fragment, the next frame may be here too.
@@ -96,6 +130,35 @@ WsEvent WebSocketDecoder::Fail(std::uint16_t close_code, const char* reason) {
   message_bytes_ = 0;
   DropDelivered();
   return {.kind = WsEvent::Kind::kError, .close_code = close_code, .reason = reason, .payload = {}};
+}
+
+// The common case by a short way: a text message in one frame that has come whole. False: anything
+// else, an error among it, and then nothing is taken.
+bool WebSocketDecoder::TakeWholeText(std::span<char>& input, WsEvent& event) {
+  std::size_t header_bytes = 2 + kMaskBytes;
+  if (!Idle() || input.size() < header_bytes ||
+      Byte(input[0]) != (kFinBit | static_cast<unsigned>(WsOpcode::kText)) ||
+      (Byte(input[1]) & kMaskBit) == 0) {
+    return false;
+  }
+  std::size_t length = Byte(input[1]) & kLengthBits;
+  if (length == kLength64) return false;
+  if (length == kLength16) {
+    length = BigEndian({input.data() + 2, 2});
+    header_bytes += 2;
+    if (length < kLength16) return false;
+  }
+  if (input.size() < header_bytes + length || length > limits_.message_bytes_max) return false;
+  std::uint32_t mask32 = 0;
+  std::memcpy(&mask32, input.data() + header_bytes - kMaskBytes, sizeof(mask32));
+  const std::span<char> payload = input.subspan(header_bytes, length);
+  const std::uint64_t seen = XorBytes(payload, mask32);
+  input = input.subspan(header_bytes + length);
+  event = {.kind = WsEvent::Kind::kText, .payload = {payload.data(), payload.size()}};
+  if ((seen & kNotAsciiBits) != 0 && !IsValidUtf8(event.payload)) {
+    event = Fail(kWsCloseBadPayload, "text is not UTF-8");
+  }
+  return true;
 }
 
 // False: more input is needed, or `failure` is a kError.
@@ -266,21 +329,26 @@ void WebSocketDecoder::DropDelivered() {
 }
 
 void AppendWsFrame(std::string& out, WsOpcode opcode, std::string_view payload, WsFrameBits bits) {
-  std::array<char, 10> header{};
-  std::size_t size = 2;
-  header[0] = static_cast<char>(static_cast<unsigned>(opcode) | (bits.fin ? kFinBit : 0U) |
-                                (bits.compressed ? kRsv1Bit : 0U));
-  const std::uint64_t length = payload.size();
-  if (length < kLength16) {
-    header[1] = static_cast<char>(length);
-  } else {
-    const bool wide = length > 0xFFFF;
-    header[1] = static_cast<char>(wide ? kLength64 : kLength16);
-    for (unsigned shift = wide ? 64 : 16; shift > 0; shift -= 8) {
-      header[size++] = static_cast<char>(length >> (shift - 8));
-    }
-  }
+  std::array<char, kWsHeaderBytesMax> header{};
+  const std::size_t size = WriteHeader(header, opcode, payload.size(), bits);
   out.append(header.data(), size).append(payload);
+}
+
+void WsTextInPlace::End() {
+  const std::size_t payload_at = begin_ + room_;
+  const std::size_t length = out_.size() - payload_at;
+  if (length > kWsFragmentBytes) {
+    const std::string payload = out_.substr(payload_at);
+    out_.resize(begin_);
+    return AppendWsMessage(out_, WsOpcode::kText, payload);
+  }
+  std::array<char, kWsHeaderBytesMax> header{};
+  const std::size_t size = WriteHeader(header, WsOpcode::kText, length, {});
+  if (size == room_) {
+    std::copy_n(header.data(), size, out_.data() + begin_);
+  } else {
+    out_.replace(begin_, room_, header.data(), size);
+  }
 }
 
 void AppendWsMessage(std::string& out, WsOpcode opcode, std::string_view payload, WsForm form,

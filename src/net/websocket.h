@@ -83,6 +83,7 @@ class WebSocketDecoder {
 
  private:
   WsEvent Fail(std::uint16_t close_code, const char* reason);
+  bool TakeWholeText(std::span<char>& input, WsEvent& event);
   bool TakeHeader(std::span<char>& input, WsEvent& failure);
   const char* CheckFirstBytes() const;
   bool StartFrame(WsEvent& failure);
@@ -126,6 +127,22 @@ void AppendWsFrame(std::string& out, WsOpcode opcode, std::string_view payload,
 // what Deflater::Compress made.
 void AppendWsMessage(std::string& out, WsOpcode opcode, std::string_view payload,
                      WsForm form = WsForm::kPlain, std::size_t fragment_bytes = kWsFragmentBytes);
+
+// One text message whose payload is appended to `out` between construction and End(), which saves
+// copying it. The better `payload_bytes` is guessed, the less End() has to move.
+class WsTextInPlace {
+ public:
+  WsTextInPlace(std::string& out, std::size_t payload_bytes)
+      : out_(out), begin_(out.size()), room_(payload_bytes < 126 ? 2 : 4) {
+    out_.append(room_, '\0');
+  }
+  void End();
+
+ private:
+  std::string& out_;
+  std::size_t begin_;
+  std::size_t room_;  // kept free for the header
+};
 
 // kWsCloseNoStatus makes an empty close frame. The reason is cut, at a character, to the 123 bytes
 // that fit (RFC 6455 §5.5).

@@ -118,6 +118,34 @@ TEST(WebSocketDecoder, ShowsAWholeFrameWithoutACopy) {
   EXPECT_EQ(decoder.BufferedBytes(), 0U);
 }
 
+TEST(WebSocketDecoder, UnmasksEverySizeWhereverTheCutsAre) {
+  std::string bytes;
+  Events expected;
+  std::string text;
+  for (std::size_t size = 0; size < 300; ++size) {
+    expected.push_back({Kind::kText, text});
+    bytes += ClientFrame(0x81, text);
+    text += static_cast<char>('a' + size % 26);
+  }
+  EXPECT_EQ(Decode(bytes), expected);
+}
+
+TEST(WebSocketDecoder, FindsWhatIsNoUtf8AtEveryPlaceOfAWholeFrame) {
+  for (std::size_t size = 1; size < 40; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, 'x');
+      text[at] = '\xff';
+      EXPECT_EQ(Decode(ClientFrame(0x81, text)), Error(kWsCloseBadPayload)) << size << ", " << at;
+    }
+  }
+}
+
+TEST(WebSocketDecoder, TakesWholeFramesOfExactlyTheLimit) {
+  const WebSocketDecoder::Limits limits{.message_bytes_max = 200};
+  EXPECT_EQ(Decode(ClientFrame(0x81, std::string(200, 'x')), limits).front().kind, Kind::kText);
+  EXPECT_EQ(Decode(ClientFrame(0x81, std::string(201, 'x')), limits), Error(kWsCloseTooLarge));
+}
+
 TEST(WebSocketDecoder, PutsFragmentsTogetherWithControlFramesBetween) {
   EXPECT_EQ(Decode(ClientFrame(0x01, "one ") + ClientFrame(0x89, "ping while waiting") +
                    ClientFrame(0x00, "") + ClientFrame(0x8A, "") + ClientFrame(0x00, "two ") +
@@ -341,6 +369,22 @@ TEST(WebSocketEncoder, SplitsLongMessages) {
   EXPECT_EQ(out.size(), 4 + kWsFragmentBytes);
   AppendWsMessage(out, WsOpcode::kText, std::string(kWsFragmentBytes + 1, 'x'));
   EXPECT_EQ(out.size(), 4 + kWsFragmentBytes + 4 + kWsFragmentBytes + 2 + 1);
+}
+
+// Whatever was guessed, the bytes are those of a message that is encoded apart.
+TEST(WebSocketEncoder, WritesATextInPlaceAsItWouldApart) {
+  for (const std::size_t size : {0U, 1U, 125U, 126U, 65'535U, 65'536U, 150'000U}) {
+    for (const std::size_t guess : {0U, 125U, 126U, 1'000'000U}) {
+      const std::string payload(size, 'p');
+      std::string apart = "before";
+      AppendWsMessage(apart, WsOpcode::kText, payload);
+      std::string in_place = "before";
+      WsTextInPlace message(in_place, guess);
+      in_place += payload;
+      message.End();
+      EXPECT_TRUE(in_place == apart) << size << " guessed as " << guess;
+    }
+  }
 }
 
 TEST(WebSocketEncoder, AppendsBehindWhatIsThere) {

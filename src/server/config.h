@@ -56,6 +56,7 @@ struct Config {
   std::size_t connections_max = kConnectionsMaxDefault;
   std::size_t buffered_bytes_max = kBufferedBytesMaxDefault;
   std::uint32_t handshake_timeout_ms = kHandshakeTimeoutMsDefault;
+  std::uint32_t http_request_timeout_ms = kHttpRequestTimeoutMsDefault;
   std::uint32_t http_idle_timeout_ms = kHttpIdleTimeoutMsDefault;
   std::uint32_t ping_interval_ms = kPingIntervalMsDefault;
   // One sentence each, for the log at start: what was given but has no effect yet.

@@ -133,6 +133,8 @@ TEST(Config, NumbersStopAtTheirLimits) {
   EXPECT_FALSE(Load({{"value_bytes_max", ""}}));
   EXPECT_FALSE(Load({{"handshake_timeout_ms", "99999999999999999999"}}));
   EXPECT_EQ(Load({{"handshake_timeout_ms", "3600000"}})->handshake_timeout_ms, 3'600'000U);
+  EXPECT_EQ(Load({{"http_request_timeout_ms", "5"}})->http_request_timeout_ms, 5U);
+  EXPECT_FALSE(Load({{"http_request_timeout_ms", "0"}}));
   EXPECT_EQ(Load({{"http_idle_timeout_ms", "5"}})->http_idle_timeout_ms, 5U);
   EXPECT_EQ(Load({{"connections_max", "5"}})->connections_max, 5U);
 }

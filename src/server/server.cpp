@@ -48,6 +48,7 @@ HubLimits LimitsOf(const Config& config) {
           .connections_max = config.connections_max,
           .buffered_bytes_max = config.buffered_bytes_max,
           .handshake_timeout_ms = config.handshake_timeout_ms,
+          .http_request_timeout_ms = config.http_request_timeout_ms,
           .http_idle_timeout_ms = config.http_idle_timeout_ms,
           .ping_interval_ms = config.ping_interval_ms};
 }

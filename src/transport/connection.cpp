@@ -206,6 +206,7 @@ void Connection::Flush() {
   const Transfer transfer = out_.Flush(socket_);
   if (out_.size() < unsent) {
     last_sent_us_ = hub_.now_us();
+    peer_owes_ = true;
     if (state_ == State::kClosing) {
       end_by_us_ = last_sent_us_ + kCloseSendUs;
     }
@@ -293,14 +294,25 @@ void Connection::OnTick(std::int64_t now_us) {
   if (state_ != State::kOpen && now_us >= end_by_us_) {
     return Die();
   }
-  // Keepalive says nothing while something is unacknowledged.
-  if (!out_.empty() && PeerIsGone(socket_, 4 * hub_.limits().ping_interval_ms)) {
+  if (!PeerAcknowledges(now_us)) {
     LogInfo("connection lost: the peer no longer acknowledges");
     return Die();
   }
   if (state_ == State::kOpen) {
     protocol_->OnTick(now_us);
   }
+}
+
+// Keepalive says nothing while something is unacknowledged, be it here or in the system's buffer.
+bool Connection::PeerAcknowledges(std::int64_t now_us) {
+  if ((out_.empty() && !peer_owes_) || now_us < next_look_us_) {
+    return true;
+  }
+  const std::uint32_t interval_ms = hub_.limits().ping_interval_ms;
+  next_look_us_ = now_us + std::int64_t{interval_ms} * 1000;
+  const PeerState state = LookAtPeer(socket_, 4 * interval_ms);
+  peer_owes_ = state == PeerState::kOwes;
+  return state != PeerState::kGone;
 }
 
 void Connection::Account() {

@@ -96,6 +96,8 @@ class Connection final : public Loop::Handler {
   void AfterProcessing();
   void Drained();
   void Lag();
+  // False: what was sent to the peer has long not been acknowledged.
+  bool PeerAcknowledges(std::int64_t now_us);
   void Account();
   void UpdateEvents();
 
@@ -111,6 +113,7 @@ class Connection final : public Loop::Handler {
   std::int64_t last_heard_us_ = 0;
   std::int64_t last_sent_us_ = 0;
   std::int64_t end_by_us_ = 0;
+  std::int64_t next_look_us_ = 0;  // at the peer
   std::size_t accounted_bytes_ = 0;
   std::size_t commands_left_ = 0;
   std::size_t awaited_ = 0;  // statuses
@@ -125,6 +128,7 @@ class Connection final : public Loop::Handler {
   bool blocked_ = false;           // the socket took no more
   bool lagging_ = false;
   bool peer_ended_ = false;
+  bool peer_owes_ = false;  // it may have something to acknowledge
   bool throttled_ = false;  // its changes have many watchers, who must be told first
   bool stopping_ = false;   // nothing more is read
 };

@@ -16,8 +16,6 @@ namespace nunc {
 namespace {
 
 constexpr std::string_view kPlainText = "text/plain; charset=UTF-8";
-// The whole request must have come by then, however steadily it drips.
-constexpr std::int64_t kRequestUsMax = 300'000'000;
 
 std::string_view TrimRight(std::string_view text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' ||
@@ -240,7 +238,9 @@ void HttpDoor::OnTick(std::int64_t now_us) {
                                                        : connection_.opened_us());
   if (request_since_us_ != 0) {
     const bool stalled = quiet_us > std::int64_t{limits.handshake_timeout_ms} * 1000;
-    if (stalled || now_us - request_since_us_ > kRequestUsMax) {
+    // However steadily it drips: the whole request must have come by then.
+    const std::int64_t request_us_max = std::int64_t{limits.http_request_timeout_ms} * 1000;
+    if (stalled || now_us - request_since_us_ > request_us_max) {
       close_after_answer_ = true;
       AnswerText(408, "the request did not arrive in time\n");
     }

@@ -25,7 +25,8 @@ constexpr std::int64_t kBacklogSliceUs = kSendSliceUs / 2;
 // Timeouts are kept to a quarter of the shortest one.
 std::int64_t TickInterval(const HubLimits& limits) {
   const std::int64_t shortest_ms =
-      std::min({limits.handshake_timeout_ms, limits.http_idle_timeout_ms, limits.ping_interval_ms});
+      std::min({limits.handshake_timeout_ms, limits.http_request_timeout_ms,
+                limits.http_idle_timeout_ms, limits.ping_interval_ms});
   return std::clamp(shortest_ms * 1000 / 4, kTickUsMin, kTickUsMax);
 }
 

@@ -35,6 +35,7 @@ struct HubLimits {
   std::size_t connections_max = 0;
   std::size_t buffered_bytes_max = 0;
   std::uint32_t handshake_timeout_ms = 0;
+  std::uint32_t http_request_timeout_ms = 0;
   std::uint32_t http_idle_timeout_ms = 0;
   std::uint32_t ping_interval_ms = 0;
 

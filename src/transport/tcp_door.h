@@ -1,7 +1,6 @@
 // NQL over TCP: one command per line.
 //
-// Shape:   greets with `ok`; a line ends at `\n`, one `\r` before it is dropped; `;` does not
-//          separate, but trailing ones are dropped.
+// Shape:   greets with `ok`; what a line is, net/lines.h says. `;` does not separate commands here.
 // Limits:  a line over HubLimits::command_bytes_max is passed over and answered with an error.
 // Owner:   Connection.
 // Source:  docs/language.md; docs/reference-server.md §1.2.
@@ -10,9 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <string_view>
 
+#include "net/lines.h"
 #include "transport/protocol.h"
 
 namespace nunc {
@@ -21,7 +19,7 @@ class Connection;
 
 class TcpDoor final : public Protocol {
  public:
-  explicit TcpDoor(Connection& connection) : connection_(connection) {}
+  explicit TcpDoor(Connection& connection);
 
   [[nodiscard]] WireForm form() const override { return WireForm::kLines; }
   void OnOpen() override;
@@ -29,15 +27,13 @@ class TcpDoor final : public Protocol {
   void OnReply(const Reply& reply, const Output& output) override;
   // A vanished peer is TCP keepalive's business here: the protocol has no ping of the server.
   void OnTick(std::int64_t) override {}
-  [[nodiscard]] std::size_t BufferedBytes() const override { return partial_.capacity(); }
+  [[nodiscard]] std::size_t BufferedBytes() const override { return lines_.BufferedBytes(); }
 
  private:
-  void KeepPartial(std::string_view piece);
-  void RunLine(std::string_view line);
+  void RunLine(const LineEvent& line);
 
   Connection& connection_;
-  std::string partial_;      // of a line whose end has not come
-  bool discarding_ = false;  // the rest of an over-long line
+  LineReader lines_;
 };
 
 }  // namespace nunc

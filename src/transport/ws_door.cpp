@@ -4,9 +4,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "language/nql_reply.h"
-#include "language/nql_split.h"
 #include "base/utf8.h"
+#include "language/nql_reply.h"
 #include "transport/connection.h"
 #include "transport/hub.h"
 
@@ -14,6 +13,10 @@ namespace nunc {
 namespace {
 
 constexpr unsigned kUnansweredPingsMax = 2;
+// A longer reply is built apart: it may have to be cut into fragments, or be worth compressing.
+constexpr std::size_t kInPlaceBytesMax = kWsFragmentBytes / 2;
+// `value V\n`, the most frequent reply with a text, is so much longer than its text.
+constexpr std::size_t kValueFrameBytes = 7;
 
 }  // namespace
 
@@ -79,19 +82,21 @@ void WsDoor::OnMessage(std::string_view message) {
         parser.Reject("too many commands in one message: " + std::to_string(commands) +
                       ", allowed are " + std::to_string(kCommandsPerMessageMax)));
   }
-  pending_ = RunCommands(message);
+  NqlSplitter splitter(message);
+  pending_ = RunCommands(splitter);
   pending_from_ = 0;
   if (!pending_.empty()) {
     decoder_.DropDelivered();  // not held twice while it waits
   }
 }
 
-std::string_view WsDoor::RunCommands(std::string_view message) {
-  NqlSplitter splitter(message);
+std::string_view WsDoor::RunCommands(NqlSplitter& splitter) {
   std::string_view part;
   while (connection_.MayRun() && splitter.Next(part)) {
     connection_.Execute(connection_.hub().parser().Parse(part));
   }
+  // One budget for the message, however many turns it takes: it decides where commands end.
+  pending_scan_budget_ = splitter.failed_scan_budget();
   return splitter.Remaining();
 }
 
@@ -99,7 +104,8 @@ bool WsDoor::RunPending() {
   if (pending_.empty()) {
     return true;
   }
-  const std::string_view rest = RunCommands(std::string_view(pending_).substr(pending_from_));
+  NqlSplitter splitter(std::string_view(pending_).substr(pending_from_), pending_scan_budget_);
+  const std::string_view rest = RunCommands(splitter);
   pending_from_ = pending_.size() - rest.size();
   if (rest.empty()) {
     std::string().swap(pending_);  // assigning an empty one would keep the memory
@@ -118,16 +124,26 @@ void WsDoor::OnReply(const Reply& reply, const Output& output) {
     connection_.Out().append("\x81\x04ok \n", 6);
     return;
   }
-  std::string& text = connection_.hub().reply_text();
-  text.clear();
-  if (!reply.is_status()) {
-    AppendData(text, reply, output);
-    return SendText(text);
-  }
   if (const std::string_view echo = ErrorEcho(reply); !echo.empty()) {
     SendText(echo);
   }
-  AppendStatus(text, reply, output);
+  const auto write = [&](std::string& out) {
+    if (reply.is_status()) {
+      AppendStatus(out, reply, output);
+    } else {
+      AppendData(out, reply, output);
+    }
+  };
+  const std::size_t in_place_max =
+      form_ == WireForm::kWebSocketDeflate ? kDeflateBytesMin / 2 : kInPlaceBytesMax;
+  if (output.rows.empty() && reply.text.size() < in_place_max) {
+    WsTextInPlace message(connection_.Out(), reply.text.size() + kValueFrameBytes);
+    write(connection_.Out());
+    return message.End();
+  }
+  std::string& text = connection_.hub().reply_text();
+  text.clear();
+  write(text);
   SendText(text);
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "language/nql_split.h"
 #include "net/websocket.h"
 #include "transport/protocol.h"
 
@@ -38,7 +39,7 @@ class WsDoor final : public Protocol {
   void OnEvent(const WsEvent& event);
   void OnMessage(std::string_view message);
   // Returns what could not be run this turn.
-  std::string_view RunCommands(std::string_view message);
+  std::string_view RunCommands(NqlSplitter& splitter);
   void SendText(std::string_view text);
 
   Connection& connection_;
@@ -46,6 +47,7 @@ class WsDoor final : public Protocol {
   WebSocketDecoder decoder_;
   std::string pending_;  // commands of a message that wait for the next turn
   std::size_t pending_from_ = 0;
+  std::size_t pending_scan_budget_ = 0;
   std::int64_t last_ping_us_ = 0;
   unsigned unanswered_pings_ = 0;
 };

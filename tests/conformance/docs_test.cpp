@@ -114,6 +114,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kCommandsPerTurn", kCommandsPerTurn},
     {"kSendSliceUs", kSendSliceUs},
     {"kRunSliceUs", kRunSliceUs},
+    {"kChunkLineBytesMax", kChunkLineBytesMax},
+    {"kHttpRequestTimeoutMsDefault", kHttpRequestTimeoutMsDefault},
     {"kFanOutBytesMax", kFanOutBytesMax},
     {"kAcceptsPerTurn", kAcceptsPerTurn},
     {"kWsFragmentBytes", kWsFragmentBytes},

@@ -252,6 +252,18 @@ describe('limits of connections', () => {
     await stopCleanly(server);
   });
 
+  test('a request that drips is not waited for longer than a whole request may take', async () => {
+    // Every byte comes well within the time for a silent peer.
+    const server = await startServer({ args: ['--http-request-timeout-ms', '300'] });
+    const client = await TcpClient.connect(server.http);
+    client.send('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
+    const drip = setInterval(() => client.send('x'), 20);
+    assert.match(await client.inbox.next('the refusal'), /^HTTP\/1\.1 408 /);
+    await within(client.closed, 'the dripping connection to be closed');
+    clearInterval(drip);
+    await stopCleanly(server);
+  });
+
   test('a kept HTTP connection without a request is closed', async () => {
     const server = await startServer({ args: ['--http-idle-timeout-ms', '100'] });
     const client = await TcpClient.connect(server.http);

@@ -121,6 +121,20 @@ describe('websocket: messages', () => {
     client.destroy();
   });
 
+  test('a message that takes several turns is split by one rule to its end', async () => {
+    // The openers that nothing closes use up what a message may cost, so that every later `;`
+    // separates, also behind the 512 commands that one turn runs.
+    const db = await createDatabase(server, 'turns');
+    const client = await raw();
+    assert.equal(await answerTo(client, frame(text, `use-db ${db} ${db}`)), 'ok \n');
+    const message = `${'get [;'.repeat(200)}${'ping;'.repeat(1500)}set k {"a;b"}`;
+    client.send(frame(text, message));
+    const answers = await client.frames.take(2 * 1700 + 2, 'every answer');
+    assert.equal(textOf(answers.at(-2)), 'ok \n');
+    assert.match(textOf(answers.at(-1)), /^error .*b"\}/);
+    client.destroy();
+  });
+
   test('3 MB travel in and out, and leave in fragments of at most 65,535 bytes', async () => {
     const db = await createDatabase(server, 'fragments-out');
     const writer = await WsClient.open(server.ws, db);

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <utility>
+#include <variant>
 
 namespace nunc {
 namespace {
@@ -44,7 +45,11 @@ void Node::Step(const Input& input, Output& output) {
           [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
       },
       input);
-  Settle(output);
+  // What the gate has let go is not to be asked again: it would go behind those of its session that
+  // still wait.
+  if (!std::holds_alternative<LogSynced>(input) && !std::holds_alternative<OperationEnded>(input)) {
+    Settle(output);
+  }
 }
 
 void Node::Settle(Output& output) {

@@ -59,6 +59,43 @@ TEST_F(NodeTest, TheNextUserOfASlotIsNotTheOneBefore) {
   EXPECT_EQ(std::get<Reply>(output_.items[0]).error, ErrorCode::kNotAuth);
 }
 
+// Two writes that wait for the disk, and a sync that has only the first: its reply leaves before
+// the second one's, and neither is lost.
+TEST(NodeGateTest, WhatIsSyncedLeavesThoughOthersOfItsSessionStillWait) {
+  constexpr SessionId kSession{.slot = 0, .generation = 1};
+  Node node({.user = "a",
+             .password = "b",
+             .address = "x:1",
+             .start_time_ms = 1,
+             .hash_seed = 1,
+             .value_bytes_max = 100,
+             .ack_default = AckLevel::kDisk,
+             .has_log = true});
+  node.BeginTerm({.value = 1}, {});
+  Output output;
+  const auto step = [&](const Command& command) {
+    node.Step(ClientCommand{.session = kSession, .command = &command}, output);
+  };
+  const auto sync = [&](Revision durable) {
+    node.Step(LogSynced{durable}, output);
+    return output.items.size();
+  };
+  node.Step(SessionOpened{.session = kSession}, output);
+  node.Step(TurnStarted{.now = {.mono_us = 1, .wall_us = 1}, .log_room = 1 << 20}, output);
+  step({.verb = Verb::kAuth, .name = "a", .secret = "b"});
+  step({.verb = Verb::kCreateDb, .name = "d", .secret = "t"});
+  sync(node.end().revision);
+  step({.verb = Verb::kUseDb, .name = "d", .secret = "t"});
+  step({.verb = Verb::kSet, .key = "k", .value = "1"});
+  EXPECT_TRUE(output.items.empty());
+  const Revision first = node.end().revision;
+  step({.verb = Verb::kSet, .key = "k", .value = "2"});
+  step({.verb = Verb::kGet, .key = "k"});
+  EXPECT_TRUE(output.items.empty());
+  EXPECT_EQ(sync(first), 1U);
+  EXPECT_EQ(sync(node.end().revision), 3U);  // a status, a value, its status
+}
+
 // Same inputs, same outputs: what simulation and replay will rest on.
 TEST_F(NodeTest, ConflictIdsFollowTheGivenTimeAndNeverRepeat) {
   const auto run = [](std::int64_t wall_us) {

@@ -357,10 +357,10 @@ void Persistence::Clean(const Operation& operation) {
                               "first_revision: " + std::to_string(after.first.value)}});
 }
 
-// Never what the older of the kept snapshots needs to be of use.
+// Never what the older of two snapshots needs to be of use: a single one may turn out damaged.
 void Persistence::CleanLog(Revision below) {
   const std::vector<SnapshotInfo>& snapshots = snapshotter_.snapshots();
-  if (snapshots.empty()) {
+  if (snapshots.size() < 2) {
     return;
   }
   const Revision needed{snapshots.back().start.value + 1};

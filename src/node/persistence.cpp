@@ -336,9 +336,9 @@ void Persistence::Clean(const Operation& operation) {
   CleanLog(below);
   const OpLogInfo after = log_->Info();
   ended_.push_back({.id = operation.id,
-                           .title = "oplog-clean",
-                           .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
-                                     "first_revision: " + std::to_string(after.first.value)}});
+                    .title = "oplog-clean",
+                    .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
+                              "first_revision: " + std::to_string(after.first.value)}});
 }
 
 // Never what the older of two snapshots needs to be of use: a single one may turn out damaged.

@@ -40,7 +40,7 @@ const filesIn = (data, form) => readdirSync(data).filter((name) => form.test(nam
 const newestOf = (data, kind) =>
   path.join(data, filesIn(data, new RegExp(`^${kind}-\\d{20}$`)).at(-1));
 
-/** What a start may not change when it refuses. The meta file is written anew, with the same data. */
+/** What a refused start may not change. The meta file is written anew, with the same data. */
 function hashes(data) {
   const names = filesIn(data, /^(?!LOCK$|meta$)/);
   return names.map((name) => {
@@ -167,7 +167,7 @@ describe('damage', () => {
     await expectValues(data, kValues);
   });
 
-  test('a flipped bit below the mark is refused with the file, and nothing is changed', async () => {
+  test('a flipped bit below the mark is refused with the file named, nothing changes', async () => {
     fresh();
     await stoppedWith(data, kValues);
     const file = newestOf(data, 'oplog');
@@ -179,7 +179,7 @@ describe('damage', () => {
     await expectValues(data, kValues);
   });
 
-  test('a log that ends below the mark, a missing one and a missing meta file are refused', async () => {
+  test('a log that ends below the mark, no log and no meta file are refused', async () => {
     fresh();
     await stoppedWith(data, kValues);
     const file = newestOf(data, 'oplog');
@@ -257,7 +257,7 @@ describe('damage', () => {
     await expectValues(data, kValues);
   });
 
-  test('a segment of another cluster is refused, and files that are not ours are left alone', async () => {
+  test('a segment of another cluster is refused, and other files are left alone', async () => {
     fresh();
     await stoppedWith(data, kValues);
     const file = newestOf(data, 'oplog');

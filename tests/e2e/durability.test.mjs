@@ -314,7 +314,7 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
     for (const client of Object.values(clients)) await client.close();
   }
 
-  test('disk answers and tells watchers after the sync, written before, also after a restart', async () => {
+  test('disk answers and tells after the sync, written before, also after a restart', async () => {
     const { data, env } = shimmed('data');
     let server = await startServer({ data, env });
     await createDatabase(server, 'disk', { strategy: 'none ack disk' });
@@ -363,7 +363,7 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
     assert.equal((await ended).code, kExit.ok);
   });
 
-  test('a sync that fails ends the server, nothing is acknowledged, and the next start works', async () => {
+  test('a sync that fails ends the server, acknowledges nothing, and it starts again', async () => {
     const { data, env } = shimmed('fails');
     let server = await startServer({ data, env });
     await createDatabase(server, 'db', { strategy: 'none ack disk', more: ['set k old'] });
@@ -438,7 +438,7 @@ describe('many that wait for the disk', () => {
   });
 });
 
-test('past --max-memory writes are refused, the rest goes on, and removing makes room', async () => {
+test('past --max-memory writes are refused, and removing makes room', async () => {
   const kLimit = 4 * kMiB;
   const server = await startServer({ args: ['--max-memory', '4MiB'] });
   const db = await createDatabase(server, 'small');
@@ -449,7 +449,8 @@ test('past --max-memory writes are refused, the rest goes on, and removing makes
   let count = 0;
   let refusal = 'ok';
   for (; refusal === 'ok'; count += 1) refusal = await status(client, `set k${count} ${value}`);
-  assert.match(refusal, new RegExp(`^error the memory is full: .*${kLimit} bytes \\(--max-memory\\)`));
+  assert.match(refusal, /^error the memory is full: .*\(--max-memory\)/);
+  assert.ok(refusal.includes(`${kLimit} bytes`), refusal);
   assert.ok(count > 20 && count <= 42, `refused at value ${count}`);
   assert.deepEqual(await client.expectOk('get k1'), [`value ${value}`]);
   await client.expectOk(`set k0 ${value.toUpperCase()}`);

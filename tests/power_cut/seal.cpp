@@ -1,4 +1,4 @@
-// seal FILE FROM LENGTH: writes the checksum of the bytes from FROM on, LENGTH of them, behind them.
+// seal FILE FROM LENGTH: writes the checksum of LENGTH bytes from FROM on behind them.
 //
 // For tests that change a field of a file of the data folder and want it whole again: the checksums
 // of docs/formats.md at the end of a meta slot, a segment header and a snapshot head.

@@ -200,8 +200,8 @@ class Shim {
 };
 
 Shim& TheShim() {
-  static Shim& shim = *new Shim;  // the last calls come when statics are gone
-  return shim;
+  static Shim* const shim = new Shim;  // the last calls come when statics are gone
+  return *shim;
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "node/recovery.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
+#include "storage/segment.h"
 #include "storage/snapshot_reader.h"
 
 namespace nunc {
@@ -32,6 +34,23 @@ void NoteTerm(std::vector<SnapshotTerm>& terms, Term term, Revision last) {
   } else {
     terms.back().last = last;
   }
+}
+
+// What a first start leaves that did not come to its meta file: it syncs the header before the
+// segment gets its name, and the first record fills in its term.
+Result<bool> IsWithoutRecords(Disk& disk, const SegmentInfo& segment) {
+  const Result<std::unique_ptr<File>> file = disk.Open(SegmentName(segment.first), OpenMode::kRead);
+  if (!file) {
+    return tl::unexpected(file.error());
+  }
+  std::string bytes(kSegmentHeaderBytes, '\0');
+  const Result<std::size_t> read = (*file)->Read(0, std::span(bytes));
+  if (!read) {
+    return tl::unexpected(read.error());
+  }
+  bytes.resize(*read);
+  const Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
+  return header && header->first == Revision{1} && header->first_term == Term{};
 }
 
 class Recovery {
@@ -109,9 +128,15 @@ Result<void> Recovery::OpenMeta() {
   }
   // The meta file is the last thing that a first start makes, so a log without records may be
   // there; anything more has lost its meta file.
-  const bool has_records = std::ranges::any_of(
-      log->segments, [](const SegmentInfo& segment) { return segment.first > Revision{1}; });
-  if (has_records || log->segments.size() > 1 || !snapshots->empty()) {
+  bool holds_data = log->segments.size() > 1 || !snapshots->empty();
+  if (!holds_data && !log->segments.empty()) {
+    const Result<bool> unused = IsWithoutRecords(world_.log, log->segments.front());
+    if (!unused) {
+      return tl::unexpected(unused.error());
+    }
+    holds_data = !*unused;
+  }
+  if (holds_data) {
     return Fail(Fault::kDamaged, world_.data.PathOf(kMetaName) +
                                      " is missing, but the folder holds data" +
                                      std::string(kWaysOn));

@@ -1,10 +1,11 @@
-// From what tests/power_cut/shim.cpp noted of a server's calls: a folder as a power cut may have left it.
+// From what tests/power_cut/shim.cpp noted of a server's calls: a folder as a power cut may have
+// left it.
 //
 // What a sync covered is there: the bytes of a file that were written before its sync began, the
 // names that were changed before the folder's. Of the rest any part may be there: each sector of
 // 512 bytes for itself, a size without its bytes, a name without the one before it. A file that was
-// synced has no name because of that. Only a rename is never half done. The idea of rebuilding crash
-// states from a trace of calls is that of ALICE (OSDI 2014).
+// synced has no name because of that. Only a rename is never half done. The idea of rebuilding
+// crash states from a trace of calls is that of ALICE (OSDI 2014).
 import {
   closeSync,
   mkdirSync,
@@ -50,7 +51,8 @@ class Image {
 
   resize(size) {
     if (size > this.bytes.length) {
-      const larger = Buffer.alloc(Math.max(size, Math.min(this.bytes.length * 2, size + (1 << 25))));
+      const spare = Math.min(this.bytes.length, 1 << 25);
+      const larger = Buffer.alloc(size + spare);
       this.bytes.copy(larger, 0, 0, this.size);
       this.bytes = larger;
     }

@@ -64,6 +64,23 @@ class StoreTest : public testing::Test {
     }
   }
 
+  // What is left of the walk, as recovery loads it; records may follow.
+  static void Load(Store& copy, StoreWalk& walk, Revision start) {
+    copy.StartLoading();
+    for (;;) {
+      const StoreWalk::Item item = walk.Next();
+      if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
+        ASSERT_TRUE(copy.LoadDatabase(*database));
+      } else if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
+        ASSERT_TRUE(copy.LoadEntry(*entry));
+      } else {
+        break;
+      }
+    }
+    copy.SetLoaded({.revision = start, .time_us = static_cast<std::int64_t>(start.value) * 10},
+                   {.value = 3});
+  }
+
   Store store_{kSeed, "admin-pwd"};
 };
 
@@ -195,7 +212,69 @@ TEST_F(StoreTest, AWalkLeavesOutWhatChangesMeanwhile) {
   ASSERT_TRUE(Set(5, "a", "new"));
   ASSERT_TRUE(store_.Apply(Of(RecordType::kDropDatabase, 6, {3})));
   ASSERT_TRUE(Create(7, {4}, "late"));
-  EXPECT_EQ(Walked(walk), (std::vector<std::string>{"db={}@1", "db", "$$token=token@1", "b=2@3"}));
+  EXPECT_EQ(Walked(walk),
+            (std::vector<std::string>{"db={}@1", "db", "$$token=token@1", "b=2@3", "gone"}));
+}
+
+TEST_F(StoreTest, ADatabaseDroppedDuringAWalkIsThereForTheRecordsBehindIt) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Set(2, "k", "1"));
+  ASSERT_TRUE(Create(3, {3}, "db2"));
+  store_.FinishLoading();
+  StoreWalk walk(store_, {3});
+  const std::vector<RecordItem> items = {{.type = RecordType::kSet, .key = "k", .value = "2"}};
+  Record set = Of(RecordType::kSet, 4);
+  set.items = items;
+  Record again = Of(RecordType::kCreateDatabase, 6, {4});
+  again.spec = Spec("db");
+  const std::vector<Record> records = {set, Of(RecordType::kDropDatabase, 5), again};
+  for (const Record& record : records) {
+    ASSERT_TRUE(store_.Apply(record));
+  }
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {3});
+  for (const Record& record : records) {
+    const Result<void> applied = copy.Apply(record);
+    ASSERT_TRUE(applied) << applied.error().detail;
+  }
+  copy.FinishLoading();
+  EXPECT_EQ(copy.Find("db")->id(), DatabaseId{4});
+  EXPECT_EQ(copy.Find("db")->Find("k"), nullptr);
+  EXPECT_NE(copy.Find("db2"), nullptr);
+}
+
+TEST_F(StoreTest, WhatIsRemovedDuringAWalkLeavesItsTombstones) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Create(2, {3}, "gone"));
+  ASSERT_TRUE(Set(3, "k", "1"));
+  store_.FinishLoading();
+  StoreWalk walk(store_, {3});
+  const std::vector<RecordItem> items = {
+      {.type = RecordType::kRemove, .key = "k", .previous = {3}}};
+  Record remove = Of(RecordType::kRemove, 4);
+  remove.items = items;
+  const std::vector<RecordItem> absent = {{.type = RecordType::kRemove, .key = "never"}};
+  Record nothing = Of(RecordType::kRemove, 5);
+  nothing.items = absent;
+  const std::vector<Record> records = {remove, nothing, Of(RecordType::kDropDatabase, 6, {3})};
+  for (const Record& record : records) {
+    ASSERT_TRUE(store_.Apply(record));
+  }
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {3});
+  for (const Record& record : records) {
+    ASSERT_TRUE(copy.Apply(record));
+  }
+  copy.FinishLoading();
+  StoreWalk here(store_, {6});
+  StoreWalk there(copy, {6});
+  EXPECT_EQ(Walked(there), Walked(here));
+}
+
+TEST_F(StoreTest, LoadingAgainNeedsADatabaseFirst) {
+  ASSERT_TRUE(store_.LoadDatabase({.id = kFirst, .name = "db"}));
+  store_.StartLoading();  // as when a snapshot was found damaged
+  EXPECT_FALSE(store_.LoadEntry({.key = "k", .revision = {1}}));
 }
 
 TEST_F(StoreTest, AWalkOverOneDatabaseTellsThatAlone) {

@@ -236,7 +236,7 @@ void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& s
     database.Remove(existing, hash, stamp.revision, stamp.time_us);
     database.DropOldTombstones(stamp.time_us, kTombstonesPerTurn);
   } else {
-    database.Mark(existing, stamp.revision);
+    Database::Mark(existing);
   }
 }
 

@@ -216,6 +216,30 @@ TEST_F(StoreTest, AWalkLeavesOutWhatChangesMeanwhile) {
             (std::vector<std::string>{"db={}@1", "db", "$$token=token@1", "b=2@3", "gone"}));
 }
 
+TEST_F(StoreTest, AMarkDuringAWalkDoesNotTakeTheKeyOutOfIt) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Set(2, "k", "1"));
+  store_.FinishLoading();
+  StoreWalk walk(store_, {2});
+  const std::vector<RecordItem> items = {
+      {.type = RecordType::kMark, .key = "k", .version = 7, .in_conflict = true, .previous = {2}},
+      {.type = RecordType::kSet, .key = "$conflicts_k_9", .value = "resolve 9 db 7 k 1 x"}};
+  Record conflict = Of(RecordType::kBatch, 3);
+  conflict.items = items;
+  ASSERT_TRUE(store_.Apply(conflict));
+  // The record of a mark has no value, so nothing but the walk can tell it.
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {2});
+  ASSERT_TRUE(copy.Apply(conflict));
+  copy.FinishLoading();
+  const Entry* key = copy.Find("db")->Find("k");
+  ASSERT_NE(key, nullptr);
+  EXPECT_EQ(key->value(), "1");
+  EXPECT_EQ(key->version(), 7U);
+  EXPECT_TRUE(key->in_conflict());
+  EXPECT_EQ(copy.Find("db")->conflicts().OpenOf("k").size(), 1U);
+}
+
 TEST_F(StoreTest, ADatabaseDroppedDuringAWalkIsThereForTheRecordsBehindIt) {
   ASSERT_TRUE(Create(1, kFirst, "db"));
   ASSERT_TRUE(Set(2, "k", "1"));

@@ -78,10 +78,13 @@ Entry* Database::Set(Entry* existing, const Write& write) {
   return entry;
 }
 
-void Database::Mark(Entry* existing, Revision revision) {
-  existing->set_in_conflict(true);
-  existing->set_revision(revision);
-  revisions_.MoveToEnd(existing);
+Revision Database::ShownRevision(const Entry& entry) const {
+  if (!entry.in_conflict()) {
+    return entry.revision();
+  }
+  const std::deque<ConflictId>& open = conflicts_.OpenOf(entry.key());
+  const Entry* newest = open.empty() ? nullptr : Find(ConflictKey(entry.key(), open.back()));
+  return newest == nullptr ? entry.revision() : std::max(entry.revision(), newest->revision());
 }
 
 Revision Database::newest_revision() const {

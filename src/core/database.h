@@ -74,8 +74,11 @@ class Database {
   Entry* Set(Entry* existing, const Write& write);
   // `existing` becomes a tombstone and is freed.
   void Remove(Entry* existing, std::uint64_t hash, Revision revision, std::int64_t now_us);
-  // The key waits for an arbiter from `revision` on.
-  void Mark(Entry* existing, Revision revision);
+  // The key waits for an arbiter. It stays where it is in the revision order: the record of this
+  // has no value, so a walk that has not come to the key yet must still find it.
+  static void Mark(Entry* existing) { existing->set_in_conflict(true); }
+  // What showing the entry rests on: its own change and, while it waits, the newest question.
+  [[nodiscard]] Revision ShownRevision(const Entry& entry) const;
 
   // Keys the server itself keeps (`$connections`): in listings, outside the revision order.
   Entry* SetLive(std::string_view key, std::string_view value);

@@ -92,7 +92,7 @@ void Executor::Drain(SessionId id, Output& output) {
     return;
   }
   std::size_t bytes = 0;
-  const std::size_t items_before = output.items.size();
+  bool told = false;
   for (const Session::DatabaseWatches& watching : session->watches) {
     Database& database = *watching.database;
     while (bytes < kDrainBytes) {
@@ -101,7 +101,9 @@ void Executor::Drain(SessionId id, Output& output) {
         break;
       }
       if (watched->key() == kConflictsKey) {
-        bytes += ReplayConflicts(database, *watching.watches, output);
+        const std::size_t replayed = ReplayConflicts(database, *watching.watches, output);
+        told = told || replayed > 0;
+        bytes += replayed;
         continue;
       }
       const Entry* entry = database.FindAny(watched->key(), database.Hash(watched->key()));
@@ -113,12 +115,21 @@ void Executor::Drain(SessionId id, Output& output) {
                           : Change{.kind = ChangeKind::kRemoved, .key = watched->key()};
       change.first = output.targets.size();
       change.count = 1;
-      bytes += change.key.size() + change.value.size();
+      if (entry != nullptr) {
+        // That it has come to wait for an arbiter is announced to nobody, so it is held here.
+        const Revision shown = NeededFor(database, change.key, database.ShownRevision(*entry));
+        change.after = shown > durable_ ? shown : Revision{};
+      }
+      if (change.after == Revision{}) {
+        told = true;
+        bytes += change.key.size() + change.value.size();
+      }
       output.targets.push_back(id);
       output.items.emplace_back(change);
     }
   }
-  if (output.items.size() == items_before) {
+  // What is held now comes by itself later.
+  if (!told) {
     session->lagging = false;
     for (const Session::DatabaseWatches& watching : session->watches) {
       watching.watches->set_lagging(false);
@@ -492,7 +503,7 @@ Executor::Place Executor::Locate(Database& database, std::string_view key) {
   if (entry != nullptr) {
     place.existing = entry->is_tombstone() ? nullptr : entry;
     place.previous = entry->revision();
-    Need(NeededFor(database, key, place.previous));
+    Need(NeededFor(database, key, database.ShownRevision(*entry)));
   }
   return place;
 }

@@ -99,6 +99,8 @@ void Store::Drop(Database& database, const Stamp& stamp) {
   const std::uint64_t hash = admin_->Hash(database.name());
   if (Entry* listed = admin_->Find(database.name(), hash); listed != nullptr) {
     admin_->Remove(listed, hash, stamp.revision, stamp.time_us);
+  } else if (in_loading_) {
+    LoadTombstone(*admin_, database.name(), stamp);
   }
   by_id_[database.id().value] = nullptr;
   const auto found = databases_.find(database.name());
@@ -121,6 +123,7 @@ void Store::StartLoading() {
   dropped_.clear();
   by_id_.assign(1, nullptr);
   last_ = {};
+  loading_ = nullptr;
   AddAdmin(admin_token);
   in_loading_ = true;
   admin_->StartLoading({});
@@ -225,13 +228,21 @@ void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& s
                             .revision = stamp.revision,
                             .in_conflict = item.in_conflict});
   } else if (existing == nullptr) {
-    return;
+    // It was there, but a snapshot that was walked meanwhile has left it out.
+    if (item.type == RecordType::kRemove && item.previous != Revision{}) {
+      LoadTombstone(database, item.key, stamp);
+    }
   } else if (item.type == RecordType::kRemove) {
     database.Remove(existing, hash, stamp.revision, stamp.time_us);
     database.DropOldTombstones(stamp.time_us, kTombstonesPerTurn);
   } else {
-    database.Mark(existing, stamp.revision);
+    Database::Mark(existing);
   }
+}
+
+void Store::LoadTombstone(Database& database, std::string_view key, const Stamp& stamp) {
+  database.Load(
+      {.key = key, .removed = true, .revision = stamp.revision, .removed_at_us = stamp.time_us});
 }
 
 void Store::FinishLoading() {

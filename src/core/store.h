@@ -79,6 +79,8 @@ class Store {
   void AddAdmin(std::string_view token);
   void ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp);
   Result<void> ApplyToDatabases(const Record& record);
+  // Unless there is one.
+  static void LoadTombstone(Database& database, std::string_view key, const Stamp& stamp);
 
   std::uint64_t hash_seed_;
   Stamp last_;

@@ -64,6 +64,23 @@ class StoreTest : public testing::Test {
     }
   }
 
+  // What is left of the walk, as recovery loads it; records may follow.
+  static void Load(Store& copy, StoreWalk& walk, Revision start) {
+    copy.StartLoading();
+    for (;;) {
+      const StoreWalk::Item item = walk.Next();
+      if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
+        ASSERT_TRUE(copy.LoadDatabase(*database));
+      } else if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
+        ASSERT_TRUE(copy.LoadEntry(*entry));
+      } else {
+        break;
+      }
+    }
+    copy.SetLoaded({.revision = start, .time_us = static_cast<std::int64_t>(start.value) * 10},
+                   {.value = 3});
+  }
+
   Store store_{kSeed, "admin-pwd"};
 };
 
@@ -197,7 +214,93 @@ TEST_F(StoreTest, AWalkLeavesOutWhatChangesMeanwhile) {
   ASSERT_TRUE(Set(5, "a", "new"));
   ASSERT_TRUE(store_.Apply(Of(RecordType::kDropDatabase, 6, {3})));
   ASSERT_TRUE(Create(7, {4}, "late"));
-  EXPECT_EQ(Walked(walk), (std::vector<std::string>{"db={}@1", "db", "$$token=token@1", "b=2@3"}));
+  EXPECT_EQ(Walked(walk),
+            (std::vector<std::string>{"db={}@1", "db", "$$token=token@1", "b=2@3", "gone"}));
+}
+
+TEST_F(StoreTest, AMarkDuringAWalkDoesNotTakeTheKeyOutOfIt) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Set(2, "k", "1"));
+  store_.FinishLoading();
+  StoreWalk walk(store_, {2});
+  const std::vector<RecordItem> items = {
+      {.type = RecordType::kMark, .key = "k", .version = 7, .in_conflict = true, .previous = {2}},
+      {.type = RecordType::kSet, .key = "$conflicts_k_9", .value = "resolve 9 db 7 k 1 x"}};
+  Record conflict = Of(RecordType::kBatch, 3);
+  conflict.items = items;
+  ASSERT_TRUE(store_.Apply(conflict));
+  // The record of a mark has no value, so nothing but the walk can tell it.
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {2});
+  ASSERT_TRUE(copy.Apply(conflict));
+  copy.FinishLoading();
+  const Entry* key = copy.Find("db")->Find("k");
+  ASSERT_NE(key, nullptr);
+  EXPECT_EQ(key->value(), "1");
+  EXPECT_EQ(key->version(), 7U);
+  EXPECT_TRUE(key->in_conflict());
+  EXPECT_EQ(copy.Find("db")->conflicts().OpenOf("k").size(), 1U);
+}
+
+TEST_F(StoreTest, ADatabaseDroppedDuringAWalkIsThereForTheRecordsBehindIt) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Set(2, "k", "1"));
+  ASSERT_TRUE(Create(3, {3}, "db2"));
+  store_.FinishLoading();
+  StoreWalk walk(store_, {3});
+  const std::vector<RecordItem> items = {{.type = RecordType::kSet, .key = "k", .value = "2"}};
+  Record set = Of(RecordType::kSet, 4);
+  set.items = items;
+  Record again = Of(RecordType::kCreateDatabase, 6, {4});
+  again.spec = Spec("db");
+  const std::vector<Record> records = {set, Of(RecordType::kDropDatabase, 5), again};
+  for (const Record& record : records) {
+    ASSERT_TRUE(store_.Apply(record));
+  }
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {3});
+  for (const Record& record : records) {
+    const Result<void> applied = copy.Apply(record);
+    ASSERT_TRUE(applied) << applied.error().detail;
+  }
+  copy.FinishLoading();
+  EXPECT_EQ(copy.Find("db")->id(), DatabaseId{4});
+  EXPECT_EQ(copy.Find("db")->Find("k"), nullptr);
+  EXPECT_NE(copy.Find("db2"), nullptr);
+}
+
+TEST_F(StoreTest, WhatIsRemovedDuringAWalkLeavesItsTombstones) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Create(2, {3}, "gone"));
+  ASSERT_TRUE(Set(3, "k", "1"));
+  store_.FinishLoading();
+  StoreWalk walk(store_, {3});
+  const std::vector<RecordItem> items = {
+      {.type = RecordType::kRemove, .key = "k", .previous = {3}}};
+  Record remove = Of(RecordType::kRemove, 4);
+  remove.items = items;
+  const std::vector<RecordItem> absent = {{.type = RecordType::kRemove, .key = "never"}};
+  Record nothing = Of(RecordType::kRemove, 5);
+  nothing.items = absent;
+  const std::vector<Record> records = {remove, nothing, Of(RecordType::kDropDatabase, 6, {3})};
+  for (const Record& record : records) {
+    ASSERT_TRUE(store_.Apply(record));
+  }
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {3});
+  for (const Record& record : records) {
+    ASSERT_TRUE(copy.Apply(record));
+  }
+  copy.FinishLoading();
+  StoreWalk here(store_, {6});
+  StoreWalk there(copy, {6});
+  EXPECT_EQ(Walked(there), Walked(here));
+}
+
+TEST_F(StoreTest, LoadingAgainNeedsADatabaseFirst) {
+  ASSERT_TRUE(store_.LoadDatabase({.id = kFirst, .name = "db"}));
+  store_.StartLoading();  // as when a snapshot was found damaged
+  EXPECT_FALSE(store_.LoadEntry({.key = "k", .revision = {1}}));
 }
 
 TEST_F(StoreTest, AWalkOverOneDatabaseTellsThatAlone) {

@@ -5,7 +5,8 @@ namespace nunc {
 StoreWalk::StoreWalk(Store& store, Revision up_to, DatabaseId only) : store_(store), up_to_(up_to) {
   for (const DatabaseState& state : store.States()) {
     if (only == DatabaseId{} || state.id == only) {
-      databases_.push_back(state.id);
+      databases_.push_back({.state = state, .name = std::string(state.name)});
+      databases_.back().state.name = {};
     }
   }
 }
@@ -25,14 +26,17 @@ StoreWalk::Item StoreWalk::Next() {
     }
     walk_.reset();
   }
-  while (position_ < databases_.size()) {
-    Database* database = store_.Find(databases_[position_++]);
-    if (database != nullptr) {
-      walk_.emplace(database->revision_order());
-      return database->State();
-    }
+  if (position_ == databases_.size()) {
+    return {};
   }
-  return {};
+  const Planned& planned = databases_[position_++];
+  if (Database* database = store_.Find(planned.state.id); database != nullptr) {
+    walk_.emplace(database->revision_order());
+    return database->State();
+  }
+  DatabaseState dropped = planned.state;
+  dropped.name = planned.name;
+  return dropped;
 }
 
 }  // namespace nunc

@@ -2,13 +2,15 @@
 //
 // Shape:   Next tells a database, then its entries and tombstones in revision order, then the next
 //          database. What changes meanwhile has moved beyond the revision and is left out: who
-//          walks gets it from the log. A database that is dropped meanwhile just ends.
+//          walks gets it from the log. A database that is dropped meanwhile is told without
+//          the rest of its entries: records of it, up to its drop, stand in that log.
 // Owner:   whoever takes a snapshot; loop thread only. The store outlives it.
 // Source:  docs/cluster.md §11.
 #pragma once
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -32,7 +34,11 @@ class StoreWalk {
  private:
   Store& store_;
   Revision up_to_;
-  std::vector<DatabaseId> databases_;
+  struct Planned {
+    DatabaseState state;  // its name's view is empty
+    std::string name;
+  };
+  std::vector<Planned> databases_;
   std::size_t position_ = 0;
   std::optional<RevisionWalk> walk_;  // of databases_[position_ - 1]
 };

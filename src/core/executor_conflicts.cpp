@@ -107,7 +107,9 @@ void Executor::Arbiter(Session& session, Output& output) {
 void Executor::NoteArbiter(Database& database, Output& output) {
   if (!database.conflicts().arbiter_seen()) {
     database.conflicts().set_arbiter_seen();
-    NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
+    const Store::Stamp stamp =
+        NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
+    Need(NeededFor(database, kConflictsKey, stamp.revision));
     CloseRecord();
   }
 }

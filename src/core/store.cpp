@@ -27,7 +27,11 @@ Store::Store(std::uint64_t hash_seed, std::string_view admin_token)
 
 void Store::AddAdmin(std::string_view token) {
   admin_ = &Register(
-      {.id = kAdminId, .name = std::string(kAdminDatabase), .strategy = Strategy::kNewer});
+      {.id = kAdminId,
+       .name = std::string(kAdminDatabase),
+       .strategy = Strategy::kNewer,
+       // Which databases there are, nobody may hear of before a power cut cannot take it back.
+       .level = AckLevel::kDisk});
   admin_->SetLive(kTokenKey, token);
   admin_->SetLive(kAdminDatabase, kListedValue);
 }
@@ -141,6 +145,9 @@ Result<void> Store::LoadDatabase(const DatabaseState& state) {
   } else if (loading_->name() != state.name) {
     return Fail(Fault::kDamaged, "two databases have the id " + std::to_string(state.id.value));
   }
+  if (state.arbiter_seen) {
+    loading_->conflicts().set_arbiter_seen();
+  }
   LoadHorizon(state.id, state.horizon);
   return {};
 }
@@ -166,6 +173,11 @@ void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
   }
 }
 
+// A snapshot lacks what was dropped while it was taken; the log behind its start still tells of it.
+bool Store::WasDropped(DatabaseId id) const {
+  return id.value > kAdminId.value && id.value < by_id_.size() && by_id_[id.value] == nullptr;
+}
+
 Result<void> Store::Apply(const Record& record) {
   last_ = {.revision = record.revision, .time_us = record.time_us};
   switch (record.type) {
@@ -184,7 +196,9 @@ Result<void> Store::Apply(const Record& record) {
   }
   Database* database = Find(record.database);
   if (database == nullptr) {
-    return tl::unexpected(Misfit(record.revision, "a change of no database"));
+    return WasDropped(record.database)
+               ? Result<void>()
+               : tl::unexpected(Misfit(record.revision, "a change of no database"));
   }
   for (const RecordItem& item : record.items) {
     ApplyItem(*database, item, last_);
@@ -203,10 +217,14 @@ Result<void> Store::ApplyToDatabases(const Record& record) {
     Add(record.database, record.spec, last_);
     return {};
   }
-  if (database == nullptr || database == admin_) {
+  if (database == nullptr && WasDropped(record.database)) {
+    return {};
+  }
+  const bool drops = record.type == RecordType::kDropDatabase;
+  if (database == nullptr || (drops && database == admin_)) {
     return tl::unexpected(Misfit(record.revision, "no such database"));
   }
-  if (record.type == RecordType::kDropDatabase) {
+  if (drops) {
     Drop(*database, last_);
   } else {
     database->conflicts().set_arbiter_seen();

@@ -44,7 +44,10 @@ void Node::Step(const Input& input, Output& output) {
           [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
       },
       input);
-  Settle(output);
+  // What the gate gives out has waited; before what still waits it must not be held again.
+  if (!std::holds_alternative<LogSynced>(input) && !std::holds_alternative<OperationEnded>(input)) {
+    Settle(output);
+  }
 }
 
 void Node::Settle(Output& output) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 #include "core/executor.h"
 
 namespace nunc {
@@ -73,11 +74,13 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
     return Error(session, ErrorCode::kTooManyConflicts, output);
   }
   const Store::Stamp stamp = RecordFor(database, output);
-  output.record_items.push_back({.type = RecordType::kMark,
-                                 .key = existing->key(),
-                                 .version = existing->version(),
-                                 .in_conflict = true,
-                                 .previous = existing->revision()});
+  if (!Planted(Bug::kMarkNotLogged)) {
+    output.record_items.push_back({.type = RecordType::kMark,
+                                   .key = existing->key(),
+                                   .version = existing->version(),
+                                   .in_conflict = true,
+                                   .previous = existing->revision()});
+  }
   database.Mark(existing, stamp.revision);
   const std::string_view conflict_key = output.Keep(ConflictKey(command.key, id));
   const Place place = Locate(database, conflict_key);

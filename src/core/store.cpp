@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 
 namespace nunc {
 namespace {
@@ -175,7 +176,8 @@ void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
 
 // A snapshot lacks what was dropped while it was taken; the log behind its start still tells of it.
 bool Store::WasDropped(DatabaseId id) const {
-  return id.value > kAdminId.value && id.value < by_id_.size() && by_id_[id.value] == nullptr;
+  return id.value > kAdminId.value && id.value < by_id_.size() && by_id_[id.value] == nullptr &&
+         !Planted(Bug::kDroppedInWalk);
 }
 
 Result<void> Store::Apply(const Record& record) {
@@ -221,7 +223,8 @@ Result<void> Store::ApplyToDatabases(const Record& record) {
     return {};
   }
   const bool drops = record.type == RecordType::kDropDatabase;
-  if (database == nullptr || (drops && database == admin_)) {
+  if (database == nullptr ||
+      (database == admin_ && (drops || Planted(Bug::kAdminArbiterRefused)))) {
     return tl::unexpected(Misfit(record.revision, "no such database"));
   }
   if (drops) {
@@ -242,7 +245,8 @@ void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& s
                             .version = item.version,
                             .revision = stamp.revision,
                             .in_conflict = item.in_conflict});
-  } else if (existing == nullptr) {
+  } else if (existing == nullptr ||
+             (Planted(Bug::kTombstoneNotReplayed) && item.type == RecordType::kRemove)) {
     return;
   } else if (item.type == RecordType::kRemove) {
     database.Remove(existing, hash, stamp.revision, stamp.time_us);

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace nunc {
 namespace {
 
@@ -45,7 +47,9 @@ void Node::Step(const Input& input, Output& output) {
       },
       input);
   // What the gate gives out has waited; before what still waits it must not be held again.
-  if (!std::holds_alternative<LogSynced>(input) && !std::holds_alternative<OperationEnded>(input)) {
+  const bool from_gate =
+      std::holds_alternative<LogSynced>(input) || std::holds_alternative<OperationEnded>(input);
+  if (!from_gate || Planted(Bug::kHeldAgain)) {
     Settle(output);
   }
 }

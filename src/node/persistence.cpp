@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
 #include "core/permissions.h"
 #include "storage/oplog_reader.h"
 #include "storage/record_line.h"
@@ -90,7 +91,7 @@ Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& 
   Meta meta = recovered.meta->value();
   if (!recovered.report.fresh) {
     meta.term = std::max(meta.term, end.term);
-    ++meta.term.value;
+    meta.term.value += Planted(Bug::kTermNotRaised) ? 0U : 1U;
   }
   meta.durable = end.revision;
   // Before any record of the term exists.
@@ -128,7 +129,7 @@ const Persistence::News& Persistence::Collect() {
   world_.sync.Collect(Wait::kNo);
   world_.bulk.Collect(Wait::kNo);
   news_.results = std::exchange(ended_, {});
-  news_.durable = log_->durable();
+  news_.durable = Planted(Bug::kGateAtWritten) ? log_->written() : log_->durable();
   return news_;
 }
 
@@ -170,14 +171,14 @@ std::int64_t Persistence::next_us() const {
 
 Result<void> Persistence::WriteRecords() {
   const std::string_view records = node_.records();
-  if (records.empty()) {
+  if (records.empty() || (Planted(Bug::kAckBeforeWrite) && now_.mono_us % 2 == 0)) {
     return {};
+  }
+  if (!syncing_ && log_->durable() == (Planted(Bug::kDeferredSync) ? marked_ : log_->written())) {
+    unsynced_since_us_ = now_.mono_us;
   }
   if (Result<void> appended = log_->Append(records); !appended) {
     return appended;
-  }
-  if (!syncing_ && log_->durable() == marked_) {
-    unsynced_since_us_ = now_.mono_us;
   }
   bytes_since_snapshot_ += records.size();
   terms_.back().last = log_->written();
@@ -233,7 +234,7 @@ void Persistence::StartSync() {
 void Persistence::StartMark() {
   marking_ = true;
   Meta meta = meta_->value();
-  meta.durable = log_->durable();
+  meta.durable = Planted(Bug::kMarkAhead) ? log_->written() : log_->durable();
   auto result = std::make_shared<Result<void>>();
   world_.bulk.Submit([meta_file = meta_.get(), meta, result] { *result = meta_file->Store(meta); },
                      [this, meta, result] {
@@ -348,7 +349,8 @@ void Persistence::CleanLog(Revision below) {
     return;
   }
   const Revision needed{snapshots.back().start.value + 1};
-  const Result<std::uint64_t> cleaned = log_->Clean(std::min(below, needed));
+  const Result<std::uint64_t> cleaned =
+      log_->Clean(Planted(Bug::kCleanTooMuch) ? below : std::min(below, needed));
   if (!cleaned) {
     Fail(cleaned.error());
   }

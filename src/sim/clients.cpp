@@ -67,7 +67,8 @@ void Clients::Begin(std::uint32_t slot, const Script& script) {
   Expect(*running_, script);
 }
 
-// Sessions come with the database's token, which opens what the list of `all` says, if there is one.
+// Sessions come with the database's token, which opens what the list of `all` says, if there is
+// one.
 bool Clients::IsDenied(const Session& session, const Script& script) const {
   const ModelDatabase* database = Selected(session);
   const CommandRow& row = RowOf(script.verb);
@@ -140,7 +141,7 @@ void Clients::Follow(Session& session, const Script& script) {
       return event.gated && event.revision > oracle_->synced();
     });
     session.watches.push_back({.place = place,
-                               .next = static_cast<std::size_t>(unheard - events.begin()),
+                               .next = {static_cast<std::size_t>(unheard - events.begin())},
                                .before = events.size()});
   }
 }
@@ -235,9 +236,8 @@ Result<void> Clients::OnReply(const Reply& reply) {
   if (reply.is_status()) {
     return OnStatus(session, reply);
   }
-  if (pending.expected &&
-      (reply.kind != pending.expected->kind || reply.text != pending.text ||
-       reply.number != pending.expected->number)) {
+  if (pending.expected && (reply.kind != pending.expected->kind || reply.text != pending.text ||
+                           reply.number != pending.expected->number)) {
     return Violated("a " + NameOf(pending.verb) + " was answered \"" +
                     std::string(reply.text.substr(0, 80)) + "\", not \"" +
                     pending.text.substr(0, 80) + "\"");
@@ -254,7 +254,8 @@ Result<void> Clients::OnStatus(Session& session, const Reply& reply) {
   }
   const bool snapshot = pending.verb == Verb::kSnapshot && reply.kind == ReplyKind::kOk;
   if (snapshot) {
-    if (Result<void> synced = oracle_->MustBeSynced(pending.end, "the reply to snapshot"); !synced) {
+    if (Result<void> synced = oracle_->MustBeSynced(pending.end, "the reply to snapshot");
+        !synced) {
       return synced;
     }
   }
@@ -285,7 +286,7 @@ Result<void> Clients::OnChange(const Change& change, SessionId target) {
   Hash(static_cast<std::uint64_t>(change.kind) + target.slot * 8, change.key);
   Hash(static_cast<std::uint64_t>(change.version), change.value);
   Session& session = sessions_[target.slot];
-  if (!(session.id == target)) {
+  if (!(session.id == target) || !session.open) {
     return {};  // its connection is gone, and the driver drops what comes for it
   }
   if (change.kind == ChangeKind::kConflict) {
@@ -294,6 +295,7 @@ Result<void> Clients::OnChange(const Change& change, SessionId target) {
   if (change.key == kConnectionsKey) {
     return {};
   }
+  Revision gone;
   for (Watch& watch : session.watches) {
     if (watch.place.second != change.key) {
       continue;
@@ -301,10 +303,14 @@ Result<void> Clients::OnChange(const Change& change, SessionId target) {
     if (watch.place.first == change.database.value) {
       return OnKeyEvent(watch, change);
     }
-    // With its database the key is gone.
-    if (change.database == DatabaseId{} && watch.dropped && change.kind == ChangeKind::kRemoved) {
-      return oracle_->MustBeSynced(watch.dropped_at, "the end of " + std::string(change.key));
+    // With its database the key is gone. Of several that were dropped, it may be any.
+    if (change.database == DatabaseId{} && watch.dropped && change.kind == ChangeKind::kRemoved &&
+        (gone.value == 0 || watch.dropped_at < gone)) {
+      gone = watch.dropped_at;
     }
+  }
+  if (gone.value > 0) {
+    return oracle_->MustBeSynced(gone, "the end of " + std::string(change.key));
   }
   return Violated("a change of " + std::string(change.key) + " that nobody watches");
 }
@@ -312,25 +318,42 @@ Result<void> Clients::OnChange(const Change& change, SessionId target) {
 Result<void> Clients::OnKeyEvent(Watch& watch, const Change& change) {
   const std::vector<KeyEvent>& events = events_[watch.place];
   const bool removed = change.kind == ChangeKind::kRemoved;
-  const auto is_it = [&](const KeyEvent& event) {
-    return event.removed == removed && event.value == change.value &&
-           (removed || event.version == change.version);
+  std::set<std::size_t> next;
+  Revision revision;
+  const auto try_at = [&](std::size_t at) {
+    const KeyEvent& event = events[at];
+    if (event.removed == removed && event.value == change.value &&
+        (removed || event.version == change.version)) {
+      revision = event.gated && revision.value == 0 ? event.revision : revision;
+      next.insert(at + 1);
+    }
   };
-  std::size_t at = watch.next;
-  while (at < watch.before && !is_it(events[at])) {
-    ++at;
+  for (const std::size_t from : watch.next) {
+    for (std::size_t at = from; at < events.size() && at <= std::max(from, watch.before); ++at) {
+      try_at(at);
+    }
   }
-  if (at >= events.size() || !is_it(events[at])) {
+  if (next.empty() && change.version == kVersionInConflict) {
+    return {};  // the first watcher is told the value of a key that has just come to wait
+  }
+  if (next.empty()) {
+    for (std::size_t at = 0; at < watch.before; ++at) {
+      try_at(at);
+    }
+    if (!next.empty()) {
+      next = watch.next;
+    }
+  }
+  if (next.empty()) {
+    const std::size_t at = *watch.next.begin();
     return Violated("a watcher of " + watch.place.second + " was told \"" +
                     std::string(change.value.substr(0, 80)) + "\" where " +
                     (at < events.size() ? "\"" + events[at].value.substr(0, 80) + "\""
                                         : std::string("nothing")) +
                     " was next");
   }
-  watch.next = at + 1;
-  return events[at].gated ? oracle_->MustBeSynced(events[at].revision,
-                                                 "a change of " + std::string(change.key))
-                          : Result<void>();
+  watch.next = std::move(next);
+  return oracle_->MustBeSynced(revision, "a change of " + std::string(change.key));
 }
 
 Result<void> Clients::OnConflict(const Change& change, DatabaseId database) {
@@ -351,9 +374,10 @@ Result<void> Clients::CheckAllHeard() const {
     for (const Watch& watch : session.watches) {
       const auto events = events_.find(watch.place);
       const std::size_t count = events == events_.end() ? 0 : events->second.size();
-      if (!watch.dropped && std::max(watch.next, watch.before) < count) {
+      const std::size_t heard = std::max(*watch.next.rbegin(), watch.before);
+      if (!watch.dropped && heard < count) {
         return Violated("a watcher of " + watch.place.second + " has not heard of everything: " +
-                        std::to_string(watch.next) + " of " + std::to_string(count));
+                        std::to_string(heard) + " of " + std::to_string(count));
       }
     }
   }

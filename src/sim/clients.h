@@ -13,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,7 +46,7 @@ struct Script {
 };
 
 struct ClientLimits {
-  std::size_t keys = 40;             // of each kind, in each database
+  std::size_t keys = 40;  // of each kind, in each database
   std::size_t value_bytes_max = 200;
 };
 
@@ -110,8 +111,9 @@ class Clients {
   using Place = std::pair<std::uint32_t, std::string>;
   struct Watch {
     Place place;
-    std::size_t next = 0;
-    std::size_t before = 0;  // events from before the watch need not come
+    // Which events may be the next one: several, where equal ones follow each other.
+    std::set<std::size_t> next;
+    std::size_t before = 0;  // events from before the watch need not come, and may come twice
     bool dropped = false;
     Revision dropped_at{};
   };

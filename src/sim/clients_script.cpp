@@ -39,9 +39,9 @@ std::string Clients::AnyKey() {
 
 std::string Clients::AnyValue() {
   std::string value = "v" + std::to_string(++values_) + ".";
-  const std::size_t bytes =
-      prng_.Chance(1, 20) ? limits_.value_bytes_max : std::min<std::size_t>(
-                                                          60, limits_.value_bytes_max);
+  const std::size_t bytes = prng_.Chance(1, 20)
+                                ? limits_.value_bytes_max
+                                : std::min<std::size_t>(60, limits_.value_bytes_max);
   value.resize(value.size() + prng_.Below(bytes), 'x');
   return value;
 }
@@ -181,8 +181,7 @@ Script Clients::OplogCommand() {
     case 2:
       return {.verb = Verb::kOplog, .name = "since", .value = "1 * k* 20"};
     case 3:
-      return {
-          .verb = Verb::kOplog, .name = "clean", .value = "before " + std::to_string(newest)};
+      return {.verb = Verb::kOplog, .name = "clean", .value = "before " + std::to_string(newest)};
     default:
       return {.verb = Verb::kOplog, .name = "clean", .value = "keep 20KiB"};
   }
@@ -209,9 +208,8 @@ Script Clients::Administer(const ModelDatabase& database) {
   }
   if (dice < 12) {
     return {.verb = Verb::kDropDb,
-            .name = prng_.Chance(1, 2)
-                        ? database.name
-                        : std::string(kDatabases[prng_.Below(kDatabases.size())])};
+            .name = prng_.Chance(1, 2) ? database.name
+                                       : std::string(kDatabases[prng_.Below(kDatabases.size())])};
   }
   return CreateDatabase();
 }

@@ -15,15 +15,15 @@ constexpr std::string_view kListedValue = "{}";
 
 // Keys that follow from what happens and are in no record.
 bool IsLive(const Database& database, std::string_view key) {
-  return key == kConnectionsKey || (database.name() == kAdminDatabase &&
-                                    (key == kTokenKey || key == kAdminDatabase));
+  return key == kConnectionsKey ||
+         (database.name() == kAdminDatabase && (key == kTokenKey || key == kAdminDatabase));
 }
 
 std::string Show(std::string_view value) {
   constexpr std::size_t kShown = 40;
-  return value.size() <= kShown ? std::string(value)
-                                : std::string(value.substr(0, kShown)) + "... of " +
-                                      std::to_string(value.size());
+  return value.size() <= kShown
+             ? std::string(value)
+             : std::string(value.substr(0, kShown)) + "... of " + std::to_string(value.size());
 }
 
 std::string Show(const ModelEntry& entry) {
@@ -206,9 +206,8 @@ bool Model::IsGated(const Record& record) const {
     return false;
   }
   return database->level == AckLevel::kDisk ||
-         std::ranges::any_of(record.items, [&](const RecordItem& item) {
-           return database->IsGated(item.key);
-         });
+         std::ranges::any_of(record.items,
+                             [&](const RecordItem& item) { return database->IsGated(item.key); });
 }
 
 void Model::Create(const Record& record) {

@@ -199,8 +199,8 @@ Result<void> Oracle::OnRecords(std::string_view encoded, std::int64_t now_us, co
     const ChainEnd before = history_.empty() ? base_end_ : history_.back().end;
     const auto decoded = decoder.Decode(encoded, before.checksum);
     if (!decoded || !decoded->has_value()) {
-      return Violated("behind revision " + Number(before.revision.value) + " comes no record: " +
-                      (decoded ? "too short" : decoded.error().detail));
+      return Violated("behind revision " + Number(before.revision.value) +
+                      " comes no record: " + (decoded ? "too short" : decoded.error().detail));
     }
     const DecodedRecord& record = **decoded;
     if (record.record.revision.value != before.revision.value + 1 || record.term != before.term ||
@@ -283,9 +283,8 @@ Result<void> Oracle::CheckSnapshots(const std::vector<std::string>& names) {
       return synced;
     }
   }
-  std::erase_if(snapshots_, [&](const std::string& name) {
-    return !std::ranges::binary_search(names, name);
-  });
+  std::erase_if(snapshots_,
+                [&](const std::string& name) { return !std::ranges::binary_search(names, name); });
   return {};
 }
 
@@ -302,8 +301,8 @@ Result<void> Oracle::CheckNeeded(const std::vector<std::string>& names) const {
     if (parsed && parsed->kind == LogFileKind::kSegment) {
       return parsed->number <= start.value + 1
                  ? Result<void>()
-                 : Violated("the log begins with " + name + ", but a snapshot that is kept was begun at " +
-                            Number(start.value));
+                 : Violated("the log begins with " + name +
+                            ", but a snapshot that is kept was begun at " + Number(start.value));
     }
   }
   return Violated("there is no op log");

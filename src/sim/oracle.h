@@ -9,8 +9,8 @@
 // Source:  docs/cluster.md §17.1; docs/durability.md.
 #pragma once
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <set>

@@ -64,12 +64,8 @@ void World::DrawOptions() {
 }
 
 PersistenceWorld World::Around() {
-  return {.data = data_,
-          .log = log_,
-          .sync = sync_,
-          .bulk = bulk_,
-          .clock = clock_,
-          .random = random_};
+  return {
+      .data = data_, .log = log_, .sync = sync_, .bulk = bulk_, .clock = clock_, .random = random_};
 }
 
 ExecutorOptions World::NodeOptions() const {
@@ -174,8 +170,7 @@ Result<void> World::Advance(std::int64_t until_us) {
 Result<void> World::Turn() {
   woken_ = false;
   const Now now{.mono_us = clock_.MonotonicUs(), .wall_us = clock_.WallUs()};
-  Result<void> done =
-      Step(TurnStarted{.now = now, .log_room = life_.persistence->log_room()});
+  Result<void> done = Step(TurnStarted{.now = now, .log_room = life_.persistence->log_room()});
   if (done) {
     done = TakeNews();
   }

@@ -39,8 +39,8 @@ Result<bool> World::Start() {
   if (prng_.Chance(1, 6)) {
     device_.CrashAtCall(1 + prng_.Below(kCallsToFault));
   } else if (prng_.Chance(1, 12)) {
-    device_.FailCall(1 + prng_.Below(kCallsToFault), prng_.Chance(1, 2) ? Fault::kIo
-                                                                         : Fault::kNoSpace);
+    device_.FailCall(1 + prng_.Below(kCallsToFault),
+                     prng_.Chance(1, 2) ? Fault::kIo : Fault::kNoSpace);
   }
   Result<Recovered> recovered = Recover(Around(), persistence_options_.segment_bytes,
                                         life_.node->store(), [](const RecoveryProgress&) {});
@@ -55,8 +55,8 @@ Result<bool> World::Start() {
     return tl::unexpected(judged.error());
   }
   const Revision before = recovered->log.end.revision;
-  Result<std::unique_ptr<Persistence>> persistence = Persistence::Start(
-      Around(), *life_.node, persistence_options_, std::move(*recovered));
+  Result<std::unique_ptr<Persistence>> persistence =
+      Persistence::Start(Around(), *life_.node, persistence_options_, std::move(*recovered));
   if (life_.node->end().revision > before) {
     judged = oracle_.OnTermBegun(life_.node->end());
   }
@@ -174,8 +174,8 @@ Result<void> World::EndLife() {
   if (Result<void> same = oracle_.CheckStore(life_.node->store()); !same) {
     return same;
   }
-  const bool room = life_.ending != Ending::kFailedCall &&
-                    (life_.ending != Ending::kFull || life_.judged);
+  const bool room =
+      life_.ending != Ending::kFailedCall && (life_.ending != Ending::kFull || life_.judged);
   if (room && clients_.refused_full() > life_.refused) {
     return Violated("a write was refused for want of space where there is some");
   }
@@ -302,8 +302,8 @@ Result<void> World::RecoverCopy(SimDisk& data, SimDisk& log, Revision mark) {
       persistence_options_.segment_bytes, node.store(), [](const RecoveryProgress&) {});
   if (!recovered) {
     const Error& error = recovered.error();
-    const bool named = Has(error, "/") && (error.fault == Fault::kDamaged ||
-                                           error.fault == Fault::kInvalid);
+    const bool named =
+        Has(error, "/") && (error.fault == Fault::kDamaged || error.fault == Fault::kInvalid);
     return named ? Result<void>() : Violated("damage was refused without a name: " + error.detail);
   }
   return oracle_.CheckCopy(recovered->log.end, node.store(), mark);

@@ -4,6 +4,7 @@ JOBS ?= $(shell nproc)
 PRESETS ?= dev asan tsan
 FUZZ_SECONDS ?= 30
 NIGHTLY_FUZZ_SECONDS ?= 900
+SIM_SEEDS ?= 20000
 DATA ?= ./data
 
 .PHONY: help build run test lint format bench fuzz nightly clean
@@ -58,6 +59,11 @@ fuzz:
 nightly: test
 	$(MAKE) fuzz FUZZ_SECONDS=$(NIGHTLY_FUZZ_SECONDS)
 	ctest --preset dev --label-regex e2e --repeat until-fail:10
+	ctest --preset dev --label-regex planted
+	tools/deps.sh build
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target nunc
+	python3 tests/sim/seeds.py build/release/nunc tests/sim/seeds.txt $(SIM_SEEDS) 10 1000000
 
 clean:
 	rm -rf build

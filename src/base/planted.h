@@ -30,9 +30,10 @@ enum class Bug : std::uint8_t {
   kTombstoneNotReplayed,   // a removal is not replayed
   kTermNotRaised,          // a start goes on in the old term
   kHeldAgain,              // replies that were let go wait again, behind later ones
-  kDeferredSync,          // each write defers the sync of those before it
-  kDroppedInWalk,         // what was dropped while a snapshot was taken cannot be replayed
-  kAdminArbiterRefused,   // an arbiter of the admin database is a record that no start takes
+  kDeferredSync,           // each write defers the sync of those before it
+  kDroppedInWalk,          // a snapshot is silent on what is dropped while it is taken
+  kMarkedInWalk,           // what waits for an arbiter since is in neither snapshot nor log
+  kAdminArbiterRefused,    // an arbiter of the admin database is a record that no start takes
 };
 
 #ifdef NUNC_PLANTED_BUGS

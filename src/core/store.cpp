@@ -104,6 +104,12 @@ void Store::Drop(Database& database, const Stamp& stamp) {
   const std::uint64_t hash = admin_->Hash(database.name());
   if (Entry* listed = admin_->Find(database.name(), hash); listed != nullptr) {
     admin_->Remove(listed, hash, stamp.revision, stamp.time_us);
+  } else if (in_loading_) {
+    // A snapshot lacks it, as it was removed while that was taken.
+    admin_->Load({.key = database.name(),
+                  .removed = true,
+                  .revision = stamp.revision,
+                  .removed_at_us = stamp.time_us});
   }
   by_id_[database.id().value] = nullptr;
   const auto found = databases_.find(database.name());
@@ -174,12 +180,6 @@ void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
   }
 }
 
-// A snapshot lacks what was dropped while it was taken; the log behind its start still tells of it.
-bool Store::WasDropped(DatabaseId id) const {
-  return id.value > kAdminId.value && id.value < by_id_.size() && by_id_[id.value] == nullptr &&
-         !Planted(Bug::kDroppedInWalk);
-}
-
 Result<void> Store::Apply(const Record& record) {
   last_ = {.revision = record.revision, .time_us = record.time_us};
   switch (record.type) {
@@ -198,9 +198,7 @@ Result<void> Store::Apply(const Record& record) {
   }
   Database* database = Find(record.database);
   if (database == nullptr) {
-    return WasDropped(record.database)
-               ? Result<void>()
-               : tl::unexpected(Misfit(record.revision, "a change of no database"));
+    return tl::unexpected(Misfit(record.revision, "a change of no database"));
   }
   for (const RecordItem& item : record.items) {
     ApplyItem(*database, item, last_);
@@ -217,9 +215,6 @@ Result<void> Store::ApplyToDatabases(const Record& record) {
       return tl::unexpected(Misfit(record.revision, "a database that is there already"));
     }
     Add(record.database, record.spec, last_);
-    return {};
-  }
-  if (database == nullptr && WasDropped(record.database)) {
     return {};
   }
   const bool drops = record.type == RecordType::kDropDatabase;
@@ -245,8 +240,16 @@ void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& s
                             .version = item.version,
                             .revision = stamp.revision,
                             .in_conflict = item.in_conflict});
-  } else if (existing == nullptr ||
-             (Planted(Bug::kTombstoneNotReplayed) && item.type == RecordType::kRemove)) {
+  } else if (Planted(Bug::kTombstoneNotReplayed) && item.type == RecordType::kRemove) {
+    return;
+  } else if (existing == nullptr) {
+    // There was one, and a snapshot lacks it: it was removed while that was taken.
+    if (item.type == RecordType::kRemove && item.previous.value > 0) {
+      database.Load({.key = item.key,
+                     .removed = true,
+                     .revision = stamp.revision,
+                     .removed_at_us = stamp.time_us});
+    }
     return;
   } else if (item.type == RecordType::kRemove) {
     database.Remove(existing, hash, stamp.revision, stamp.time_us);

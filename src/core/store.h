@@ -77,7 +77,6 @@ class Store {
   Database& Register(DatabaseOptions options);
   void AddAdmin(std::string_view token);
   void ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp);
-  [[nodiscard]] bool WasDropped(DatabaseId id) const;
   Result<void> ApplyToDatabases(const Record& record);
 
   std::uint64_t hash_seed_;

@@ -2,13 +2,17 @@
 //
 // Shape:   Next tells a database, then its entries and tombstones in revision order, then the next
 //          database. What changes meanwhile has moved beyond the revision and is left out: who
-//          walks gets it from the log. A database that is dropped meanwhile just ends.
+//          walks gets it from the log. A database that is dropped meanwhile is told of, so
+//          that the log's drop finds it, and ends.
+//          The log's mark of a key that has come to wait for an arbiter has no value, so such keys
+//          follow behind the others of their database, as of the revision.
 // Owner:   whoever takes a snapshot; loop thread only. The store outlives it.
 // Source:  docs/cluster.md §11.
 #pragma once
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -32,9 +36,18 @@ class StoreWalk {
  private:
   Store& store_;
   Revision up_to_;
-  std::vector<DatabaseId> databases_;
+  struct Told {
+    DatabaseState state;  // as it was at the beginning; its name is `name`
+    std::string name;
+  };
+  std::vector<Told> databases_;
   std::size_t position_ = 0;
+  [[nodiscard]] EntryState StateOf(const Entry& entry) const;
+  void NoteWaiting();
+  const Entry* NextWaiting();
+
   std::optional<RevisionWalk> walk_;  // of databases_[position_ - 1]
+  std::vector<std::string> waiting_;  // keys of it with open conflicts; the last one comes first
 };
 
 }  // namespace nunc

@@ -171,7 +171,7 @@ std::int64_t Persistence::next_us() const {
 
 Result<void> Persistence::WriteRecords() {
   const std::string_view records = node_.records();
-  if (records.empty() || (Planted(Bug::kAckBeforeWrite) && now_.mono_us % 2 == 0)) {
+  if (records.empty() || (Planted(Bug::kAckBeforeWrite) && log_->durable() > marked_)) {
     return {};
   }
   if (!syncing_ && log_->durable() == (Planted(Bug::kDeferredSync) ? marked_ : log_->written())) {
@@ -337,9 +337,9 @@ void Persistence::Clean(const Operation& operation) {
   CleanLog(below);
   const OpLogInfo after = log_->Info();
   ended_.push_back({.id = operation.id,
-                           .title = "oplog-clean",
-                           .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
-                                     "first_revision: " + std::to_string(after.first.value)}});
+                    .title = "oplog-clean",
+                    .lines = {"freed_bytes: " + std::to_string(before - after.bytes),
+                              "first_revision: " + std::to_string(after.first.value)}});
 }
 
 // Never what the older of the kept snapshots needs to be of use.

@@ -319,13 +319,16 @@ Result<void> Clients::OnKeyEvent(Watch& watch, const Change& change) {
   const std::vector<KeyEvent>& events = events_[watch.place];
   const bool removed = change.kind == ChangeKind::kRemoved;
   std::set<std::size_t> next;
-  Revision revision;
+  Revision early;  // of one that it may be, but not yet
   const auto try_at = [&](std::size_t at) {
     const KeyEvent& event = events[at];
     if (event.removed == removed && event.value == change.value &&
         (removed || event.version == change.version)) {
-      revision = event.gated && revision.value == 0 ? event.revision : revision;
-      next.insert(at + 1);
+      if (event.gated && event.revision > oracle_->synced()) {
+        early = event.revision;
+      } else {
+        next.insert(at + 1);
+      }
     }
   };
   for (const std::size_t from : watch.next) {
@@ -344,6 +347,9 @@ Result<void> Clients::OnKeyEvent(Watch& watch, const Change& change) {
       next = watch.next;
     }
   }
+  if (next.empty() && early.value > 0) {
+    return oracle_->MustBeSynced(early, "a change of " + std::string(change.key));
+  }
   if (next.empty()) {
     const std::size_t at = *watch.next.begin();
     return Violated("a watcher of " + watch.place.second + " was told \"" +
@@ -353,7 +359,7 @@ Result<void> Clients::OnKeyEvent(Watch& watch, const Change& change) {
                     " was next");
   }
   watch.next = std::move(next);
-  return oracle_->MustBeSynced(revision, "a change of " + std::string(change.key));
+  return {};
 }
 
 Result<void> Clients::OnConflict(const Change& change, DatabaseId database) {

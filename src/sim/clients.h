@@ -161,6 +161,7 @@ class Clients {
   std::vector<Promise> promises_;
   Session* running_ = nullptr;
   Pending now_;
+  bool drops_next_ = false;  // a database, while a snapshot is taken
   std::uint64_t values_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t refused_full_ = 0;

@@ -1,6 +1,7 @@
 // What the clients ask for.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sim/clients.h"
 
@@ -75,6 +76,10 @@ Script Clients::Next(std::uint32_t slot) {
   // The admin database is no place for much.
   if (database == nullptr || (database->id.value == 1 && prng_.Chance(3, 4))) {
     return UseAny();
+  }
+  if (std::exchange(drops_next_, false)) {
+    // The newest one: a walk comes to it last.
+    return {.verb = Verb::kDropDb, .name = oracle_->model().databases().rbegin()->second.name};
   }
   const std::uint64_t dice = prng_.Below(100);
   if (dice < 62) {
@@ -188,7 +193,7 @@ Script Clients::OplogCommand() {
 }
 
 Script Clients::Administer(const ModelDatabase& database) {
-  const std::uint64_t dice = prng_.Below(14);
+  const std::uint64_t dice = prng_.Below(16);
   if (dice < 2) {
     return {.verb = Verb::kCreateUser,
             .name = std::string(kUsers[prng_.Below(kUsers.size())]),
@@ -204,9 +209,10 @@ Script Clients::Administer(const ModelDatabase& database) {
     return OplogCommand();
   }
   if (dice < 11) {
+    drops_next_ = prng_.Chance(1, 3);
     return {.verb = Verb::kSnapshot};
   }
-  if (dice < 12) {
+  if (dice < 13) {
     return {.verb = Verb::kDropDb,
             .name = prng_.Chance(1, 2) ? database.name
                                        : std::string(kDatabases[prng_.Below(kDatabases.size())])};

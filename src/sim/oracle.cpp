@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/little_endian.h"
+#include "storage/meta.h"
 #include "storage/segment.h"
 #include "storage/snapshot_names.h"
 #include "storage/snapshot_reader.h"
@@ -157,6 +158,7 @@ Result<void> Oracle::OnStarted() {
   history_.clear();
   written_ = promised_ = kept_ = floor_ = base_end_.revision;
   snapshots_.clear();
+  meta_.clear();
   if (Result<void> found = FindPosition(); !found) {
     return found;
   }
@@ -263,6 +265,9 @@ Result<void> Oracle::CheckFiles() {
   if (Result<void> checked = CheckSnapshots(data_.Names()); !checked) {
     return checked;
   }
+  if (Result<void> checked = CheckMark(); !checked) {
+    return checked;
+  }
   return CheckNeeded(log_.Names());
 }
 
@@ -286,6 +291,21 @@ Result<void> Oracle::CheckSnapshots(const std::vector<std::string>& names) {
   std::erase_if(snapshots_,
                 [&](const std::string& name) { return !std::ranges::binary_search(names, name); });
   return {};
+}
+
+// The next start would refuse a log that ends below the mark.
+Result<void> Oracle::CheckMark() {
+  std::string content = data_.SyncedContent(kMetaName);
+  if (content == meta_) {
+    return {};
+  }
+  meta_ = std::move(content);
+  SimDevice device;
+  SimDisk disk(device, "data");
+  disk.SetContent(kMetaName, meta_);
+  const auto meta = MetaFile::Load(disk);
+  return meta ? MustBeSynced((*meta)->value().durable, "the durable mark")
+              : Violated("a meta file that cannot be read: " + meta.error().detail);
 }
 
 // The log reaches back to what the older of the two newest snapshots has (a power cut may bring

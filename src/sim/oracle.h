@@ -82,6 +82,7 @@ class Oracle {
   [[nodiscard]] Result<Model> ModelAt(const ChainEnd& end) const;
   Result<void> CheckPrefix(const ChainEnd& end) const;
   Result<void> FindPosition();
+  Result<void> CheckMark();
   Result<void> CheckSnapshots(const std::vector<std::string>& names);
   Result<void> CheckNeeded(const std::vector<std::string>& names) const;
 
@@ -105,6 +106,7 @@ class Oracle {
   Revision segment_;
   std::uint64_t offset_ = 0;
   std::set<std::string> snapshots_;  // that have been read
+  std::string meta_;                 // the same
 };
 
 }  // namespace nunc

@@ -41,6 +41,7 @@ World::World(const WorldOptions& options)
 
 void World::DrawOptions() {
   static constexpr std::int64_t kSyncIntervals[] = {0, 5'000, 50'000};
+  static constexpr std::uint64_t kCommandGapsUs[] = {100, 1'000, 5'000, 12'000};
   const std::uint64_t segment_bytes = std::uint64_t{16'384} << prng_.Below(3);
   persistence_options_ = {
       .segment_bytes = segment_bytes,
@@ -54,8 +55,8 @@ void World::DrawOptions() {
   bulk_.SetDelays(Slow(longest_us));
   // A sync that runs may have begun just before, and the turn that begins the next comes later.
   oracle_.SetUnsyncedMax(persistence_options_.sync_interval_us + 3 * longest_us + 20'000);
-  clock_.SetLook(prng_.Chance(1, 2) ? 300 : 0);
-  command_gap_us_ = static_cast<std::uint64_t>(prng_.InRange(200, 12'000));
+  clock_.SetLook(prng_.Chance(1, 2) ? 600 : 0);
+  command_gap_us_ = kCommandGapsUs[prng_.Below(std::size(kCommandGapsUs))];
   clients_ = Clients(oracle_, options_.seed + 4,
                      {.keys = 10 + prng_.Below(120), .value_bytes_max = segment_bytes / 32});
   for (SimWorker* worker : {&sync_, &bulk_}) {

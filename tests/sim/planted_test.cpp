@@ -2,6 +2,8 @@
 // over a bug proves nothing.
 //
 // usage: planted_test LIST [BUG]; LIST is planted.txt, BUG one of its names.
+#include "base/planted.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -13,7 +15,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/planted.h"
 #include "sim/world.h"
 
 namespace nunc {
@@ -47,6 +48,7 @@ constexpr NamedBug kBugs[] = {
     {"held-again", Bug::kHeldAgain},
     {"deferred-sync", Bug::kDeferredSync},
     {"dropped-in-walk", Bug::kDroppedInWalk},
+    {"marked-in-walk", Bug::kMarkedInWalk},
     {"admin-arbiter-refused", Bug::kAdminArbiterRefused},
 };
 

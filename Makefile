@@ -6,6 +6,7 @@ FUZZ_SECONDS ?= 30
 NIGHTLY_FUZZ_SECONDS ?= 900
 NIGHTLY_KILLS ?= 500
 NIGHTLY_POWER_CUTS ?= 100
+SIM_SEEDS ?= 20000
 DATA ?= ./data
 
 .PHONY: help build run test lint format bench fuzz nightly clean
@@ -62,6 +63,11 @@ nightly: test
 	ctest --preset dev --label-regex e2e --repeat until-fail:10
 	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_KILL_CYCLES=$(NIGHTLY_KILLS) \
 	  NUNC_POWER_CUTS=$(NIGHTLY_POWER_CUTS) node --test kill.test.mjs power_cut.test.mjs
+	ctest --preset dev --label-regex planted
+	tools/deps.sh build
+	cmake --preset release
+	cmake --build --preset release --parallel $(JOBS) --target nunc
+	python3 tests/sim/seeds.py build/release/nunc tests/sim/seeds.txt $(SIM_SEEDS) 10 1000000
 
 clean:
 	rm -rf build

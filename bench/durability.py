@@ -69,9 +69,11 @@ WRITTEN = Side("nunc written", NuncServer, NO_SNAPSHOT)
 DISK = Side("nunc disk", NuncServer, NO_SNAPSHOT, level="disk")
 EVERYSEC = Side("redis everysec", RedisServer,
                 ("--appendonly", "yes", "--appendfsync", "everysec", *NO_REWRITE))
-ALWAYS = Side("redis always", RedisServer, ("--appendonly", "yes", "--appendfsync", "always", *NO_REWRITE))
+ALWAYS = Side("redis always", RedisServer,
+              ("--appendonly", "yes", "--appendfsync", "always", *NO_REWRITE))
 AOF = Side("redis aof", RedisServer,
-           ("--appendonly", "yes", "--appendfsync", "everysec", "--aof-use-rdb-preamble", "no", *NO_REWRITE))
+           ("--appendonly", "yes", "--appendfsync", "everysec", "--aof-use-rdb-preamble", "no",
+            *NO_REWRITE))
 RDB = Side("redis rdb", RedisServer, ("--appendonly", "no"))
 
 

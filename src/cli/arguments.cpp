@@ -32,6 +32,10 @@ struct Raw {
   std::vector<std::string> oplog_rest;
   std::string folder;
   bool keep_prefix = false;
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  double seconds = 10;
+  bool verbose = false;
   CLI::Option* user_option = nullptr;
   CLI::Option* password_option = nullptr;
   CLI::Option* host_option = nullptr;
@@ -131,6 +135,20 @@ void AddDataTools(CLI::App& app, Raw& raw) {
   }
   repair->add_flag("--keep-prefix", raw.keep_prefix,
                    "keep what is intact, give up the rest (it stays as files repair-*)");
+}
+
+void AddSimulate(CLI::App& app, Raw& raw) {
+  CLI::App* simulate = app.add_subcommand(
+      "simulate", "run a node on a simulated machine that fails, and check what it promises");
+  simulate->add_option("--seed", raw.seed, "what all that happens follows from (1)")
+      ->type_name("N");
+  simulate->add_option("--seeds", raw.seeds, "how many, from that one on (1)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
+      ->type_name("COUNT");
+  simulate->add_option("--seconds", raw.seconds, "of virtual time for each (10)")
+      ->check(CLI::Range(0.001, 1'000'000.0))
+      ->type_name("S");
+  simulate->add_flag("--verbose", raw.verbose, "say what happens, and when");
 }
 
 bool IsWord(std::string_view text) {
@@ -281,6 +299,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   AddStart(app, raw);
   AddClients(app, raw);
   AddDataTools(app, raw);
+  AddSimulate(app, raw);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -316,6 +335,12 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   }
   if (app.got_subcommand("ping")) {
     return ToPing(raw);
+  }
+  if (app.got_subcommand("simulate")) {
+    return SimulateArguments{.seed = raw.seed,
+                             .seeds = raw.seeds,
+                             .duration_ms = static_cast<std::int64_t>(raw.seconds * 1'000),
+                             .verbose = raw.verbose};
   }
   return ShowText{app.help()};
 }

@@ -4,6 +4,7 @@
 // Secrets: the help texts show no credentials.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -54,8 +55,16 @@ struct RepairArguments {
   bool keep_prefix = false;  // false: only says what it would keep
 };
 
-using Arguments = std::variant<ShowText, StartArguments, ExecArguments, WatchArguments,
-                               PingArguments, DumpArguments, CheckArguments, RepairArguments>;
+struct SimulateArguments {
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;  // that many, from `seed` on
+  std::int64_t duration_ms = 10'000;
+  bool verbose = false;
+};
+
+using Arguments =
+    std::variant<ShowText, StartArguments, ExecArguments, WatchArguments, PingArguments,
+                 DumpArguments, CheckArguments, RepairArguments, SimulateArguments>;
 
 // Reads the credentials of `exec` and `create-db` from `environment` when no flag gives them.
 Result<Arguments> ParseArguments(int argc, const char* const* argv, const Environment& environment);

@@ -80,25 +80,28 @@ Result<SegmentEnd> WalkSegment(Disk& disk, std::string_view name, const Visit& v
     std::string_view rest = *bytes;
     const bool at_end = rest.size() < wanted;
     for (;;) {
-      const Result<std::optional<DecodedRecord>> record = decoder.Decode(rest, end.end.checksum);
-      const bool follows = record && record->has_value() &&
-                           (*record)->record.revision.value == end.end.revision.value + 1;
-      if (!record || (record->has_value() && !follows) || (!record->has_value() && at_end)) {
-        end.why = record ? "no further record" : record.error().detail;
+      Result<std::optional<DecodedRecord>> decoded = decoder.Decode(rest, end.end.checksum);
+      if (!decoded) {
+        end.why = decoded.error().detail;
         return end;
       }
-      if (!record->has_value()) {
+      const std::optional<DecodedRecord> record = *std::move(decoded);
+      if (!record && !at_end) {
         wanted = std::max(kReadBytes, decoder.bytes_needed());
         break;
       }
-      visit(**record);
-      end.end = {.term = (*record)->term,
-                 .revision = (*record)->record.revision,
-                 .time_us = (*record)->record.time_us,
-                 .checksum = (*record)->checksum};
-      end.offset += (*record)->bytes;
+      if (!record || record->record.revision.value != end.end.revision.value + 1) {
+        end.why = "no further record";
+        return end;
+      }
+      visit(*record);
+      end.end = {.term = record->term,
+                 .revision = record->record.revision,
+                 .time_us = record->record.time_us,
+                 .checksum = record->checksum};
+      end.offset += record->bytes;
       ++end.records;
-      rest.remove_prefix((*record)->bytes);
+      rest.remove_prefix(record->bytes);
     }
   }
 }
@@ -275,9 +278,9 @@ ExitCode RepairFolder(const std::string& folder, RepairMode mode, const Printer&
     printer.print("given up: at least the revisions " + std::to_string(prefix->revision.value + 1) +
                   " to " + std::to_string(prefix->durable.value));
   }
-  if (prefix->report.torn) {
-    printer.print("the log is cut at " + prefix->report.torn->file + ", offset " +
-                  std::to_string(prefix->report.torn->offset) + ": " + prefix->report.torn->why);
+  if (const std::optional<CutTail>& torn = prefix->report.torn; torn) {
+    printer.print("the log is cut at " + torn->file + ", offset " + std::to_string(torn->offset) +
+                  ": " + torn->why);
   }
   printer.print(mode == RepairMode::kReport
                     ? "nothing was changed: say --keep-prefix to keep what is intact"

@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/http_client.h"
 #include "cli/ping.h"
+#include "cli/simulate.h"
 #include "cli/start.h"
 #include "cli/tcp_client.h"
 #include "cli/watch.h"
@@ -100,6 +101,10 @@ ExitCode Run(const PingArguments& arguments) {
   }
   std::cout << "pong from " << ToText(arguments.server) << " in " << *took_ms << " ms" << std::endl;
   return ExitCode::kOk;
+}
+
+ExitCode Run(const SimulateArguments& arguments) {
+  return RunSimulation(arguments, [](std::string_view line) { std::cout << line << std::endl; });
 }
 
 // The sub-command that was given; std::visit would bring an exception that cannot happen.

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 #include "core/executor.h"
 
 namespace nunc {
@@ -73,11 +74,13 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
     return Error(session, ErrorCode::kTooManyConflicts, output);
   }
   const Store::Stamp stamp = RecordFor(database, output);
-  output.record_items.push_back({.type = RecordType::kMark,
-                                 .key = existing->key(),
-                                 .version = existing->version(),
-                                 .in_conflict = true,
-                                 .previous = existing->revision()});
+  if (!Planted(Bug::kMarkNotLogged)) {
+    output.record_items.push_back({.type = RecordType::kMark,
+                                   .key = existing->key(),
+                                   .version = existing->version(),
+                                   .in_conflict = true,
+                                   .previous = existing->revision()});
+  }
   Database::Mark(existing);
   const std::string_view conflict_key = output.Keep(ConflictKey(command.key, id));
   const Place place = Locate(database, conflict_key);
@@ -107,7 +110,9 @@ void Executor::Arbiter(Session& session, Output& output) {
 void Executor::NoteArbiter(Database& database, Output& output) {
   if (!database.conflicts().arbiter_seen()) {
     database.conflicts().set_arbiter_seen();
-    NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
+    const Store::Stamp stamp =
+        NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
+    Need(NeededFor(database, kConflictsKey, stamp.revision));
     CloseRecord();
   }
 }

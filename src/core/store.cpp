@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 
 namespace nunc {
 namespace {
@@ -27,7 +28,11 @@ Store::Store(std::uint64_t hash_seed, std::string_view admin_token)
 
 void Store::AddAdmin(std::string_view token) {
   admin_ = &Register(
-      {.id = kAdminId, .name = std::string(kAdminDatabase), .strategy = Strategy::kNewer});
+      {.id = kAdminId,
+       .name = std::string(kAdminDatabase),
+       .strategy = Strategy::kNewer,
+       // Which databases there are, nobody may hear of before a power cut cannot take it back.
+       .level = AckLevel::kDisk});
   admin_->SetLive(kTokenKey, token);
   admin_->SetLive(kAdminDatabase, kListedValue);
 }
@@ -144,6 +149,9 @@ Result<void> Store::LoadDatabase(const DatabaseState& state) {
   } else if (loading_->name() != state.name) {
     return Fail(Fault::kDamaged, "two databases have the id " + std::to_string(state.id.value));
   }
+  if (state.arbiter_seen) {
+    loading_->conflicts().set_arbiter_seen();
+  }
   LoadHorizon(state.id, state.horizon);
   return {};
 }
@@ -206,10 +214,12 @@ Result<void> Store::ApplyToDatabases(const Record& record) {
     Add(record.database, record.spec, last_);
     return {};
   }
-  if (database == nullptr || database == admin_) {
+  const bool drops = record.type == RecordType::kDropDatabase;
+  if (database == nullptr ||
+      (database == admin_ && (drops || Planted(Bug::kAdminArbiterRefused)))) {
     return tl::unexpected(Misfit(record.revision, "no such database"));
   }
-  if (record.type == RecordType::kDropDatabase) {
+  if (drops) {
     Drop(*database, last_);
   } else {
     database->conflicts().set_arbiter_seen();
@@ -227,6 +237,8 @@ void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& s
                             .version = item.version,
                             .revision = stamp.revision,
                             .in_conflict = item.in_conflict});
+  } else if (Planted(Bug::kTombstoneNotReplayed) && item.type == RecordType::kRemove) {
+    return;
   } else if (existing == nullptr) {
     // It was there, but a snapshot that was walked meanwhile has left it out.
     if (item.type == RecordType::kRemove && item.previous != Revision{}) {

@@ -158,10 +158,9 @@ void Gate::Finish(const OperationResult& result, Output& output) {
   const SessionId session = running->session;
   running_.erase(running);
   Waiting& waiting = by_slot_[session.slot];
-  const auto status =
-      std::find_if(waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first),
-                   waiting.replies.end(),
-                   [&](const HeldReply& held) { return held.reply.operation == result.id; });
+  const auto status = std::find_if(
+      waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first), waiting.replies.end(),
+      [&](const HeldReply& held) { return held.reply.operation == result.id; });
   bytes_ -= status->bytes();
   status->reply.operation = {};
   if (!result.failure.empty()) {

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace nunc {
 namespace {
 
@@ -49,7 +51,7 @@ void Node::Step(const Input& input, Output& output) {
   // What the gate has just let go would be taken for newer than what still waits behind it.
   const bool released =
       std::holds_alternative<LogSynced>(input) || std::holds_alternative<OperationEnded>(input);
-  if (has_log_ && !released) {
+  if (has_log_ && (!released || Planted(Bug::kHeldAgain))) {
     gate_.Filter(output);
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
 #include "core/permissions.h"
 #include "storage/oplog_reader.h"
 #include "storage/record_line.h"
@@ -48,13 +49,17 @@ void ReadSince(Disk& disk, LogView view, const Operation& operation, const Datab
                            : reader.SeekRevision(operation.from.revision);
   std::size_t bytes = 0;
   while (found && result.lines.size() < operation.limit && bytes < kSinceBytesMax) {
-    const Result<std::optional<DecodedRecord>> next = reader.Next();
+    Result<std::optional<DecodedRecord>> next = reader.Next();
     if (!next) {
       found = tl::unexpected(next.error());
-    } else if (!next->has_value()) {
+      break;
+    }
+    const std::optional<DecodedRecord> record = *std::move(next);
+    if (!record) {
       return;
-    } else if (Matches((*next)->record, operation)) {
-      result.lines.push_back(RecordLine(**next, NameOf(names, (*next)->record.database)));
+    }
+    if (Matches(record->record, operation)) {
+      result.lines.push_back(RecordLine(*record, NameOf(names, record->record.database)));
       bytes += result.lines.back().size();
     }
   }
@@ -92,7 +97,7 @@ Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& 
   Meta meta = recovered.meta->value();
   if (!recovered.report.fresh) {
     meta.term = std::max(meta.term, end.term);
-    ++meta.term.value;
+    meta.term.value += Planted(Bug::kTermNotRaised) ? 0U : 1U;
   }
   meta.durable = end.revision;
   // Before any record of the term exists.
@@ -130,7 +135,7 @@ const Persistence::News& Persistence::Collect() {
   world_.sync.Collect(Wait::kNo);
   world_.bulk.Collect(Wait::kNo);
   news_.results = std::exchange(ended_, {});
-  news_.durable = log_->durable();
+  news_.durable = Planted(Bug::kGateAtWritten) ? log_->written() : log_->durable();
   return news_;
 }
 
@@ -182,10 +187,10 @@ std::int64_t Persistence::next_us() const {
 
 Result<void> Persistence::WriteRecords() {
   const std::string_view records = node_.records();
-  if (records.empty()) {
+  if (records.empty() || (Planted(Bug::kAckBeforeWrite) && log_->durable() > marked_)) {
     return {};
   }
-  if (!syncing_ && log_->durable() == log_->written()) {
+  if (!syncing_ && log_->durable() == (Planted(Bug::kDeferredSync) ? marked_ : log_->written())) {
     unsynced_since_us_ = now_.mono_us;
   }
   if (Result<void> appended = log_->Append(records); !appended) {
@@ -234,8 +239,7 @@ void Persistence::StartSync() {
                        // What came meanwhile is at least as young as the sync.
                        unsynced_since_us_ = begun_us;
                        const std::int64_t ended_us = world_.clock.MonotonicUs();
-                       gather_until_us_ =
-                           ended_us + std::min(ended_us - begun_us, kGatherUsMax);
+                       gather_until_us_ = ended_us + std::min(ended_us - begun_us, kGatherUsMax);
                        last_group_ = work->revision().value - log_->durable().value;
                        if (*result) {
                          log_->OnSynced(work->revision());
@@ -249,7 +253,7 @@ void Persistence::StartSync() {
 void Persistence::StartMark() {
   marking_ = true;
   Meta meta = meta_->value();
-  meta.durable = log_->durable();
+  meta.durable = Planted(Bug::kMarkAhead) ? log_->written() : log_->durable();
   auto result = std::make_shared<Result<void>>();
   world_.bulk.Submit([meta_file = meta_.get(), meta, result] { *result = meta_file->Store(meta); },
                      [this, meta, result] {
@@ -364,7 +368,8 @@ void Persistence::CleanLog(Revision below) {
     return;
   }
   const Revision needed{snapshots.back().start.value + 1};
-  const Result<std::uint64_t> cleaned = log_->Clean(std::min(below, needed));
+  const Result<std::uint64_t> cleaned =
+      log_->Clean(Planted(Bug::kCleanTooMuch) ? below : std::min(below, needed));
   if (!cleaned) {
     Fail(cleaned.error());
   }

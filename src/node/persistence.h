@@ -100,8 +100,8 @@ class Persistence {
 
   bool syncing_ = false;
   std::int64_t unsynced_since_us_ = 0;  // of the oldest record that no sync has begun for
-  std::uint64_t last_group_ = 0;      // how many records the last sync was for
-  std::int64_t gather_until_us_ = 0;  // how long the next one waits for as many
+  std::uint64_t last_group_ = 0;        // how many records the last sync was for
+  std::int64_t gather_until_us_ = 0;    // how long the next one waits for as many
   bool marking_ = false;
   std::int64_t next_mark_us_ = 0;
   Revision marked_;

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "base/planted.h"
 #include "storage/segment.h"
 #include "storage/snapshot_reader.h"
 
@@ -281,7 +282,8 @@ Result<void> Recovery::Scan(LogScanner& scanner, std::uint64_t all_bytes) {
     out_.report.record_bytes += decoded.bytes;
     ++out_.report.records;
     NoteTerm(out_.terms, decoded.term, decoded.record.revision);
-    return store_.Apply(decoded.record);
+    const bool late = Planted(Bug::kReplayLate) && out_.report.records == 1;
+    return late ? Result<void>() : store_.Apply(decoded.record);
   };
   for (bool more = true; more;) {
     const Result<bool> next = scanner.Next(apply);

@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/planted.h"
+
 namespace nunc {
 namespace {
 
@@ -81,7 +83,8 @@ void Snapshotter::Slice(Revision durable) {
     case Step::kWalk:
       return Walk();
     case Step::kSealed:
-      if (running_->in_flight == 0 && durable >= end_.revision) {
+      if (running_->in_flight == 0 &&
+          (durable >= end_.revision || Planted(Bug::kSnapshotBeforeDurable))) {
         Publish();
       }
       return;

@@ -43,8 +43,8 @@ ShowProgress Throttled(Clock& clock, Heap& heap, const ShowProgress& show) {
 
 }  // namespace
 
-Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node& node,
-                                                     Heap& heap, const ShowProgress& show) {
+Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node& node, Heap& heap,
+                                                     const ShowProgress& show) {
   std::unique_ptr<DataFolder> folder(new DataFolder);
   if (Result<void> opened = folder->OpenFolders(config); !opened) {
     return tl::unexpected(opened.error());

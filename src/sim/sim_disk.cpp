@@ -251,6 +251,19 @@ std::string SimDisk::Content(std::string_view name) const {
   return node ? node->bytes.seen() : std::string();
 }
 
+std::vector<std::string> SimDisk::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, node] : names_.seen()) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::string SimDisk::SyncedContent(std::string_view name) const {
+  const std::shared_ptr<SimNode> node = names_.Find(name);
+  return node ? node->bytes.durable() : std::string();
+}
+
 bool SimDisk::HasDurable(std::string_view name) const {
   return names_.durable().contains(name);
 }

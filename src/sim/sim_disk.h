@@ -34,6 +34,10 @@ class SimDisk final : public Disk {
   [[nodiscard]] bool Has(std::string_view name) const;
   // As the process sees it; empty also where there is no such file.
   [[nodiscard]] std::string Content(std::string_view name) const;
+  // As the process sees them, in byte order.
+  [[nodiscard]] std::vector<std::string> Names() const;
+  // Of the file that the process sees under that name: what of it is on the medium.
+  [[nodiscard]] std::string SyncedContent(std::string_view name) const;
   // What is left when a power cut keeps nothing.
   [[nodiscard]] bool HasDurable(std::string_view name) const;
   [[nodiscard]] std::string DurableContent(std::string_view name) const;

@@ -70,7 +70,7 @@ Revision OpLog::CleanPointForTime(std::int64_t time_us) const {
 
 OpLogInfo OpLog::Info() const {
   OpLogInfo info{.segments = segments_.size(),
-               .spares = spares_.size() + cooling_.size() + cooling_in_sync_.size()};
+                 .spares = spares_.size() + cooling_.size() + cooling_in_sync_.size()};
   for (const SegmentInfo& segment : segments_) {
     info.bytes += segment.file_bytes;
   }

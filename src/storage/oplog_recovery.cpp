@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace nunc {
 
@@ -138,7 +139,7 @@ Result<void> LogScanner::Judge() {
   }
   // A snapshot is only kept once the log has been on the disk beyond it.
   const Revision mark = std::max(options_.durable, options_.start.revision);
-  if (end.end.revision < mark) {
+  if (end.end.revision < mark && !Planted(Bug::kTornBelowMark)) {
     return Fail(Fault::kDamaged, where + "; the last intact revision is " +
                                      Number(end.end.revision.value) + ", below the durable mark " +
                                      Number(mark.value));
@@ -160,7 +161,8 @@ Result<LogState> LogScanner::Settle() {
     const bool newest = i + 1 == kept;
     // After a clean stop the mark covers the newest one too, and nothing torn stands in it.
     const bool whole = !newest || (end.torn_bytes == 0 && !end.header_bad);
-    if (whole && files_.segments[i].last <= options_.durable) {
+    if ((whole && files_.segments[i].last <= options_.durable) ||
+        (Planted(Bug::kNoCopyAtStart) && !end.header_bad)) {
       continue;
     }
     const auto copied = newest && end.header_bad && first ? EmptySegment(i) : CopySegment(i);

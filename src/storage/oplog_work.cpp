@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/planted.h"
 #include "storage/oplog_state.h"
 #include "storage/segment.h"
 
@@ -20,12 +21,12 @@ SyncWork::SyncWork(Disk& disk, Plan plan) : disk_(&disk), plan_(std::move(plan))
 
 Result<void> SyncWork::Run() {
   for (const std::shared_ptr<File>& file : plan_.files) {
-    auto synced = file->Sync();
+    auto synced = Planted(Bug::kSkipLogSync) ? Result<void>() : file->Sync();
     if (!synced) {
       return synced;
     }
   }
-  if (plan_.folder) {
+  if (plan_.folder && !Planted(Bug::kSkipFolderSync)) {
     auto synced = disk_->SyncFolder();
     if (!synced) {
       return synced;

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/planted.h"
 #include "storage/little_endian.h"
 
 namespace nunc {
@@ -235,7 +236,7 @@ void AppendRecord(std::string& out, const Record& record, Term term, std::uint64
   out.append(header.data(), header.size());
   AppendBody(out, record);
   out.append(begin + bytes - out.size(), '\0');
-  chain = HashBytes(std::string_view(out).substr(begin), chain);
+  chain = HashBytes(std::string_view(out).substr(begin), Planted(Bug::kNoChain) ? 0 : chain);
   PutLittle(out.data() + begin + kChecksumAt, chain);
 }
 
@@ -260,7 +261,8 @@ Result<std::optional<DecodedRecord>> RecordDecoder::Decode(std::string_view byte
   if (whole->empty()) {
     return std::nullopt;
   }
-  if (ChecksumOf(*whole, chain) != GetLittle<std::uint64_t>(bytes, kChecksumAt)) {
+  if (!Planted(Bug::kBadChecksum) &&
+      ChecksumOf(*whole, chain) != GetLittle<std::uint64_t>(bytes, kChecksumAt)) {
     return Damaged("checksum: its bytes have changed, or it was not written behind these records");
   }
   auto decoded = Fields(*whole);
@@ -298,7 +300,7 @@ Result<std::string_view> RecordDecoder::Whole(std::string_view bytes) {
 std::uint64_t RecordDecoder::ChecksumOf(std::string_view bytes, std::uint64_t chain) {
   scratch_.assign(bytes);
   PutLittle(scratch_.data() + kChecksumAt, std::uint64_t{0});
-  const std::uint64_t checksum = HashBytes(scratch_, chain);
+  const std::uint64_t checksum = HashBytes(scratch_, Planted(Bug::kNoChain) ? 0 : chain);
   if (scratch_.capacity() > kScratchBytesKept) {
     scratch_ = {};
   }

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "language/nql_reply.h"
 #include "base/utf8.h"
+#include "language/nql_reply.h"
 #include "net/websocket_handshake.h"
 #include "transport/connection.h"
 #include "transport/hub.h"

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "language/nql_reply.h"
 #include "base/utf8.h"
+#include "language/nql_reply.h"
 #include "transport/connection.h"
 #include "transport/hub.h"
 

@@ -2,7 +2,14 @@
 // another one, and two links lie between: one is cut, the other stays.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createDatabase, startServer, stopCleanly, TcpClient, until, WsClient } from './harness.mjs';
+import {
+  createDatabase,
+  startServer,
+  stopCleanly,
+  TcpClient,
+  until,
+  WsClient,
+} from './harness.mjs';
 
 // Addresses for tests between networks (RFC 2544), so that no route of the machine is meant.
 const kLinks = {
@@ -13,7 +20,8 @@ const kPingIntervalMs = 500;
 const kFoundMs = 60_000; // about 4 s on an idle machine: a keepalive after 1 s, three more
 
 const kSendQueue = 1; // column of `ss` without a header
-const run = (program, ...args) => execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+const run = (program, ...args) =>
+  execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 
 /** In the server's namespace. */
 const runFar = (pid, ...args) => run('nsenter', '--target', `${pid}`, '--net', ...args);
@@ -21,11 +29,12 @@ const runFar = (pid, ...args) => run('nsenter', '--target', `${pid}`, '--net', .
 function connectNamespaces(pid) {
   const far = (...args) => runFar(pid, 'ip', ...args);
   for (const [name, link] of Object.entries(kLinks)) {
-    run('ip', 'link', 'add', `near-${name}`, 'type', 'veth', 'peer', `far-${name}`, 'netns', `${pid}`);
-    run('ip', 'address', 'add', `${link.near}/24`, 'dev', `near-${name}`);
-    run('ip', 'link', 'set', `near-${name}`, 'up');
-    far('address', 'add', `${link.far}/24`, 'dev', `far-${name}`);
-    far('link', 'set', `far-${name}`, 'up');
+    const [nearEnd, farEnd] = [`near-${name}`, `far-${name}`];
+    run('ip', 'link', 'add', nearEnd, 'type', 'veth', 'peer', farEnd, 'netns', `${pid}`);
+    run('ip', 'address', 'add', `${link.near}/24`, 'dev', nearEnd);
+    run('ip', 'link', 'set', nearEnd, 'up');
+    far('address', 'add', `${link.far}/24`, 'dev', farEnd);
+    far('link', 'set', farEnd, 'up');
   }
 }
 
@@ -81,7 +90,7 @@ await watcher.expectOk('set key still-here');
 for (const client of quiet) {
   assert.equal((await client.inbox.next('the change')).trim(), 'changed key still-here');
 }
-for (const client of [told, ...untold]) (client.socket.terminate ?? client.socket.destroy).call(client.socket);
+for (const { socket } of [told, ...untold]) (socket.terminate ?? socket.destroy).call(socket);
 for (const client of [watcher, ...quiet]) await client.close();
 await stopCleanly(server);
 console.log('half-open peers are removed');

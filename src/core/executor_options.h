@@ -1,0 +1,24 @@
+// What an executor is told once, when it is made.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/record.h"
+
+namespace nunc {
+
+struct ExecutorOptions {
+  std::string user;
+  std::string password;
+  std::string address;             // as `cluster-state` names this node
+  std::int64_t start_time_ms = 0;  // as `debug process-info` shows it
+  std::uint64_t hash_seed = 0;
+  std::size_t value_bytes_max = 0;
+  AckLevel ack_default = AckLevel::kWritten;
+  std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
+  bool has_log = false;                     // false: nothing is kept, nothing can be waited for
+};
+
+}  // namespace nunc

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Runs the simulator: first the kept seeds, then a range of them.
+
+usage: seeds.py NUNC KEPT COUNT SECONDS [FIRST]     run and expect no violation
+       seeds.py --same NUNC SEED SECONDS            run twice and compare the hashes
+       seeds.py --clean NUNC                        no planted bug is in the program
+
+KEPT has one `SEED SECONDS` a line: scenarios that once failed.
+"""
+
+import re
+import subprocess
+import sys
+
+
+def simulate(nunc, *arguments):
+    return subprocess.run([nunc, "simulate", *arguments], capture_output=True, text=True,
+                          check=False)
+
+
+def run(nunc, kept, count, seconds, first="1"):
+    with open(kept, encoding="utf-8") as file:
+        scenarios = [line.split("#")[0].split() for line in file]
+    for seed, length in filter(None, scenarios):
+        done = simulate(nunc, "--seed", seed, "--seconds", length)
+        if done.returncode != 0:
+            print(done.stdout + done.stderr)
+            return 1
+    done = simulate(nunc, "--seed", first, "--seeds", count, "--seconds", seconds)
+    print("\n".join(line for line in done.stdout.splitlines()
+                    if line.startswith(("violated", "seeds"))), done.stderr)
+    return done.returncode
+
+
+def same(nunc, seed, seconds):
+    hashes = [re.search(r"trace hash (\w+)",
+                        simulate(nunc, "--seed", seed, "--seconds", seconds).stdout)[1]
+              for _ in range(2)]
+    other = re.search(r"trace hash (\w+)",
+                      simulate(nunc, "--seed", seed + "1", "--seconds", seconds).stdout)[1]
+    print(*hashes, other)
+    return 0 if hashes[0] == hashes[1] != other else 1
+
+
+def clean(nunc):
+    with open(nunc, "rb") as file:
+        program = file.read()
+    found = [name for name in (b"ChosenBug", b"Planted") if name in program]
+    print("planted bugs in the program:", found)
+    return 1 if found else 0
+
+
+def main():
+    modes = {"--same": same, "--clean": clean}
+    mode = modes.get(sys.argv[1])
+    return mode(*sys.argv[2:]) if mode else run(*sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

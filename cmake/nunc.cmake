@@ -98,7 +98,7 @@ function(nunc_e2e name)
     COMMAND ${NUNC_NODE} --test ${PROJECT_SOURCE_DIR}/${ARG_SCRIPT}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/e2e)
   set_tests_properties(e2e.${name} PROPERTIES
-    ENVIRONMENT "NUNC_BINARY=$<TARGET_FILE:nunc>" LABELS e2e TIMEOUT 300)
+    ENVIRONMENT "NUNC_BINARY=$<TARGET_FILE:nunc>" LABELS e2e TIMEOUT 900)
 endfunction()
 
 # nunc_script_test(<name> COMMAND ...): a ctest case for one of the repository's own checks.

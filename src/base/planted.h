@@ -46,7 +46,7 @@ inline bool Planted(Bug bug) {
 
 #else
 
-constexpr bool Planted(Bug /*bug*/) {
+consteval bool Planted(Bug /*bug*/) {
   return false;
 }
 

@@ -103,10 +103,10 @@ Result<Model> Oracle::ModelAt(const ChainEnd& end) const {
       continue;  // begins a term, changes nothing
     }
     const auto decoded = decoder.DecodeChecked(item.bytes);
-    if (!decoded || !decoded->has_value()) {
+    if (!decoded) {
       return Violated("a record of the history cannot be read");
     }
-    if (Result<void> applied = model.Apply((*decoded)->record); !applied) {
+    if (Result<void> applied = model.Apply(decoded->record); !applied) {
       return tl::unexpected(applied.error());
     }
   }
@@ -200,7 +200,7 @@ Result<void> Oracle::OnRecords(std::string_view encoded, std::int64_t now_us, co
   while (!encoded.empty()) {
     const ChainEnd before = history_.empty() ? base_end_ : history_.back().end;
     const auto decoded = decoder.Decode(encoded, before.checksum);
-    if (!decoded || !decoded->has_value()) {
+    if (!decoded) {
       return Violated("behind revision " + Number(before.revision.value) +
                       " comes no record: " + (decoded ? "too short" : decoded.error().detail));
     }

@@ -43,11 +43,11 @@ def same(nunc, seed, seconds):
 
 
 def clean(nunc):
-    with open(nunc, "rb") as file:
-        program = file.read()
-    found = [name for name in (b"ChosenBug", b"Planted") if name in program]
-    print("planted bugs in the program:", found)
-    return 1 if found else 0
+    symbols = subprocess.run(["nm", "--demangle", nunc], capture_output=True, text=True,
+                             check=True).stdout.splitlines()
+    found = [line for line in symbols if "Planted" in line or "ChosenBug" in line]
+    print("symbols:", len(symbols), "of planted bugs:", found)
+    return 1 if found or not symbols else 0
 
 
 def main():

@@ -12,9 +12,8 @@ namespace nunc {
 namespace {
 
 constexpr std::string_view kWaysOn =
-    ". Nothing was changed. The two ways on: `nunc repair FOLDER --keep-prefix` keeps what is "
-    "intact "
-    "and gives up the rest; or start on a copy of the folder from before";
+    ". Nothing was changed. The two ways on: `nunc repair --keep-prefix FOLDER` keeps what is "
+    "intact and gives up the rest; or restore a backup, a copy of the folder from before";
 
 class StoreVisitor final : public SnapshotVisitor {
  public:

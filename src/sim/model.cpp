@@ -280,9 +280,8 @@ void Model::ApplyItem(ModelDatabase& database, const RecordItem& item, Revision 
     case RecordType::kRemove:
       entry = {.removed = true, .revision = revision};
       break;
-    default:  // a mark
+    default:  // a mark: the value and its revision stay
       entry.in_conflict = true;
-      entry.revision = revision;
       break;
   }
   database.newest = revision;

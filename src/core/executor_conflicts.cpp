@@ -199,6 +199,10 @@ void Executor::Decide(Database& database, const Command& command, Output& output
   CHECK(queued.existing != nullptr);
   const std::string decided = std::string(kDecidedPrefix).append(command.value);
   WriteAndAnnounce(queued, {.value = decided, .version = queued.existing->version() + 1}, output);
+  if (2 * command.value.size() > kConflictBytesMax) {
+    CloseRecord();  // twice the value is more than a record holds; both are in one write all the
+                    // same
+  }
   const Place place = Locate(database, command.key);
   CHECK(place.existing != nullptr);
   conflicts.CloseOldest(command.key);

@@ -319,5 +319,29 @@ TEST(ExecutorMemory, PastItsLimitOnlyWhatDoesNotGrowIsWritten) {
   EXPECT_EQ(run(ask::Set("another", value)), std::nullopt);
 }
 
+TEST(ExecutorRecords, ADecisionTooLargeForOneRecordIsTwo) {
+  Executor executor({.user = "admin",
+                     .password = "pwd",
+                     .address = "x",
+                     .value_bytes_max = kValueBytesMaxDefault});
+  Output output;
+  executor.CreateDatabase({.name = "db", .token = "t", .strategy = Strategy::kArbiter}, output);
+  const SessionId id{.slot = 0, .generation = 1};
+  executor.Open(id, SessionKind::kConnection);
+  const auto run = [&](const Command& command) {
+    output.Clear();
+    executor.Execute(id, command, output);
+    return std::get<Reply>(output.items.back());
+  };
+  run(ask::UseDb("db", "t"));
+  run(ask::Plain(Verb::kArbiter));
+  run(ask::SetSafe("k", 3, "1"));
+  const std::string conflict(run(ask::SetSafe("k", 1, "2")).text);
+  const std::int64_t number = std::stoll(conflict.substr(conflict.rfind('_') + 1));
+  const std::string value(kValueBytesMaxDefault, 'v');
+  EXPECT_EQ(run(ask::Resolve(number, "k", 4, value)).kind, ReplyKind::kOk);
+  EXPECT_EQ(output.records.size(), 2U);
+}
+
 }  // namespace
 }  // namespace nunc

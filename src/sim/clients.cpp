@@ -283,7 +283,7 @@ void Clients::Release() {
 }
 
 Result<void> Clients::OnChange(const Change& change, SessionId target) {
-  Hash(static_cast<std::uint64_t>(change.kind) + target.slot * 8, change.key);
+  Hash(static_cast<std::uint64_t>(change.kind) + std::uint64_t{target.slot} * 8, change.key);
   Hash(static_cast<std::uint64_t>(change.version), change.value);
   Session& session = sessions_[target.slot];
   if (!(session.id == target) || !session.open) {

@@ -199,12 +199,17 @@ Result<void> Oracle::OnRecords(std::string_view encoded, std::int64_t now_us, co
   RecordDecoder decoder;
   while (!encoded.empty()) {
     const ChainEnd before = history_.empty() ? base_end_ : history_.back().end;
-    const auto decoded = decoder.Decode(encoded, before.checksum);
+    Result<std::optional<DecodedRecord>> decoded = decoder.Decode(encoded, before.checksum);
     if (!decoded) {
       return Violated("behind revision " + Number(before.revision.value) +
-                      " comes no record: " + (decoded ? "too short" : decoded.error().detail));
+                      " comes no record: " + decoded.error().detail);
     }
-    const DecodedRecord& record = **decoded;
+    const std::optional<DecodedRecord> whole = *std::move(decoded);
+    if (!whole) {
+      return Violated("behind revision " + Number(before.revision.value) +
+                      " comes no record: too short");
+    }
+    const DecodedRecord& record = *whole;
     if (record.record.revision.value != before.revision.value + 1 || record.term != before.term ||
         record.record.time_us <= before.time_us) {
       return Violated("revision " + Number(record.record.revision.value) + " of term " +
@@ -314,7 +319,8 @@ Result<void> Oracle::CheckNeeded(const std::vector<std::string>& names) const {
   Revision start;
   if (!snapshots_.empty()) {
     const auto newest = std::prev(snapshots_.end());
-    start = *ParseSnapshotName(newest == snapshots_.begin() ? *newest : *std::prev(newest));
+    start = ParseSnapshotName(newest == snapshots_.begin() ? *newest : *std::prev(newest))
+                .value_or(Revision{});
   }
   for (const std::string& name : names) {
     const auto parsed = ParseLogFileName(name);

@@ -263,10 +263,10 @@ Result<void> World::Step(const Input& input, const Script* script) {
   life_.node->Step(input, output_);
   const std::string_view records = life_.node->records().substr(records_heard_);
   records_heard_ = life_.node->records().size();
-  const Result<void> heard = oracle_.OnRecords(
-      records, schedule_.now_us(), [this](const DecodedRecord& record, const Model& before) {
-        clients_.OnRecord(record, before);
-      });
+  Result<void> heard = oracle_.OnRecords(records, schedule_.now_us(),
+                                         [this](const DecodedRecord& record, const Model& before) {
+                                           clients_.OnRecord(record, before);
+                                         });
   if (!heard) {
     return heard;
   }

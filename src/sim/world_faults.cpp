@@ -125,7 +125,7 @@ void World::ChangeWorld() {
     life_.refused = clients_.refused_full();
   }
   if (prng_.Chance(1, 2'000)) {
-    const std::int64_t longest_us = (prng_.Chance(1, 5) ? 72 : 3) * 3'600 * kSecondUs;
+    const std::int64_t longest_us = std::int64_t{prng_.Chance(1, 5) ? 72 : 3} * 3'600 * kSecondUs;
     clock_.JumpWall(prng_.InRange(-longest_us, longest_us));
     ++report_.faults["wall clock jump"];
   }

@@ -2,6 +2,11 @@
 // over a bug proves nothing.
 //
 // usage: planted_test LIST [BUG]; LIST is planted.txt, BUG one of its names.
+// For tools that look at this file without the build's flags.
+#ifndef NUNC_PLANTED_BUGS
+#define NUNC_PLANTED_BUGS
+#endif
+
 #include "base/planted.h"
 
 #include <algorithm>

@@ -75,8 +75,8 @@ std::optional<std::int64_t> ReadTime(std::string_view text) {
     return std::nullopt;
   }
   const auto days = std::chrono::sys_days(day).time_since_epoch().count();
-  const std::int64_t seconds =
-      std::int64_t{days} * 86'400 + part(11, 2) * 3'600 + part(14, 2) * 60 + part(17, 2);
+  const std::int64_t seconds = std::int64_t{days} * 86'400 + std::int64_t{part(11, 2)} * 3'600 +
+                               std::int64_t{part(14, 2)} * 60 + part(17, 2);
   return seconds * 1'000'000;
 }
 

@@ -259,7 +259,7 @@ describe('stopping', () => {
 
   test('what was read is answered whole, also what had not been run yet', async () => {
     const server = await startServer();
-    const kCommands = 100;
+    const kCommands = 25;
     const [lines, messages, other] = [
       await TcpClient.open(server.tcp, 'demo'),
       await WsClient.open(server.ws, 'demo'),

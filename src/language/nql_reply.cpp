@@ -163,6 +163,10 @@ std::string_view ErrorText(ErrorCode code) {
       return "the disk is full: nothing can be written until there is space. Reading goes on";
     case ErrorCode::kNoLog:
       return "this server keeps nothing on disk (--memory), so there is no op log";
+    case ErrorCode::kUnfinished:
+      return "the database is not restored to its end: restore it again, or drop it";
+    case ErrorCode::kBadImport:
+      return "this is no part of a backup, or its keys are in the database already";
     case ErrorCode::kAdminDrop:
       return "the database $admin cannot be dropped";
     case ErrorCode::kNotArbiter:

@@ -1,0 +1,41 @@
+#include "cli/progress.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "storage/snapshot_writer.h"
+
+namespace nunc {
+namespace {
+
+TEST(Progress, ShowsAPartAndNeverSaysDone) {
+  EXPECT_EQ(ProgressText(0, 0), "0 % [....................] 0 MiB");
+  EXPECT_EQ(ProgressText(std::uint64_t{50} << 20, std::uint64_t{100} << 20),
+            "49 % [#########...........] 50 MiB");
+  EXPECT_TRUE(ProgressText(1'000, 10).starts_with("99 %"));
+}
+
+TEST(Progress, CountsWhatBlocksHoldBeforeTheyWereCompressed) {
+  SnapshotEncoder encoder({.kind = SnapshotKind::kBackup});
+  std::string bytes = encoder.head();
+  bytes += encoder.Block(BlockKind::kEntries, std::string(100'000, 'x'));
+  bytes += encoder.Block(BlockKind::kEntries, std::string(50, 'y'));
+  ASSERT_LT(bytes.size(), 50'000U);
+  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, bytes.size()}) {
+    RawCounter counter;
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+      counter.Take(std::string_view(bytes).substr(at, step));
+    }
+    EXPECT_EQ(counter.raw_bytes(), 100'050U) << step;
+  }
+}
+
+TEST(Progress, WhatIsNoBackupCountsNothing) {
+  RawCounter counter;
+  counter.Take(std::string(1'000, 'z'));
+  EXPECT_EQ(counter.raw_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace nunc

@@ -329,12 +329,10 @@ ExitCode RestoreDatabase(const RestoreDatabaseArguments& arguments, const Printe
     return Complain(printer, loaded.error());
   }
   const Database* database = store.Find(arguments.database);
-  if (database == nullptr || database == &store.admin() || database->is_unfinished()) {
-    return Complain(printer,
-                    {.fault = Fault::kInvalid,
-                     .detail = arguments.file + ": " + arguments.database +
-                               (database == &store.admin() ? " comes back into a folder alone"
-                                                           : " was not whole when it was made")});
+  if (database == nullptr || database->is_unfinished()) {
+    return Complain(printer, {.fault = Fault::kInvalid,
+                              .detail = arguments.file + ": " + arguments.database +
+                                        " was not restored to its end when this was made"});
   }
   AdminClient client(AccessOf(arguments.server));
   Importer importer(client, store, *database, loaded->end.revision, arguments.as);

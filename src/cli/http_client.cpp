@@ -209,7 +209,8 @@ Result<std::string> AdminClient::PostBlock(const std::string& path, std::string_
   const auto headers = BodyHeaders("Content-Type: application/octet-stream");
   std::string answer;
   SetBody(c, block, headers.get(), answer);
-  const Result<void> posted = Outcome(c, curl_easy_perform(c), url, answer);
+  const CURLcode code = curl_easy_perform(c);
+  const Result<void> posted = Outcome(c, code, url, answer);
   return posted ? Result<std::string>(std::move(answer)) : tl::unexpected(posted.error());
 }
 

@@ -40,7 +40,11 @@ class BackupVisitor final : public SnapshotVisitor {
   }
 
   Result<void> OnEntry(const EntryState& entry) override {
-    return wanted_ && store_ != nullptr ? store_->LoadEntry(entry) : Result<void>();
+    if (!wanted_ || store_ == nullptr) {
+      return {};
+    }
+    return IsOurs(chosen_, entry.key) ? Damaged("an entry that no server writes")
+                                      : store_->LoadEntry(entry);
   }
 
   Result<void> OnRecords(std::string_view records) override {
@@ -79,8 +83,6 @@ class BackupVisitor final : public SnapshotVisitor {
                : Damaged("it does not hold the records that its end says");
   }
 
-  [[nodiscard]] DatabaseId chosen() const { return chosen_; }
-
  private:
   // Ids that other databases have had stay taken.
   void EndEntries() {
@@ -90,14 +92,27 @@ class BackupVisitor final : public SnapshotVisitor {
     }
   }
 
+  // What a server keeps of the admin database without ever writing it.
+  [[nodiscard]] bool IsOurs(DatabaseId database, std::string_view key) const {
+    return database == store_->admin().id() && (key == kTokenKey || key == kAdminDatabase);
+  }
+
   Result<void> Apply(const Record& record) {
     if (store_ == nullptr) {
       return {};
+    }
+    for (const RecordItem& item : record.items) {
+      if (IsOurs(record.database, item.key)) {
+        return Damaged("a record that no server writes");
+      }
     }
     if (only_.empty()) {
       return store_->Apply(record);
     }
     if (record.type == RecordType::kCreateDatabase && record.spec.name == only_) {
+      if (record.database == DatabaseId{} || record.database.value > kDatabaseIdMax) {
+        return Damaged("a database that cannot be one");
+      }
       chosen_ = record.database;
       store_->SetLoaded({}, {.value = record.database.value - 1});
     }
@@ -210,6 +225,11 @@ Result<SnapshotSummary> LoadBackup(ByteSource& source, std::string name, std::st
     return tl::unexpected(reader.error());
   }
   const std::string& filter = reader->head().filter;
+  if (only == kAdminDatabase || filter == kAdminDatabase) {
+    return Fail(Fault::kInvalid, reader->name() +
+                                     ": the database $admin comes back with all others "
+                                     "alone, into a folder");
+  }
   if (!filter.empty() && !only.empty() && filter != only) {
     return NotFound(reader->name(), only);
   }

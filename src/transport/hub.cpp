@@ -346,6 +346,9 @@ Result<std::unique_ptr<BodySource>> Hub::BeginBackup(std::string_view database) 
     if (found == nullptr) {
       return Fail(Fault::kNotFound, "there is no database of that name");
     }
+    if (found == &node_.store().admin()) {
+      return Fail(Fault::kInvalid, "the database $admin is in a backup of everything alone");
+    }
     only = found->id();
   }
   std::unique_ptr<BodySource> backup = persistence_->BeginBackup(only);

@@ -98,8 +98,8 @@ class Hub {
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
     return node_.IsAdmin(user, password);
   }
-  // Of one database, or of everything. kInvalid: nothing is kept on disk; kNotFound: no such
-  // database; kUnavailable: another one is being sent.
+  // Of one database, or of everything. kInvalid: nothing is kept on disk, or $admin; kNotFound:
+  // no such database; kUnavailable: another one is being sent.
   Result<std::unique_ptr<BodySource>> BeginBackup(std::string_view database);
   // How much a backup will be about, before it is compressed.
   [[nodiscard]] std::size_t store_bytes() const { return node_.store().bytes(); }

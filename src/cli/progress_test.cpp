@@ -1,6 +1,8 @@
 #include "cli/progress.h"
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -10,10 +12,12 @@ namespace nunc {
 namespace {
 
 TEST(Progress, ShowsAPartAndNeverSaysDone) {
-  EXPECT_EQ(ProgressText(0, 0), "0 % [....................] 0 MiB");
-  EXPECT_EQ(ProgressText(std::uint64_t{50} << 20, std::uint64_t{100} << 20),
+  using enum Progress::Unit;
+  EXPECT_EQ(ProgressText(std::uint64_t{50} << 20, std::uint64_t{100} << 20, kBytes),
             "49 % [#########...........] 50 MiB");
-  EXPECT_TRUE(ProgressText(1'000, 10).starts_with("99 %"));
+  EXPECT_EQ(ProgressText(0, 10, kCount), "0 % [....................] 0 entries");
+  EXPECT_TRUE(ProgressText(1'000, 10, kCount).starts_with("99 %"));
+  EXPECT_EQ(ProgressText(std::uint64_t{3} << 20, 0, kBytes), "3 MiB") << "of nobody knows what";
 }
 
 TEST(Progress, CountsWhatBlocksHoldBeforeTheyWereCompressed) {

@@ -204,8 +204,11 @@ tl::unexpected<Error> SnapshotReader::InBlock(const Error& error) const {
 }
 
 Result<void> SnapshotReader::ReadHead() {
+  // A file of another program or version has no place that is wrong.
   const auto in_head = [this](const Error& error) {
-    return Fail(error.fault, name_ + ": its head at offset 0: " + error.detail);
+    return Fail(error.fault,
+                name_ + (error.fault == Fault::kDamaged ? ": its head at offset 0: " : ": ") +
+                    error.detail);
   };
   std::string bytes;
   if (auto read = ReadUpTo(kSnapshotPrefixBytes, bytes); !read) return read;

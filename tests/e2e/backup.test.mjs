@@ -143,6 +143,37 @@ async function stalledBackup(server) {
   return socket;
 }
 
+/** A door to `address` that lets so many bytes through in a direction and then holds the rest. */
+async function narrowDoor(address, { up = Infinity, down = Infinity }) {
+  const door = { held: null };
+  let hold;
+  door.held = new Promise((resolve) => (hold = resolve));
+  const pipe = (from, to, most) => {
+    let passed = 0;
+    from.on('data', (bytes) => {
+      to.write(bytes);
+      passed += bytes.length;
+      if (passed > most) {
+        from.pause();
+        hold();
+      }
+    });
+    from.on('close', () => to.destroy());
+    from.on('error', () => to.destroy());
+  };
+  const listener = net.createServer((near) => {
+    const far = net.connect(hostAndPort(address));
+    for (const socket of [near, far]) track(socket);
+    pipe(near, far, up);
+    pipe(far, near, down);
+    door.cut = () => near.destroy();
+  });
+  await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  listener.unref();
+  door.http = `127.0.0.1:${listener.address().port}`;
+  return door;
+}
+
 describe('backup and restore of everything', () => {
   test('everything comes back in an empty folder, as a new history', async () => {
     const server = await startIn();
@@ -385,13 +416,12 @@ describe('one database', () => {
     await expectRun(backup(server, file));
     await stop(server);
     const target = await startIn();
-    const importing = launch(kBinary, restore(target, file, '--db', 'shop'));
+    const door = await narrowDoor(target.http, { up: 500_000 });
+    const importing = launch(kBinary, restore(door, file, '--db', 'shop'));
     importing.child.stdin.end();
-    await until(async () => {
-      const { body } = await httpPost(target.http, 'use-db shop shop');
-      return !/Not a valid database name/.test(body);
-    }, 'the import to begin');
+    await within(door.held, 'the middle of the import');
     await kill(target);
+    door.cut();
     const { code, errors } = await within(importing.exited, 'the end of the restore');
     assert.equal(code, kExit.unreachable, errors);
     assert.match(errors, /opens for nobody/);
@@ -502,12 +532,13 @@ describe('the server that is backed up', () => {
     const server = await startIn();
     await fillBig(server, 10);
     const file = newPath('backup');
-    const run = launch(kBinary, backup(server, file));
+    const door = await narrowDoor(server.http, { down: 500_000 });
+    const run = launch(kBinary, backup(door, file));
     run.child.stdin.end();
+    await within(door.held, 'the middle of the backup');
     await until(() => existsSync(`${file}.tmp`), 'the first bytes');
-    run.child.kill('SIGSTOP');
     await kill(server);
-    run.child.kill('SIGCONT');
+    door.cut();
     const { code, errors } = await within(run.exited, 'the backup to end');
     assert.equal(code, kExit.unreachable, errors);
     assert.ok(!existsSync(file) && !existsSync(`${file}.tmp`));

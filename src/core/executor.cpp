@@ -407,8 +407,7 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
 
 // Keys that follow from what happens; a client that wrote them would make them lie.
 bool Executor::RefuseServerKey(const Session& session, std::string_view key, Output& output) {
-  const bool admins_token = session.database == &store_.admin() && key == kTokenKey;
-  if (!admins_token && key != kConnectionsKey && key != kConflictsKey &&
+  if (!store_.IsKept(*session.database, key) && key != kConnectionsKey && key != kConflictsKey &&
       !key.starts_with(kConflictKeyPrefix)) {
     return false;
   }

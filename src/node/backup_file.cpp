@@ -40,11 +40,7 @@ class BackupVisitor final : public SnapshotVisitor {
   }
 
   Result<void> OnEntry(const EntryState& entry) override {
-    if (!wanted_ || store_ == nullptr) {
-      return {};
-    }
-    return IsOurs(chosen_, entry.key) ? Damaged("an entry that no server writes")
-                                      : store_->LoadEntry(entry);
+    return wanted_ && store_ != nullptr ? store_->LoadEntry(entry) : Result<void>();
   }
 
   Result<void> OnRecords(std::string_view records) override {
@@ -92,19 +88,9 @@ class BackupVisitor final : public SnapshotVisitor {
     }
   }
 
-  // What a server keeps of the admin database without ever writing it.
-  [[nodiscard]] bool IsOurs(DatabaseId database, std::string_view key) const {
-    return database == store_->admin().id() && (key == kTokenKey || key == kAdminDatabase);
-  }
-
   Result<void> Apply(const Record& record) {
     if (store_ == nullptr) {
       return {};
-    }
-    for (const RecordItem& item : record.items) {
-      if (IsOurs(record.database, item.key)) {
-        return Damaged("a record that no server writes");
-      }
     }
     if (only_.empty()) {
       return store_->Apply(record);

@@ -76,7 +76,7 @@ function writeShim(folder, server) {
       'case " $* " in',
       `  *" --tcp-address "*|*" -h "*|*" --host "*) ;;`,
       `  *" watch "*|*" ping "*) set -- "$@" --tcp-address '${server.tcp}' ;;`,
-      `  *" exec "*|*" create-db "*) set -- -h 'http://${server.http}' "$@" ;;`,
+      `  *" restore "*" --db "*|*" exec "*|*" create-db "*|*" drop-db "*|*" backup "*) set -- -h 'http://${server.http}' "$@" ;;`,
       'esac',
       `exec '${kBinary}' "$@"`,
       '',

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "base/check.h"
@@ -19,6 +21,9 @@
 #include "storage/snapshot_writer.h"
 
 namespace {
+
+constexpr std::uint64_t kStart = 1'000;
+constexpr std::size_t kRevisionAt = 24;  // docs/formats.md, record
 
 class BytesSource : public nunc::ByteSource {
  public:
@@ -37,7 +42,7 @@ class BytesSource : public nunc::ByteSource {
 // Takes off the front what the two bytes before it say, or all there is.
 std::string_view TakePart(std::string_view& bytes) {
   if (bytes.size() < 2) {
-    return {};
+    return std::exchange(bytes, {});
   }
   const std::size_t length = static_cast<unsigned char>(bytes[0]) +
                              std::size_t{256} * static_cast<unsigned char>(bytes[1]);
@@ -70,7 +75,7 @@ void LoadFile(std::string_view entries, std::string_view records, bool one) {
   CountingVisitor counted;
   static_cast<void>(nunc::ForEachItem(entries, counted));
   nunc::SnapshotEncoder encoder({.kind = nunc::SnapshotKind::kBackup,
-                                 .start = {.revision = {1'000}},
+                                 .start = {.revision = {kStart}},
                                  .highest_database = {.value = 9},
                                  .filter = "shop"});
   std::string file = encoder.head();
@@ -84,8 +89,12 @@ void LoadFile(std::string_view entries, std::string_view records, bool one) {
     if (record.size() < nunc::kRecordHeaderBytes) {
       continue;
     }
-    raw += record;
+    std::string placed(record);
     ++count;
+    // Behind the one before, or none but the first would ever be looked at.
+    const std::uint64_t revision = kStart + count;
+    std::memcpy(placed.data() + kRevisionAt, &revision, sizeof revision);
+    raw += placed;
   }
   if (!raw.empty()) {
     file += encoder.Block(nunc::BlockKind::kRecords, raw);

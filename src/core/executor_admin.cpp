@@ -78,7 +78,7 @@ void Executor::UseDb(Session& session, const Command& command, Output& output) {
   }
   Need(database->secure_revision());
   if (database->is_unfinished()) {
-    return Error(session, ErrorCode::kUnfinished, output);
+    return Error(session, ErrorCode::kUnfinished, output, command.name);
   }
   const Entry* stored = command.user.empty()
                             ? database->Find(kTokenKey)

@@ -139,10 +139,12 @@ TEST_F(ExecutorImportTest, WhatNoBackupHoldsIsRefused) {
 
 TEST_F(ExecutorImportTest, APartHasAtMostSoManyEntriesAndOneRecordsBytes) {
   std::vector<std::string> keys;
+  keys.reserve(kImportEntriesMax + 1);
   for (std::size_t i = 0; i <= kImportEntriesMax; ++i) {
     keys.push_back("key-" + std::to_string(i));
   }
   std::vector<EntryState> entries;
+  entries.reserve(keys.size());
   for (const std::string& key : keys) {
     entries.push_back(At(key, "v"));
   }

@@ -32,7 +32,7 @@ Backup::Backup(Source source, DatabaseId only, std::shared_ptr<BackupHold> hold)
   running_->only = only;
   running_->blocks.push_back(running_->encoder.head());
   running_->bytes = running_->blocks.front().size();
-  walk_.emplace(source_.node.store(), source_.node.end().revision, only);
+  walk_ = std::make_unique<StoreWalk>(source_.node.store(), source_.node.end().revision, only);
 }
 
 // A job may outlive the backup: then nobody is there to be woken.

@@ -102,7 +102,7 @@ class Backup final : public BodySource {
   std::shared_ptr<BackupHold> hold_;
   std::shared_ptr<Running> running_;
   Step step_ = Step::kWalk;
-  std::optional<StoreWalk> walk_;
+  std::unique_ptr<StoreWalk> walk_;  // null: it has ended
   BlockBuilder builder_;
   SnapshotEnd end_;
 };

@@ -149,8 +149,10 @@ Result<SnapshotSummary> ReadBackup(SnapshotReader& reader, BackupVisitor& visito
 
 // `$admin` lists the databases; a backup of one has only that one.
 Result<void> ListInAdmin(Store& store, std::string_view name, Revision revision) {
-  Result<void> loaded = store.LoadDatabase(store.admin().State());
-  return loaded ? store.LoadEntry({.key = name, .value = "{}", .revision = revision}) : loaded;
+  if (Result<void> loaded = store.LoadDatabase(store.admin().State()); !loaded) {
+    return loaded;
+  }
+  return store.LoadEntry({.key = name, .value = "{}", .revision = revision});
 }
 
 Result<SnapshotSummary> NotFound(const std::string& file, std::string_view name) {

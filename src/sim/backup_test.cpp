@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -154,12 +153,12 @@ class BackupTest : public testing::Test {
     return bytes;
   }
 
-  static std::optional<SnapshotSummary> Load(std::string_view bytes, std::string_view only,
-                                             Store& into) {
+  static SnapshotSummary Load(std::string_view bytes, std::string_view only, Store& into) {
     BytesSource source(bytes);
-    Result<SnapshotSummary> loaded = LoadBackup(source, "backup", only, into, [](std::uint64_t) {});
+    const Result<SnapshotSummary> loaded =
+        LoadBackup(source, "backup", only, into, [](std::uint64_t) {});
     EXPECT_TRUE(loaded.has_value()) << loaded.error().detail;
-    return loaded ? std::optional(std::move(*loaded)) : std::nullopt;
+    return loaded ? *loaded : SnapshotSummary{};
   }
   static Error Refusal(std::string_view bytes, std::string_view only = {}) {
     BytesSource source(bytes);
@@ -226,10 +225,9 @@ TEST_F(BackupTest, HoldsTheStateAtItsEndWhateverChangesMeanwhile) {
     note();
   });
   Store store(9, "none");
-  const std::optional<SnapshotSummary> summary = Load(bytes, {}, store);
-  ASSERT_TRUE(summary.has_value());
-  EXPECT_GT(summary->end.records, 0U);
-  ASSERT_TRUE(states.contains(summary->end.revision.value));
+  const SnapshotSummary summary = Load(bytes, {}, store);
+  EXPECT_GT(summary.end.records, 0U);
+  ASSERT_TRUE(states.contains(summary.end.revision.value));
   Content restored;
   for (const std::string_view name : {"shop", "other", "$admin", "late"}) {
     for (auto& [key, value] : ContentOf(store, name)) {
@@ -237,10 +235,10 @@ TEST_F(BackupTest, HoldsTheStateAtItsEndWhateverChangesMeanwhile) {
     }
   }
   // The admin's own token follows from its password, and is in no file.
-  for (Content* content : {&restored, &states[summary->end.revision.value]}) {
+  for (Content* content : {&restored, &states[summary.end.revision.value]}) {
     content->erase("$admin/$$token");
   }
-  EXPECT_EQ(restored, states[summary->end.revision.value]);
+  EXPECT_EQ(restored, states[summary.end.revision.value]);
 }
 
 TEST_F(BackupTest, OfOneDatabaseHoldsThatOneAlone) {
@@ -255,7 +253,7 @@ TEST_F(BackupTest, OfOneDatabaseHoldsThatOneAlone) {
     }
   });
   Store store(9, "none");
-  ASSERT_TRUE(Load(bytes, {}, store).has_value());
+  Load(bytes, {}, store);
   EXPECT_EQ(ContentOf(store, "shop"), ContentOf(node_.store(), "shop"));
   EXPECT_EQ(ContentOf(store, "shop").at("b"), "0 2");
   EXPECT_EQ(store.Find("other"), nullptr);
@@ -284,7 +282,7 @@ TEST_F(BackupTest, OneIsSentAtATimeAndItsEndFreesTheNext) {
   const std::unique_ptr<BodySource> second = persistence_->BeginBackup({});
   ASSERT_NE(second, nullptr);
   Store store(9, "none");
-  EXPECT_TRUE(Load(Whole(*second), {}, store).has_value());
+  Load(Whole(*second), {}, store);
 }
 
 TEST_F(BackupTest, WhatIsNotPulledIsNotMade) {
@@ -320,7 +318,7 @@ TEST_F(BackupTest, HoldsNothingThatAPowerCutCouldTake) {
   });
   EXPECT_TRUE(ended) << "it has waited for the disk";
   Store store(9, "none");
-  ASSERT_TRUE(Load(bytes, {}, store).has_value());
+  Load(bytes, {}, store);
   EXPECT_EQ(ContentOf(store, "shop").at("a"), "0 1");
 }
 
@@ -393,7 +391,8 @@ TEST_F(BackupTest, EveryCutAndFlipOfAFileIsRefused) {
     BytesSource source(flipped);
     const auto verified = VerifyBackup(source, "backup", [](std::uint64_t) {});
     ASSERT_FALSE(verified.has_value()) << i;
-    EXPECT_TRUE(verified.error().detail.contains(" offset ") ||
+    constexpr std::size_t kMagicBytes = 8;  // without them it is no file of ours
+    EXPECT_TRUE(i < kMagicBytes || verified.error().detail.contains(" offset ") ||
                 verified.error().detail.contains("not whole: it ends after"))
         << verified.error().detail;
     Refusal(flipped);
@@ -409,13 +408,12 @@ TEST_F(BackupTest, AFolderMadeOfItStartsWithTheSameStateAsANewHistory) {
   const std::unique_ptr<BodySource> backup = persistence_->BeginBackup({});
   const std::string bytes = Whole(*backup);
   Store store(9, "none");
-  const std::optional<SnapshotSummary> summary = Load(bytes, {}, store);
-  ASSERT_TRUE(summary.has_value());
+  const SnapshotSummary summary = Load(bytes, {}, store);
   SimDevice device;
   SimDisk data(device, "restored");
   SimDisk log(device, "restored-log");
   ASSERT_TRUE(WriteFolder({.data = data, .log = log, .clock = clock_, .random = random_}, store,
-                          *summary, kSegmentBytes)
+                          summary, kSegmentBytes)
                   .has_value());
   const PersistenceWorld world{
       .data = data, .log = log, .sync = sync_, .bulk = bulk_, .clock = clock_, .random = random_};
@@ -424,14 +422,14 @@ TEST_F(BackupTest, AFolderMadeOfItStartsWithTheSameStateAsANewHistory) {
       Recover(world, kSegmentBytes, started, [](const RecoveryProgress&) {});
   ASSERT_TRUE(recovered.has_value()) << recovered.error().detail;
   EXPECT_EQ(ContentOf(started, "shop"), ContentOf(node_.store(), "shop"));
-  EXPECT_EQ(started.revision(), summary->end.revision);
+  EXPECT_EQ(started.revision(), summary.end.revision);
   EXPECT_EQ(started.Find("shop")->tombstones(), 1U);
   const Result<Meta> old = MetaFile::Read(disk_);
   ASSERT_TRUE(old.has_value());
   const Meta& fresh = recovered->meta->value();
   EXPECT_NE(fresh.cluster, old->cluster);
   EXPECT_NE(fresh.incarnation, old->incarnation);
-  EXPECT_GT(fresh.term, summary->end.term) << "no token of the old history is one of this";
+  EXPECT_GT(fresh.term, summary.end.term) << "no token of the old history is one of this";
 }
 
 TEST_F(BackupTest, AFolderThatCouldNotBeWrittenIsNone) {
@@ -441,14 +439,13 @@ TEST_F(BackupTest, AFolderThatCouldNotBeWrittenIsNone) {
   const std::string bytes = Whole(*backup);
   for (std::uint64_t call = 1;; ++call) {
     Store store(9, "none");
-    const std::optional<SnapshotSummary> summary = Load(bytes, {}, store);
-    ASSERT_TRUE(summary.has_value());
+    const SnapshotSummary summary = Load(bytes, {}, store);
     SimDevice device;
     SimDisk disk(device, "restored");
     device.FailCall(call, Fault::kNoSpace);
     const Result<void> written =
-        WriteFolder({.data = disk, .log = disk, .clock = clock_, .random = random_}, store,
-                    *summary, kSegmentBytes);
+        WriteFolder({.data = disk, .log = disk, .clock = clock_, .random = random_}, store, summary,
+                    kSegmentBytes);
     if (written) {
       EXPECT_GT(call, 10U);
       break;

@@ -182,11 +182,13 @@ TEST(Snapshot, EntriesDoNotStandBehindRecords) {
   bytes += encoder.End(EndOf(snapshot));
   const ReadBack back = ReadAll(bytes);
   ASSERT_FALSE(back.result);
-  EXPECT_EQ(back.result.error().detail, "the-file: block 1 at offset 167: entries stand behind records");
+  EXPECT_EQ(back.result.error().detail,
+            "the-file: block 1 at offset 167: entries stand behind records");
 }
 
 TEST(Snapshot, RevisionsAscendInADatabaseAndEndAtTheStart) {
-  const std::string refusal = "the-file: block 0 at offset 128: an entry is not in the order of revisions";
+  const std::string refusal =
+      "the-file: block 0 at offset 128: an entry is not in the order of revisions";
   StoredSnapshot snapshot = SmallSnapshot();
   std::vector<StoredEntry>& entries = snapshot.databases[0].entries;
   entries[1].revision = entries[0].revision;  // of one transaction
@@ -230,7 +232,8 @@ TEST(Snapshot, TheEndMustFitWhatCameBefore) {
     const ReadBack back = ReadAll(bytes + encoder.End(end));
     return back.result ? "" : back.result.error().detail;
   };
-  const std::string other = "the-file: block 1 at offset 267: the file does not hold what its end says";
+  const std::string other =
+      "the-file: block 1 at offset 267: the file does not hold what its end says";
   const std::string early = "the-file: block 1 at offset 267: it ends before its start";
   EXPECT_EQ(detail([](SnapshotEnd& /*end*/) {}), "");
   EXPECT_EQ(detail([](SnapshotEnd& end) { ++end.entries; }), other);

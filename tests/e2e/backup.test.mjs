@@ -50,7 +50,8 @@ after(async () => {
   for (const server of servers) await server.stop('SIGKILL');
 });
 
-const client = (server) => ['-h', `http://${server.http}`, '-u', kAdmin.user, '-p', kAdmin.password];
+const kUser = ['-u', kAdmin.user, '-p', kAdmin.password];
+const client = (server) => ['-h', `http://${server.http}`, ...kUser];
 const backup = (server, file, ...more) => ['backup', file, ...more, ...client(server)];
 const restore = (server, file, ...more) => ['restore', file, ...more, ...client(server)];
 const basic = (user, password) => ({
@@ -178,7 +179,8 @@ describe('backup and restore of everything', () => {
   test('everything comes back in an empty folder, as a new history', async () => {
     const server = await startIn();
     await fillShop(server);
-    await httpPost(server.http, `${kAuth}; create-db other other newer ack disk; use-db other other; set a 1`);
+    const other = ['create-db other other newer ack disk', 'use-db other other', 'set a 1'];
+    await httpPost(server.http, [kAuth, ...other].join(';'));
     const before = await contentOf(server, 'shop');
     const file = newPath('backup');
     const made = await expectRun(backup(server, file));
@@ -254,7 +256,7 @@ describe('backup and restore of everything', () => {
     }
   });
 
-  test('what is there is not overwritten, and a folder with anything in it is refused', async () => {
+  test('no file is overwritten, and a folder with anything in it is refused', async () => {
     const server = await startIn();
     await createDatabase(server, 'shop');
     const file = newPath('backup');
@@ -287,7 +289,7 @@ describe('backup and restore of everything', () => {
     await stop(again);
   });
 
-  test('a file that is cut or changed is refused as a whole, and the folder stays as it was', async () => {
+  test('a file that is cut or changed is refused, and the folder stays as it was', async () => {
     const server = await startIn();
     await fillShop(server);
     const file = newPath('backup');
@@ -388,7 +390,8 @@ describe('one database', () => {
     assert.equal((await contentOf(target, 'other')).a, 'value-version 1 2');
     const admin = await expectRun(restore(target, file, '--db', '$admin'), kExit.usage);
     assert.match(admin.errors, /\$admin comes back with all others/);
-    const alone = await expectRun(backup(target, newPath('backup'), '--db', '$admin'), kExit.unreachable);
+    const ofAdmin = backup(target, newPath('backup'), '--db', '$admin');
+    const alone = await expectRun(ofAdmin, kExit.unreachable);
     assert.match(alone.errors, /\$admin is in a backup of everything/);
     await stop(target);
   });
@@ -428,7 +431,7 @@ describe('one database', () => {
 
     const again = await startIn(target.data);
     const { body } = await httpPost(again.http, 'use-db shop shop; set x 1');
-    assert.match(body, /^the database is not restored to its end/);
+    assert.match(body, /^the database shop is not restored to its end/);
     await expectRun(restore(again, file, '--db', 'shop'));
     const content = await contentOf(again, 'shop');
     assert.equal(Object.keys(content).filter((key) => key.startsWith('key-')).length, 9000);
@@ -455,7 +458,8 @@ describe('the server that is backed up', () => {
     assert.deepEqual(readdirSync(root).filter((name) => name.endsWith('.tmp')), []);
     // From the environment too, as all client commands.
     const env = { NUNC_USER: kAdmin.user, NUNC_PWD: kAdmin.password };
-    await expectRun(['backup', newPath('backup'), '-h', `http://${server.http}`], kExit.ok, { env });
+    const known = ['backup', newPath('backup'), '-h', `http://${server.http}`];
+    await expectRun(known, kExit.ok, { env });
     const unknown = await expectRun(
       backup(server, newPath('backup'), '--db', 'nobody'),
       kExit.unreachable,
@@ -482,7 +486,8 @@ describe('the server that is backed up', () => {
   });
 
   test('has no backup without a log', async () => {
-    const memory = launch(kBinary, ['start', '--memory', '-w', '127.0.0.1:0', '-h', '127.0.0.1:0', '-t', '127.0.0.1:0']);
+    const doors = ['-w', '-h', '-t'].flatMap((flag) => [flag, '127.0.0.1:0']);
+    const memory = launch(kBinary, ['start', '--memory', ...doors]);
     const said = await memory.lines.takeThrough((line) => line.startsWith('nunc ready'), 'ready');
     const http = said.find((line) => line.startsWith('nunc http ')).slice(10);
     const file = newPath('backup');
@@ -513,7 +518,8 @@ describe('the server that is backed up', () => {
     await admin.close();
     assert.ok(residentBytes(server.pid) - resident < 40 << 20, 'what is not read is not made');
     // Given up after the idle time, however patient the client.
-    await until(() => server.errors.includes('backup not sent: it is not being taken'), 'giving up');
+    const reason = 'backup not sent: it is not being taken';
+    await until(() => server.errors.includes(reason), 'giving up');
     await expectRun(backup(server, newPath('backup')));
     idle.destroy();
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,8 @@
 #include "sim/sim_random.h"
 #include "sim/sim_worker.h"
 #include "storage/meta.h"
+#include "storage/record.h"
+#include "storage/snapshot_writer.h"
 
 namespace nunc {
 namespace {
@@ -507,6 +510,64 @@ TEST_F(BackupTest, APartOfARestoreIsOneRecordAndTheLastOneOpensTheDatabase) {
   EXPECT_EQ(ContentOf(store, "copy"), content);
   EXPECT_EQ(store.Find("copy")->level(), AckLevel::kDisk);
   EXPECT_TRUE(store.Find("copy")->Find("k")->in_conflict());
+}
+
+// Files whose checksums are right, but which no server has sent.
+TEST_F(BackupTest, WhatDoesNotHoldTogetherIsRefused) {
+  struct File {
+    SnapshotHead head{.kind = SnapshotKind::kBackup, .start = {.revision = {5}, .chain = 77}};
+    std::vector<std::uint64_t> revisions{6, 7};
+    std::size_t cut = 0;  // bytes of the last record
+    SnapshotEnd end{.revision = {7}, .records = 2};
+  };
+  const auto refusal = [](const File& file) {
+    SnapshotEncoder encoder(file.head);
+    std::string bytes = encoder.head();
+    std::string records;
+    std::uint64_t chain = 77;
+    for (const std::uint64_t revision : file.revisions) {
+      AppendRecord(records, {.type = RecordType::kNoop, .revision = {revision}, .time_us = 1}, {1},
+                   chain);
+    }
+    records.resize(records.size() - file.cut);
+    bytes += encoder.Block(BlockKind::kRecords, records);
+    bytes += encoder.End(file.end);
+    BytesSource source(bytes);
+    const auto verified = VerifyBackup(source, "backup", [](std::uint64_t) {});
+    return verified ? std::string() : verified.error().detail;
+  };
+  EXPECT_EQ(refusal({}), "");
+  const auto differs = [&](auto change) {
+    File file;
+    change(file);
+    return refusal(file);
+  };
+  EXPECT_TRUE(differs([](File& file) {
+                file.head.kind = SnapshotKind::kSnapshot;
+              }).contains("not a backup"));
+  EXPECT_TRUE(differs([](File& file) {
+                file.head.highest_database = {kDatabaseIdMax + 1};
+              }).contains("beyond their limit"));
+  EXPECT_TRUE(
+      differs([](File& file) { file.head.start.chain = 78; }).contains("block 0 at offset"));
+  const std::string order = "not in the order of revisions";
+  EXPECT_TRUE(differs([](File& file) { file.revisions = {6, 8}; }).contains(order));
+  EXPECT_TRUE(differs([](File& file) { file.revisions = {7}; }).contains(order));
+  EXPECT_TRUE(differs([](File& file) { file.cut = 8; }).contains("beyond its block"));
+  const std::string missing = "does not hold the records";
+  EXPECT_TRUE(differs([](File& file) { file.end.records = 3; }).contains(missing));
+  EXPECT_TRUE(differs([](File& file) { file.end.revision = {8}; }).contains(missing));
+  // Of one database there may be gaps, but no way back.
+  const auto one = [](File& file) {
+    file.head.filter = "shop";
+    file.revisions = {6, 9};
+    file.end.revision = {12};
+  };
+  EXPECT_EQ(differs(one), "");
+  EXPECT_TRUE(differs([&](File& file) {
+                one(file);
+                file.revisions = {9, 6};
+              }).contains(order));
 }
 
 }  // namespace

@@ -74,6 +74,13 @@ inline constexpr std::size_t kWsFragmentBytes =
 inline constexpr std::size_t kDeflateBytesMin = 512;
 inline constexpr std::size_t kDeflateBytesMax = std::size_t{64} << 10;
 
+// One backup, from its first byte to its last. At the limit: it is given up; the log was kept for
+// it.
+inline constexpr std::int64_t kBackupUsMax = std::int64_t{6} * 3600 * 1'000'000;
+// Of one part of a database that is restored into a running server, which is one change. Beyond it
+// the part is refused.
+inline constexpr std::size_t kImportEntriesMax = 1'000;
+
 // One record of the op log. At the limit: the change is refused with an error that names the limit.
 inline constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
 

@@ -32,6 +32,11 @@ struct Raw {
   std::vector<std::string> oplog_rest;
   std::string folder;
   bool keep_prefix = false;
+  std::string file;
+  std::string data_folder;
+  std::string oplog_folder;
+  std::string as;
+  bool force = false;
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   double seconds = 10;
@@ -40,6 +45,8 @@ struct Raw {
   CLI::Option* password_option = nullptr;
   CLI::Option* host_option = nullptr;
   CLI::Option* config_option = nullptr;
+  CLI::Option* data_option = nullptr;
+  CLI::Option* oplog_option = nullptr;
   std::vector<std::pair<const Setting*, CLI::Option*>> settings;
 };
 
@@ -137,6 +144,28 @@ void AddDataTools(CLI::App& app, Raw& raw) {
                    "keep what is intact, give up the rest (it stays as files repair-*)");
 }
 
+void AddBackup(CLI::App& app, Raw& raw) {
+  CLI::App* backup = app.add_subcommand("backup", "write a backup of a running server to a file");
+  backup->add_option("file", raw.file, "the file")->required()->type_name("");
+  backup->add_option("--db", raw.database, "one database alone")->type_name("NAME");
+  backup->add_flag("--force", raw.force, "replace a file of that name");
+
+  CLI::App* restore = app.add_subcommand(
+      "restore", "bring a backup back: into an empty folder, or one database into a server");
+  restore->add_option("file", raw.file, "the backup")->required()->type_name("");
+  raw.data_option = restore->add_option("--data", raw.data_folder,
+                                        "an empty folder, or one that is not there (./data)");
+  raw.oplog_option =
+      restore->add_option("--oplog-dir", raw.oplog_folder, "the same for the op log (the data's)");
+  CLI::Option* database =
+      restore->add_option("--db", raw.database, "this database, into a running server")
+          ->type_name("NAME");
+  restore->add_option("--as", raw.as, "under another name")->type_name("NAME")->needs(database);
+  for (CLI::Option* folder : {raw.data_option, raw.oplog_option}) {
+    folder->type_name("FOLDER")->excludes(database);
+  }
+}
+
 void AddSimulate(CLI::App& app, Raw& raw) {
   CLI::App* simulate = app.add_subcommand(
       "simulate", "run a node on a simulated machine that fails, and check what it promises");
@@ -187,9 +216,9 @@ Result<Arguments> ToStart(const Raw& raw) {
   return arguments;
 }
 
-std::string Credential(const CLI::Option* option, const std::string& given,
-                       const Environment& environment, std::array<const char*, 2> names,
-                       std::string_view otherwise) {
+std::string Chosen(const CLI::Option* option, const std::string& given,
+                   const Environment& environment, std::array<const char*, 2> names,
+                   std::string_view otherwise) {
   if (option->count() > 0) {
     return given;
   }
@@ -201,12 +230,13 @@ std::string Credential(const CLI::Option* option, const std::string& given,
   return std::string(otherwise);
 }
 
-Result<Arguments> ToExec(const Raw& raw, std::string commands, const Environment& environment) {
+Result<ExecArguments> ToServer(const Raw& raw, std::string commands,
+                               const Environment& environment) {
   ExecArguments arguments{
-      .user = Credential(raw.user_option, raw.user, environment, {"NUNC_USER", "NUN_USER"},
-                         kUserDefault),
-      .password = Credential(raw.password_option, raw.password, environment,
-                             {"NUNC_PWD", "NUN_PWD"}, kPasswordDefault),
+      .user =
+          Chosen(raw.user_option, raw.user, environment, {"NUNC_USER", "NUN_USER"}, kUserDefault),
+      .password = Chosen(raw.password_option, raw.password, environment, {"NUNC_PWD", "NUN_PWD"},
+                         kPasswordDefault),
       .host = raw.host,
       .commands = std::move(commands),
       .title = {},
@@ -218,6 +248,11 @@ Result<Arguments> ToExec(const Raw& raw, std::string commands, const Environment
                 "nor hold semicolons and control characters");
   }
   return arguments;
+}
+
+Result<Arguments> ToExec(const Raw& raw, std::string commands, const Environment& environment) {
+  Result<ExecArguments> arguments = ToServer(raw, std::move(commands), environment);
+  return arguments ? Result<Arguments>(*std::move(arguments)) : tl::unexpected(arguments.error());
 }
 
 Result<Arguments> ToCreateDb(const Raw& raw, const Environment& environment) {
@@ -260,6 +295,39 @@ Result<Arguments> ToOplog(const Raw& raw, const Environment& environment) {
   return arguments;
 }
 
+Result<Arguments> ToBackup(const Raw& raw, const Environment& environment) {
+  Result<ExecArguments> server = ToServer(raw, "", environment);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  return BackupArguments{.server = *std::move(server),
+                         .file = raw.file,
+                         .database = raw.database,
+                         .replace = raw.force};
+}
+
+// The folders where `start` would look for them.
+Result<Arguments> ToRestore(const Raw& raw, const Environment& environment) {
+  if (raw.database.empty()) {
+    return RestoreFolderArguments{
+        .file = raw.file,
+        .folder = Chosen(raw.data_option, raw.data_folder, environment,
+                         {"NUNC_DATA", "NUN_DBS_DIR"}, "./data"),
+        .oplog_folder = Chosen(raw.oplog_option, raw.oplog_folder, environment,
+                               {"NUNC_OPLOG_DIR", "NUNC_OPLOG_DIR"}, "")};
+  }
+  const std::string& as = raw.as.empty() ? raw.database : raw.as;
+  if (!IsWord(as)) {
+    return Fail(Fault::kInvalid, "the name of a database is one word without semicolons");
+  }
+  Result<ExecArguments> server = ToServer(raw, "", environment);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  return RestoreDatabaseArguments{
+      .server = *std::move(server), .file = raw.file, .database = raw.database, .as = as};
+}
+
 Result<Arguments> ToWatch(const Raw& raw) {
   Result<HostPort> server = ParseHostPort(raw.tcp_address);
   if (!server) {
@@ -299,6 +367,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   AddStart(app, raw);
   AddClients(app, raw);
   AddDataTools(app, raw);
+  AddBackup(app, raw);
   AddSimulate(app, raw);
   try {
     app.parse(argc, argv);
@@ -326,6 +395,12 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   }
   if (app.got_subcommand("repair")) {
     return RepairArguments{.folder = raw.folder, .keep_prefix = raw.keep_prefix};
+  }
+  if (app.got_subcommand("backup")) {
+    return ToBackup(raw, environment);
+  }
+  if (app.got_subcommand("restore")) {
+    return ToRestore(raw, environment);
   }
   if (app.got_subcommand("exec")) {
     return ToExec(raw, raw.commands, environment);

@@ -55,6 +55,26 @@ struct RepairArguments {
   bool keep_prefix = false;  // false: only says what it would keep
 };
 
+struct BackupArguments {
+  ExecArguments server;  // without commands
+  std::string file;
+  std::string database;  // empty: everything
+  bool replace = false;
+};
+
+struct RestoreFolderArguments {
+  std::string file;
+  std::string folder;
+  std::string oplog_folder;  // empty: in `folder`
+};
+
+struct RestoreDatabaseArguments {
+  ExecArguments server;  // without commands
+  std::string file;
+  std::string database;
+  std::string as;
+};
+
 struct SimulateArguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;  // that many, from `seed` on
@@ -64,9 +84,11 @@ struct SimulateArguments {
 
 using Arguments =
     std::variant<ShowText, StartArguments, ExecArguments, WatchArguments, PingArguments,
-                 DumpArguments, CheckArguments, RepairArguments, SimulateArguments>;
+                 DumpArguments, CheckArguments, RepairArguments, BackupArguments,
+                 RestoreFolderArguments, RestoreDatabaseArguments, SimulateArguments>;
 
-// Reads the credentials of `exec` and `create-db` from `environment` when no flag gives them.
+// Reads credentials, and the folders of `restore`, from `environment` where no flag gives
+// them.
 Result<Arguments> ParseArguments(int argc, const char* const* argv, const Environment& environment);
 
 }  // namespace nunc

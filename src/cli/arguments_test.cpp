@@ -175,5 +175,48 @@ TEST(Arguments, WhatIsNotKnownIsRefused) {
   EXPECT_FALSE(Parse({"start", "--data"}));
 }
 
+TEST(Arguments, ABackupIsOfEverythingOrOfOneDatabase) {
+  const auto all = ParseAs<BackupArguments>({"backup", "f", "-h", "http://a:1"},
+                                            {{"NUNC_USER", "me"}, {"NUN_PWD", "own"}});
+  EXPECT_EQ(all.file, "f");
+  EXPECT_EQ(all.database, "");
+  EXPECT_FALSE(all.replace);
+  EXPECT_EQ(all.server.host, "http://a:1");
+  EXPECT_EQ(all.server.user, "me");
+  EXPECT_EQ(all.server.password, "own");
+  const auto one = ParseAs<BackupArguments>({"backup", "f", "--db", "shop", "--force"});
+  EXPECT_EQ(one.database, "shop");
+  EXPECT_TRUE(one.replace);
+  EXPECT_FALSE(Parse({"backup"}));
+  EXPECT_FALSE(Parse({"backup", "f", "-u", "a b"}));
+}
+
+TEST(Arguments, ARestoreGoesWhereAStartLooks) {
+  const auto folder = [](std::vector<const char*> words, const Variables& variables) {
+    words.insert(words.begin(), {"restore", "f"});
+    const auto arguments = ParseAs<RestoreFolderArguments>(std::move(words), variables);
+    EXPECT_EQ(arguments.file, "f");
+    return arguments.folder + " " + arguments.oplog_folder;
+  };
+  EXPECT_EQ(folder({}, {}), "./data ");
+  EXPECT_EQ(folder({}, {{"NUN_DBS_DIR", "old"}}), "old ");
+  EXPECT_EQ(folder({}, {{"NUN_DBS_DIR", "old"}, {"NUNC_DATA", "d"}, {"NUNC_OPLOG_DIR", "o"}}),
+            "d o");
+  EXPECT_EQ(folder({"--data", "x", "--oplog-dir", "y"}, {{"NUNC_DATA", "d"}}), "x y");
+}
+
+TEST(Arguments, ARestoreOfOneDatabaseGoesToAServer) {
+  const auto same = ParseAs<RestoreDatabaseArguments>({"restore", "f", "--db", "shop"});
+  EXPECT_EQ(same.database, "shop");
+  EXPECT_EQ(same.as, "shop");
+  const auto other =
+      ParseAs<RestoreDatabaseArguments>({"restore", "f", "--db", "shop", "--as", "copy"});
+  EXPECT_EQ(other.as, "copy");
+  EXPECT_FALSE(Parse({"restore", "f", "--as", "copy"}));
+  EXPECT_FALSE(Parse({"restore", "f", "--db", "shop", "--as", "a b"}));
+  EXPECT_FALSE(Parse({"restore", "f", "--db", "shop", "--data", "d"}));
+  EXPECT_FALSE(Parse({"restore"}));
+}
+
 }  // namespace
 }  // namespace nunc

@@ -9,7 +9,7 @@ enum class ExitCode : int {
   kUnreachable = 2,  // no server there, or it refused or broke off
   kCannotBind = 3,   // an address or the data folder is taken or may not be used
   kFault = 4,        // the system failed while running
-  kDamaged = 5,      // the data folder is damaged, or of another version
+  kDamaged = 5,      // the data folder or a backup is damaged, or of another version
 };
 
 }  // namespace nunc

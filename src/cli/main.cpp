@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "cli/arguments.h"
+#include "cli/backup.h"
 #include "cli/data_tools.h"
 #include "cli/escape.h"
 #include "cli/exit_code.h"
@@ -75,6 +76,18 @@ ExitCode Run(const RepairArguments& arguments) {
   return RepairFolder(arguments.folder,
                       arguments.keep_prefix ? RepairMode::kKeep : RepairMode::kReport,
                       StandardPrinter());
+}
+
+ExitCode Run(const BackupArguments& arguments) {
+  return MakeBackup(arguments, StandardPrinter());
+}
+
+ExitCode Run(const RestoreFolderArguments& arguments) {
+  return RestoreFolder(arguments, StandardPrinter());
+}
+
+ExitCode Run(const RestoreDatabaseArguments& arguments) {
+  return RestoreDatabase(arguments, StandardPrinter());
 }
 
 ExitCode Run(const WatchArguments& arguments) {

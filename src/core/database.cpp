@@ -58,6 +58,11 @@ Entry* Database::Find(std::string_view key, std::uint64_t hash) const {
   return entry == nullptr || entry->is_tombstone() ? nullptr : entry;
 }
 
+bool Database::is_unfinished() const {
+  const Entry* token = Find(kTokenKey);
+  return token != nullptr && token->value().empty();
+}
+
 Entry* Database::Set(Entry* existing, const Write& write) {
   Entry* entry = existing;
   if (entry == nullptr) {

@@ -96,6 +96,8 @@ class Database {
   // Of the newest change, `$$` keys' newest change.
   [[nodiscard]] Revision newest_revision() const;
   [[nodiscard]] Revision secure_revision() const { return secure_revision_; }
+  // Its restore has not ended: it has no token yet, and nobody may use it.
+  [[nodiscard]] bool is_unfinished() const;
   [[nodiscard]] std::size_t live_keys() const { return index_.size() - tombstones_; }
   [[nodiscard]] std::size_t tombstones() const { return tombstones_; }
   // The newest revision of a dropped tombstone: a prefix cursor older than it gets a snapshot.

@@ -7,19 +7,13 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "core/form.h"
 
 namespace nunc {
 namespace {
 
 // How much a drained session is given at once, so that it cannot fill its socket's queue again.
 constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
-
-bool HasControlCharacter(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
-  });
-}
 
 }  // namespace
 
@@ -159,29 +153,12 @@ void Executor::DropOldTombstones() {
 
 std::optional<ErrorCode> Executor::CheckForm(const Command& command, const CommandRow& row) const {
   if (row.level == Level::kKey || command.verb == Verb::kResolve) {
-    if (command.key.empty()) {
-      return ErrorCode::kEmptyKey;
-    }
-    if (command.key.size() > kKeyBytesMax) {
-      return ErrorCode::kKeyTooLong;
-    }
-    if (HasControlCharacter(command.key)) {
-      return ErrorCode::kKeyCharacter;
+    if (const std::optional<ErrorCode> refusal = CheckKey(command.key, kKeyBytesMax); refusal) {
+      return refusal;
     }
   }
   if (command.value.size() > options_.value_bytes_max) {
     return ErrorCode::kValueTooLong;
-  }
-  return std::nullopt;
-}
-
-// The version that a write names; the stored one will be one higher.
-std::optional<ErrorCode> Executor::CheckVersion(const Command& command) {
-  if (command.version && *command.version < 0) {
-    return ErrorCode::kNegativeVersion;
-  }
-  if (command.version && *command.version >= std::numeric_limits<std::uint32_t>::max()) {
-    return ErrorCode::kVersionLimit;
   }
   return std::nullopt;
 }
@@ -343,6 +320,10 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   if (RefuseServerKey(session, command.key, output)) {
     return;
   }
+  // An empty one says that the restore of the database has not ended.
+  if (command.key == kTokenKey && command.value.empty()) {
+    return Error(session, ErrorCode::kBadSecret, output);
+  }
   if (const std::optional<ErrorCode> refusal = CheckVersion(command); refusal) {
     return Error(session, *refusal, output);
   }
@@ -426,8 +407,7 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
 
 // Keys that follow from what happens; a client that wrote them would make them lie.
 bool Executor::RefuseServerKey(const Session& session, std::string_view key, Output& output) {
-  const bool admins_token = session.database == &store_.admin() && key == kTokenKey;
-  if (!admins_token && key != kConnectionsKey && key != kConflictsKey &&
+  if (!store_.IsKept(*session.database, key) && key != kConnectionsKey && key != kConflictsKey &&
       !key.starts_with(kConflictKeyPrefix)) {
     return false;
   }
@@ -437,7 +417,7 @@ bool Executor::RefuseServerKey(const Session& session, std::string_view key, Out
 
 // ---- changes and who hears of them
 
-Executor::Place Executor::Locate(Database& database, std::string_view key) {
+Place Executor::Locate(Database& database, std::string_view key) {
   Place place{.database = database, .key = key, .hash = database.Hash(key)};
   Entry* entry = database.FindAny(key, place.hash);
   if (entry != nullptr) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,9 @@
 #include "core/database.h"
 #include "core/executor_options.h"
 #include "core/ids.h"
+#include "core/imported.h"
 #include "core/output.h"
+#include "core/place.h"
 #include "core/session.h"
 #include "core/store.h"
 
@@ -64,6 +67,10 @@ class Executor {
   // Drops tombstones that have come of age; call it now and then.
   void DropOldTombstones();
 
+  [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
+  // All of it as one, for an admin. Ok's number is the id of the database.
+  void Import(SessionId id, const Imported& imported, Output& output);
+
   // For the server's own use: the demo database.
   void CreateDatabase(const DatabaseSpec& spec, Output& output);
   // The record that begins a term.
@@ -78,7 +85,6 @@ class Executor {
   [[nodiscard]] std::optional<ErrorCode> CheckSpace(const Session& session, const Command& command,
                                                     Effect effect) const;
   [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
-  static std::optional<ErrorCode> CheckVersion(const Command& command);
   std::optional<ErrorCode> CheckRights(Session& session, const Command& command,
                                        const CommandRow& row);
   bool Permits(Session& session, Permission permission, std::string_view key);
@@ -101,6 +107,8 @@ class Executor {
   void UseDb(Session& session, const Command& command, Output& output);
   void CreateDb(Session& session, const Command& command, Output& output);
   void DropDb(Session& session, const Command& command, Output& output);
+  void Drop(Database& database, Output& output);
+  [[nodiscard]] std::optional<ErrorCode> CheckNewDatabase(std::string_view name) const;
   void Oplog(Session& session, const Command& command, Output& output);
   // Writes the `$$` key PREFIX + NAME, whatever was there.
   void StoreSecureKey(Session& session, std::string_view prefix, const Command& command,
@@ -118,6 +126,13 @@ class Executor {
   void StartSnapshot(const Session& session, Output& output);
   void StartOperation(const Session& session, Operation operation, Output& output);
 
+  // Restoring (executor_import.cpp).
+  [[nodiscard]] std::optional<ErrorCode> CheckImport(const Database* database,
+                                                     std::span<const EntryState> entries) const;
+  std::optional<ErrorCode> BeginImport(const Imported& imported, Output& output);
+  std::optional<ErrorCode> ContinueImport(const Imported& imported, Output& output);
+  void ImportConflict(Database& database, const EntryState& entry, Output& output);
+
   // Conflicts (executor_conflicts.cpp).
   void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
@@ -133,20 +148,8 @@ class Executor {
   ConflictId NextConflictId();
 
   // Changes and who hears of them (executor.cpp).
-  struct Place {
-    Database& database;
-    std::string_view key{};
-    std::uint64_t hash = 0;
-    Entry* existing = nullptr;
-    Revision previous{};  // of the entry or tombstone there
-  };
   // The reply that is being made rests on the key.
   Place Locate(Database& database, std::string_view key);
-  struct NewValue {
-    std::string_view value{};
-    std::uint32_t version = 0;
-    bool in_conflict = false;
-  };
   Entry* WriteKey(const Place& place, const NewValue& fresh, Output& output);
   void WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output);
   void RemoveAndAnnounce(const Place& place, Output& output);

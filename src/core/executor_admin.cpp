@@ -56,11 +56,15 @@ bool IsFlag(std::string_view word) {
 
 }  // namespace
 
+// Both are always compared, so that the time does not tell a known user from an unknown one.
+bool Executor::IsAdmin(std::string_view user, std::string_view password) const {
+  const bool known = SecretsEqual(options_.user, user);
+  const bool right = SecretsEqual(options_.password, password);
+  return known && right;
+}
+
 void Executor::Auth(Session& session, const Command& command, Output& output) {
-  // Both are always compared, so that the time does not tell a known user from an unknown one.
-  const bool user = SecretsEqual(options_.user, command.name);
-  const bool password = SecretsEqual(options_.password, command.secret);
-  const bool valid = user && password;
+  const bool valid = IsAdmin(command.name, command.secret);
   // A wrong attempt leaves a right won before as it is; the answer is about the attempt.
   session.admin = session.admin || valid;
   Data(session, {.kind = valid ? ReplyKind::kAuthValid : ReplyKind::kAuthInvalid}, output);
@@ -73,6 +77,9 @@ void Executor::UseDb(Session& session, const Command& command, Output& output) {
     return Error(session, ErrorCode::kUnknownDatabase, output);
   }
   Need(database->secure_revision());
+  if (database->is_unfinished()) {
+    return Error(session, ErrorCode::kUnfinished, output, command.name);
+  }
   const Entry* stored = command.user.empty()
                             ? database->Find(kTokenKey)
                             : database->Find(std::string(kUserKeyPrefix).append(command.user));
@@ -117,6 +124,19 @@ void Executor::UpdateConnections(Database& database) {
   }
 }
 
+std::optional<ErrorCode> Executor::CheckNewDatabase(std::string_view name) const {
+  if (!IsGoodName(name)) {
+    return ErrorCode::kBadName;
+  }
+  // The name becomes a key of the admin database, where `$$token` is its own token.
+  if (name.starts_with('$')) {
+    return ErrorCode::kServerKey;
+  }
+  const bool full =
+      store_.databases().size() >= kDatabasesMax || store_.NextDatabaseId().value > kDatabaseIdMax;
+  return full ? std::optional(ErrorCode::kTooManyDatabases) : std::nullopt;
+}
+
 void Executor::CreateDb(Session& session, const Command& command, Output& output) {
   if (!IsGoodName(command.name)) {
     return Error(session, ErrorCode::kBadName, output, command.name);
@@ -128,13 +148,8 @@ void Executor::CreateDb(Session& session, const Command& command, Output& output
     Need(there->secure_revision());
     return Error(session, ErrorCode::kDatabaseExists, output);
   }
-  // The name becomes a key of the admin database, where `$$token` is its own token.
-  if (command.name.starts_with('$')) {
-    return Error(session, ErrorCode::kServerKey, output, command.name);
-  }
-  if (store_.databases().size() >= kDatabasesMax ||
-      store_.NextDatabaseId().value > kDatabaseIdMax) {
-    return Error(session, ErrorCode::kTooManyDatabases, output);
+  if (const std::optional<ErrorCode> refusal = CheckNewDatabase(command.name); refusal) {
+    return Error(session, *refusal, output, command.name);
   }
   CreateDatabase({.name = command.name,
                   .token = command.secret,
@@ -153,16 +168,21 @@ void Executor::DropDb(Session& session, const Command& command, Output& output) 
   if (database == &store_.admin()) {
     return Error(session, ErrorCode::kAdminDrop, output);
   }
+  Drop(*database, output);
+  Ok(session, output);
+}
+
+void Executor::Drop(Database& database, Output& output) {
   const Store::Stamp stamp =
-      NewRecord({.type = RecordType::kDropDatabase, .database = database->id()}, output);
+      NewRecord({.type = RecordType::kDropDatabase, .database = database.id()}, output);
   CloseRecord();
   Need(stamp.revision);
-  ForgetDatabase(*database, stamp.revision, output);
-  store_.Drop(*database, stamp);
+  ForgetDatabase(database, stamp.revision, output);
+  const std::string_view name = output.Keep(database.name());
+  store_.Drop(database, stamp);
   Database& admin = store_.admin();
-  Announce(admin, admin.Hash(command.name), {.kind = ChangeKind::kRemoved, .key = command.name},
-           stamp.revision, output);
-  Ok(session, output);
+  Announce(admin, admin.Hash(name), {.kind = ChangeKind::kRemoved, .key = name}, stamp.revision,
+           output);
 }
 
 // Who watches hears that its keys are gone; who has it selected has nothing selected any more.

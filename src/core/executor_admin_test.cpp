@@ -83,6 +83,14 @@ TEST_F(ExecutorAdminTest, ANewDatabaseIsToldToWatchersOfItsKey) {
   EXPECT_EQ(Take(admin_), (Lines{"set new {} 0", "database created", "ok"}));
 }
 
+TEST_F(ExecutorAdminTest, TheAdminDatabasesOwnEntryIsNotWritten) {
+  EXPECT_EQ(Run(admin_, ask::UseDb("$admin", "pwd")), kFine);
+  EXPECT_EQ(Run(admin_, ask::Set("$admin", "x")), ErrorCode::kServerKey);
+  EXPECT_EQ(Run(admin_, ask::Increment("$admin")), ErrorCode::kServerKey);
+  EXPECT_EQ(Run(admin_, ask::Remove("$admin")), ErrorCode::kServerKey);
+  EXPECT_EQ(Ask(admin_, ask::Get("$admin")), "value {}");
+}
+
 // `$$token` there would be the admin database's own token, `$connections` its count.
 TEST_F(ExecutorAdminTest, ADatabaseCannotHaveTheNameOfAServersKey) {
   EXPECT_EQ(Run(admin_, ask::UseDb("$admin", "pwd")), kFine);

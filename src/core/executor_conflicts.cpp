@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/planted.h"
 #include "core/executor.h"
+#include "core/form.h"
 
 namespace nunc {
 namespace {

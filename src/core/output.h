@@ -65,6 +65,8 @@ enum class ErrorCode : std::uint8_t {
   kNoLog,            // the server keeps nothing on disk
   kBadOplogCommand,  // text: what is wrong
   kOperationFailed,  // text: why
+  kUnfinished,       // text: the database, whose restore has not ended
+  kBadImport,        // no part of a backup, or not one for what the database has already
   kAdminDrop,        // the admin database cannot be dropped
 };
 

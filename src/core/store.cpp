@@ -160,8 +160,14 @@ Result<void> Store::LoadEntry(const EntryState& state) {
   if (loading_ == nullptr) {
     return Fail(Fault::kDamaged, "an entry of no database");
   }
-  loading_->Load(state);
+  if (!IsKept(*loading_, state.key)) {
+    loading_->Load(state);
+  }
   return {};
+}
+
+bool Store::IsKept(const Database& database, std::string_view key) const {
+  return &database == admin_ && (key == kTokenKey || key == kAdminDatabase);
 }
 
 void Store::LoadHorizon(DatabaseId id, Revision horizon) {
@@ -228,6 +234,9 @@ Result<void> Store::ApplyToDatabases(const Record& record) {
 }
 
 void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp) {
+  if (IsKept(database, item.key)) {
+    return;
+  }
   const std::uint64_t hash = database.Hash(item.key);
   Entry* existing = database.Find(item.key, hash);
   if (item.type == RecordType::kSet) {

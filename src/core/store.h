@@ -33,6 +33,9 @@ class Store {
   [[nodiscard]] Database* Find(std::string_view name) const;
   [[nodiscard]] Database* Find(DatabaseId id) const;
   [[nodiscard]] Database& admin() const { return *admin_; }
+  // A key of `$admin` that is there from the start and outside the revision order: it can be
+  // neither written nor loaded.
+  [[nodiscard]] bool IsKept(const Database& database, std::string_view key) const;
   // By name, in order: listings come out the same everywhere.
   using Databases = std::map<std::string, std::unique_ptr<Database>, std::less<>>;
   [[nodiscard]] const Databases& databases() const { return databases_; }

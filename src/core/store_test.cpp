@@ -351,6 +351,23 @@ TEST_F(StoreTest, TheHorizonIsTheLaterOfTwo) {
   EXPECT_EQ(First().horizon(), Revision{9});
 }
 
+// They are outside the revision order: an older log may hold changes of them.
+TEST_F(StoreTest, WhatTheAdminDatabaseHasFromTheStartIsNotLoaded) {
+  ASSERT_TRUE(store_.LoadDatabase(store_.admin().State()));
+  for (const std::string_view key : {kTokenKey, kAdminDatabase}) {
+    ASSERT_TRUE(store_.LoadEntry({.key = key, .value = "x", .revision = {1}}));
+    const RecordItem removed{.type = RecordType::kRemove, .key = key, .previous = {1}};
+    ASSERT_TRUE(store_.Apply({.type = RecordType::kRemove,
+                              .database = store_.admin().id(),
+                              .revision = {2},
+                              .items = {&removed, 1}}));
+  }
+  store_.FinishLoading();
+  EXPECT_EQ(store_.admin().Find(kTokenKey)->value(), "admin-pwd");
+  EXPECT_EQ(store_.admin().Find(kAdminDatabase)->value(), "{}");
+  EXPECT_EQ(store_.admin().revision_order().oldest(), nullptr);
+}
+
 TEST_F(StoreTest, LoadingForgetsWhatWasThere) {
   ASSERT_TRUE(Create(1, kFirst, "db"));
   store_.StartLoading();

@@ -94,6 +94,8 @@ TextAround AroundText(ErrorCode code) {
       return {"", " is not an open conflict"};
     case ErrorCode::kConflictNotFirst:
       return {"", " must be resolved first"};
+    case ErrorCode::kUnfinished:
+      return {"the database ", " is not restored to its end: restore it again, or drop it"};
     case ErrorCode::kSnapshotFlag:
       return {"snapshot takes true or false before the database names, not '", "'"};
     case ErrorCode::kReplicateSnapshotUnknown:
@@ -163,6 +165,8 @@ std::string_view ErrorText(ErrorCode code) {
       return "the disk is full: nothing can be written until there is space. Reading goes on";
     case ErrorCode::kNoLog:
       return "this server keeps nothing on disk (--memory), so there is no op log";
+    case ErrorCode::kBadImport:
+      return "this is no part of a backup, or its keys are in the database already";
     case ErrorCode::kAdminDrop:
       return "the database $admin cannot be dropped";
     case ErrorCode::kNotArbiter:

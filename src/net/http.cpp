@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -470,7 +471,11 @@ void AppendHttpResponse(std::string& out, const HttpResponse& response, std::str
   if (!response.content_type.empty()) AppendHeader(out, "Content-Type", response.content_type);
   for (const auto& [name, value] : response.headers)
     AppendHeader(out, name, value);
-  if (!bodiless) AppendHeader(out, "Content-Length", std::to_string(response.body.size()));
+  if (response.chunked) {
+    AppendHeader(out, "Transfer-Encoding", "chunked");
+  } else if (!bodiless) {
+    AppendHeader(out, "Content-Length", std::to_string(response.body.size()));
+  }
   if (!response.keep_alive) {
     AppendHeader(out, "Connection", "close");
   } else if (response.version_minor == 0) {
@@ -478,6 +483,12 @@ void AppendHttpResponse(std::string& out, const HttpResponse& response, std::str
   }
   out.append("\r\n");
   if (!bodiless && !response.head_only) out.append(response.body);
+}
+
+void AppendHttpChunk(std::string& out, std::string_view bytes) {
+  char digits[16];
+  const auto [end, fault] = std::to_chars(digits, digits + sizeof(digits), bytes.size(), 16);
+  out.append(digits, end).append("\r\n").append(bytes).append("\r\n");
 }
 
 std::string_view HttpReason(std::uint16_t status) {

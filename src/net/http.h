@@ -96,6 +96,7 @@ struct HttpResponse {
   // token is left out. Content-Length, Date, Connection and Content-Type are not for here.
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string_view body{};
+  bool chunked = false;  // of unknown length: AppendHttpChunk and kHttpLastChunk follow
   bool keep_alive = true;
   bool head_only = false;  // HEAD: Content-Length tells of the body, which is not sent
   int version_minor = 1;   // of the request: a 1.0 peer must be told that the connection stays
@@ -103,6 +104,10 @@ struct HttpResponse {
 
 // `date` is an IMF-fixdate (RFC 9110 §5.6.7); empty: no Date header.
 void AppendHttpResponse(std::string& out, const HttpResponse& response, std::string_view date);
+
+// Source:  RFC 9112 §7.1. `bytes` is not empty.
+void AppendHttpChunk(std::string& out, std::string_view bytes);
+inline constexpr std::string_view kHttpLastChunk = "0\r\n\r\n";
 
 // "Not Found" for 404; "Unknown" for a status that the server does not send.
 std::string_view HttpReason(std::uint16_t status);

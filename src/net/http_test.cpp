@@ -327,6 +327,15 @@ TEST(HttpResponse, LeavesOutBodiesThatMustNotBeSent) {
   EXPECT_EQ(Written(response), "HTTP/1.1 304 Not Modified\r\n\r\n");
 }
 
+TEST(HttpResponse, ABodyOfUnknownLengthGoesInChunks) {
+  HttpResponse response;
+  response.chunked = true;
+  std::string text = Written(response);
+  EXPECT_EQ(text, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  AppendHttpChunk(text, std::string(26, 'x'));
+  EXPECT_TRUE(text.ends_with("\r\n1a\r\n" + std::string(26, 'x') + "\r\n"));
+}
+
 TEST(HttpResponse, CannotBeSplitByHeaderValuesOrNames) {
   HttpResponse response;
   response.content_type = "a\r\nEvil: 1";

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/planted.h"
+#include "storage/snapshot_items.h"
 
 namespace nunc {
 namespace {
@@ -14,6 +15,38 @@ struct Overloaded : Fs... {
 };
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
+
+// Tombstones are left out: nobody has seen what they took away from this history.
+class ImportVisitor final : public SnapshotVisitor {
+ public:
+  explicit ImportVisitor(Imported& imported) : imported_(imported) {}
+
+  Result<void> OnDatabase(const DatabaseState& database) override {
+    imported_.begins = true;
+    return OnContinued(database);
+  }
+  Result<void> OnContinued(const DatabaseState& database) override {
+    imported_.state = database;
+    return ++databases_ == 1 ? Result<void>() : Fail(Fault::kInvalid, "more than one database");
+  }
+  Result<void> OnEntry(const EntryState& entry) override {
+    if (!entry.removed) {
+      imported_.entries.push_back(entry);
+    }
+    return {};
+  }
+
+ private:
+  Imported& imported_;
+  int databases_ = 0;
+};
+
+Imported Unpack(const BlockImported& in) {
+  Imported imported{.name = in.database, .id = in.id, .gives_up = in.block.empty()};
+  ImportVisitor visitor(imported);
+  imported.unreadable = !imported.gives_up && !ForEachItem(in.block, visitor).has_value();
+  return imported;
+}
 
 }  // namespace
 
@@ -45,6 +78,7 @@ void Node::Step(const Input& input, Output& output) {
             });
           },
           [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
+          [&](const BlockImported& in) { executor_.Import(in.session, Unpack(in), output); },
       },
       input);
   Settle(output);

@@ -55,13 +55,21 @@ struct SessionDrained {
 struct LogSynced {
   Revision durable;
 };
+// A block of entries of a backup: a part of the database that is restored under that name; an empty
+// one gives the restore up. Who gives it has checked that an admin asks.
+struct BlockImported {
+  SessionId session;
+  std::string_view database{};
+  DatabaseId id{};  // as the first part was answered
+  std::string_view block{};
+};
 struct OperationEnded {
   const OperationResult* result = nullptr;
 };
 
 using Input =
     std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened, SessionClosed,
-                 SessionLagging, SessionDrained, LogSynced, OperationEnded>;
+                 SessionLagging, SessionDrained, LogSynced, OperationEnded, BlockImported>;
 
 class Node {
  public:
@@ -70,6 +78,10 @@ class Node {
 
   // Replaces the content of `output`.
   void Step(const Input& input, Output& output);
+
+  [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
+    return executor_.IsAdmin(user, password);
+  }
 
   // At start: a database with that token, unless there is one of that name.
   void EnsureDatabase(std::string_view name, std::string_view token);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/planted.h"
 #include "core/permissions.h"
 #include "storage/oplog_reader.h"
@@ -136,6 +137,7 @@ const Persistence::News& Persistence::Collect() {
   world_.bulk.Collect(Wait::kNo);
   news_.results = std::exchange(ended_, {});
   news_.durable = Planted(Bug::kGateAtWritten) ? log_->written() : log_->durable();
+  WakeBackup();
   return news_;
 }
 
@@ -367,11 +369,42 @@ void Persistence::CleanLog(Revision below) {
   if (snapshots.size() < 2) {
     return;
   }
-  const Revision needed{snapshots.back().start.value + 1};
+  Revision needed{snapshots.back().start.value + 1};
+  if (const std::shared_ptr<BackupHold> held = backup_.lock();
+      held != nullptr && now_.mono_us < held->until_us &&
+      log_->Info().bytes <= options_.log_bytes_max) {
+    needed = std::min(needed, Revision{held->after.value + 1});
+  }
   const Result<std::uint64_t> cleaned =
       log_->Clean(Planted(Bug::kCleanTooMuch) ? below : std::min(below, needed));
   if (!cleaned) {
     Fail(cleaned.error());
+  }
+}
+
+// ---- backups
+
+std::unique_ptr<BodySource> Persistence::BeginBackup(DatabaseId only) {
+  if (!backup_.expired()) {
+    return nullptr;
+  }
+  auto hold = std::make_shared<BackupHold>(BackupHold{
+      .after = node_.end().revision, .until_us = world_.clock.MonotonicUs() + kBackupUsMax});
+  backup_ = hold;
+  return std::make_unique<Backup>(
+      Backup::Source{
+          .world = world_, .node = node_, .log = *log_, .cluster = cluster_, .terms = terms_},
+      only, std::move(hold));
+}
+
+// One may wait for its last record to be on disk.
+void Persistence::WakeBackup() {
+  const Revision durable = log_->durable();
+  if (std::exchange(told_backup_, durable) == durable) {
+    return;
+  }
+  if (const std::shared_ptr<BackupHold> hold = backup_.lock(); hold != nullptr && hold->wake) {
+    hold->wake();
   }
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "core/operation.h"
+#include "node/backup.h"
 #include "node/node.h"
 #include "node/recovery.h"
 #include "node/snapshotter.h"
@@ -59,6 +60,8 @@ class Persistence {
   [[nodiscard]] std::int64_t next_us() const;
   // Bytes of records that are sure to find a place.
   [[nodiscard]] std::size_t log_room() const { return log_->room(); }
+  // Everything, or that one database, as a stream; null while another one is sent.
+  std::unique_ptr<BodySource> BeginBackup(DatabaseId only);
   // Everything written is on disk, and the meta file says so. Waits.
   Result<void> Finish();
 
@@ -83,6 +86,7 @@ class Persistence {
   void RunSnapshot();
   [[nodiscard]] bool SnapshotIsDue() const;
   void CleanLog(Revision below);
+  void WakeBackup();
   void Fail(const Error& error);
 
   PersistenceWorld world_;
@@ -112,6 +116,8 @@ class Persistence {
   Revision last_snapshot_;
   std::vector<OperationId> waiting_;  // for the snapshot that is under way
   std::vector<OperationId> queued_;   // for the one after it
+  std::weak_ptr<BackupHold> backup_;  // the one that is being sent
+  Revision told_backup_;              // up to where it knows that the log is on disk
 };
 
 }  // namespace nunc

@@ -63,7 +63,7 @@ TEST(SnapshotDamage, OneWithAnyBitFlippedIsRefused) {
 TEST(SnapshotDamage, BytesBehindTheEndAreRefused) {
   const ReadBack back = ReadAll(FileBytes(SmallSnapshot()) + '\0');
   ASSERT_FALSE(back.result);
-  EXPECT_EQ(back.result.error().detail, "the-file: bytes follow its end");
+  EXPECT_EQ(back.result.error().detail, "the-file: bytes follow its end, at offset 395");
 }
 
 // The blocks of a file, whose lengths are its own.
@@ -148,12 +148,15 @@ TEST(SnapshotDamage, LengthsThatDoNotFitTheHeadAreRefused) {
     const ReadBack back = ReadAll(WithHead(at, value));
     return back.result ? "" : back.result.error().detail;
   };
-  EXPECT_EQ(detail(12, 95), "the-file: the length of the head is beyond its limits");
+  EXPECT_EQ(detail(12, 95),
+            "the-file: its head at offset 0: the length of the head is beyond its limits");
   EXPECT_EQ(detail(12, kSnapshotHeadBytesMax + 1),
-            "the-file: the length of the head is beyond its limits");
-  EXPECT_EQ(detail(20, 3), "the-file: the lengths of the head do not fit it");
-  EXPECT_EQ(detail(20, UINT32_MAX), "the-file: the lengths of the head do not fit it");
-  EXPECT_EQ(detail(16, 0x1'01), "the-file: the lengths of the head do not fit it");
+            "the-file: its head at offset 0: the length of the head is beyond its limits");
+  EXPECT_EQ(detail(20, 3), "the-file: its head at offset 0: the lengths of the head do not fit it");
+  EXPECT_EQ(detail(20, UINT32_MAX),
+            "the-file: its head at offset 0: the lengths of the head do not fit it");
+  EXPECT_EQ(detail(16, 0x1'01),
+            "the-file: its head at offset 0: the lengths of the head do not fit it");
 }
 
 TEST(SnapshotDamage, FilesOfOtherProgramsAreNamed) {

@@ -18,9 +18,10 @@ tl::unexpected<Error> Named(std::string_view name, const Error& error) {
   return Fail(error.fault, std::string(name) + ": " + error.detail);
 }
 
-tl::unexpected<Error> NamedBlock(std::string_view name, std::uint64_t ordinal, const Error& error) {
-  return Fail(error.fault,
-              std::string(name) + ": block " + std::to_string(ordinal) + ": " + error.detail);
+tl::unexpected<Error> NamedBlock(std::string_view name, std::uint64_t ordinal, std::uint64_t offset,
+                                 const Error& error) {
+  return Fail(error.fault, std::string(name) + ": block " + std::to_string(ordinal) +
+                               " at offset " + std::to_string(offset) + ": " + error.detail);
 }
 
 // The next blocks, read by jobs of the worker while the caller is busy with the present one.
@@ -198,17 +199,27 @@ tl::unexpected<Error> SnapshotReader::NotWhole() const {
                                  " bytes, in or before block " + std::to_string(next_.ordinal)});
 }
 
+tl::unexpected<Error> SnapshotReader::InBlock(const Error& error) const {
+  return NamedBlock(name_, next_.ordinal, offset_, error);
+}
+
 Result<void> SnapshotReader::ReadHead() {
+  // A file of another program or version has no place that is wrong.
+  const auto in_head = [this](const Error& error) {
+    return Fail(error.fault,
+                name_ + (error.fault == Fault::kDamaged ? ": its head at offset 0: " : ": ") +
+                    error.detail);
+  };
   std::string bytes;
   if (auto read = ReadUpTo(kSnapshotPrefixBytes, bytes); !read) return read;
   const auto length = SnapshotHeadBytes(bytes);
-  if (!length) return Named(name_, length.error());
+  if (!length) return in_head(length.error());
   std::string rest;
   if (auto read = ReadUpTo(*length - bytes.size(), rest); !read) return read;
   bytes += rest;
   if (bytes.size() < *length) return NotWhole();
   auto head = DecodeSnapshotHead(bytes);
-  if (!head) return Named(name_, head.error());
+  if (!head) return in_head(head.error());
   head_ = std::move(*head);
   next_.seed = SnapshotSeed(bytes);
   return {};
@@ -222,23 +233,27 @@ Result<void> SnapshotReader::Next(SnapshotBlock& block) {
 }
 
 Result<void> SnapshotReader::ReadBlock(SnapshotBlock& block) {
+  offset_ = bytes_read_;
   if (auto read = ReadUpTo(kBlockHeadBytes, stored_); !read) return read;
   if (stored_.size() < kBlockHeadBytes) return NotWhole();
   const auto head = DecodeBlockHead(stored_, next_);
-  if (!head) return NamedBlock(name_, next_.ordinal, head.error());
+  if (!head) return InBlock(head.error());
   if (auto read = ReadUpTo(head->stored_bytes, stored_); !read) return read;
   if (stored_.size() < head->stored_bytes) return NotWhole();
   if (const auto decoded = DecodeBlock(*head, stored_, block.raw); !decoded) {
-    return NamedBlock(name_, next_.ordinal, decoded.error());
+    return InBlock(decoded.error());
   }
   block.kind = head->kind;
   block.ordinal = next_.ordinal;
+  block.offset = offset_;
   block.bytes_read = bytes_read_;
   ++next_.ordinal;
   if (block.kind != BlockKind::kEnd) return {};
   if (auto read = ReadUpTo(1, stored_); !read) return read;
   if (stored_.empty()) return {};
-  return Named(name_, {.fault = Fault::kDamaged, .detail = "bytes follow its end"});
+  return Named(name_,
+               {.fault = Fault::kDamaged,
+                .detail = "bytes follow its end, at offset " + std::to_string(block.bytes_read)});
 }
 
 Result<SnapshotSummary> ReadSnapshot(SnapshotReader& reader, SnapshotVisitor& visitor,
@@ -253,9 +268,9 @@ Result<SnapshotSummary> ReadSnapshot(SnapshotReader& reader, SnapshotVisitor& vi
     const SnapshotBlock& block = **next;
     if (block.kind == BlockKind::kEnd) {
       auto end = DecodeSnapshotEnd(block.raw);
-      if (!end) return NamedBlock(reader.name(), block.ordinal, end.error());
+      if (!end) return NamedBlock(reader.name(), block.ordinal, block.offset, end.error());
       if (const auto checked = ordered.CheckEnd(*end); !checked) {
-        return NamedBlock(reader.name(), block.ordinal, checked.error());
+        return NamedBlock(reader.name(), block.ordinal, block.offset, checked.error());
       }
       return SnapshotSummary{.head = reader.head(),
                              .end = std::move(*end),
@@ -265,7 +280,7 @@ Result<SnapshotSummary> ReadSnapshot(SnapshotReader& reader, SnapshotVisitor& vi
                              .record_bytes = ordered.record_bytes()};
     }
     if (const auto visited = VisitBlock(block, before, ordered); !visited) {
-      return NamedBlock(reader.name(), block.ordinal, visited.error());
+      return NamedBlock(reader.name(), block.ordinal, block.offset, visited.error());
     }
     before = block.kind;
     if (options.progress) {

@@ -3,12 +3,13 @@
 // Shape:   SnapshotReader gives the head, then verified raw blocks one by one. ReadSnapshot takes
 //          an opened reader to its end, checks that the items are in order and complete, and tells
 //          a visitor; with a worker the next blocks are read and decompressed meanwhile.
-// Errors:  each `detail` begins with the name the caller gave. kInvalid: not a file of ours, a
-// newer
-//          format. kDamaged: changed, cut, or not whole. Else what the source or the visitor says.
-//          What a visitor was told before an error was right, but not all.
+// Errors:  each `detail` begins with the name the caller gave, and says where in the file it is.
+//          kInvalid: not a file of ours, a newer format. kDamaged: changed, cut, or not whole. Else
+//          what the source or the visitor says. What a visitor was told before an error was right,
+//          but not all.
 // Limits:  kBlocksAheadMax + 1 blocks of at most kBlockRawBytesMax; memory is taken as bytes
-// arrive. Source:  docs/formats.md, "Snapshots and backups".
+//          arrive.
+// Source:  docs/formats.md, "Snapshots and backups".
 #pragma once
 
 #include <cstddef>
@@ -56,6 +57,7 @@ struct SnapshotBlock {
   BlockKind kind{};
   std::uint64_t ordinal = 0;
   std::string raw{};
+  std::uint64_t offset = 0;      // of its head in the file
   std::uint64_t bytes_read = 0;  // of the file, up to the end of this block
 };
 
@@ -79,6 +81,7 @@ class SnapshotReader {
   // Replaces `bytes` with the next `count`, or as many as there are.
   Result<void> ReadUpTo(std::size_t count, std::string& bytes);
   [[nodiscard]] tl::unexpected<Error> NotWhole() const;
+  [[nodiscard]] tl::unexpected<Error> InBlock(const Error& error) const;
 
   ByteSource* source_;
   std::string name_;
@@ -86,6 +89,7 @@ class SnapshotReader {
   BlockPlace next_;
   std::string stored_;
   std::uint64_t bytes_read_ = 0;
+  std::uint64_t offset_ = 0;  // of the block that is read
   bool at_end_ = false;
 };
 

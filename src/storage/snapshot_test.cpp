@@ -170,7 +170,7 @@ TEST(Snapshot, ABackupHoldsTheRecordsBehindItsStart) {
 TEST(Snapshot, ASnapshotHoldsNoRecords) {
   StoredSnapshot snapshot = SmallSnapshot();
   snapshot.records = "records";
-  EXPECT_EQ(DetailOf(snapshot), "the-file: block 1: a snapshot holds no records");
+  EXPECT_EQ(DetailOf(snapshot), "the-file: block 1 at offset 291: a snapshot holds no records");
 }
 
 TEST(Snapshot, EntriesDoNotStandBehindRecords) {
@@ -182,11 +182,13 @@ TEST(Snapshot, EntriesDoNotStandBehindRecords) {
   bytes += encoder.End(EndOf(snapshot));
   const ReadBack back = ReadAll(bytes);
   ASSERT_FALSE(back.result);
-  EXPECT_EQ(back.result.error().detail, "the-file: block 1: entries stand behind records");
+  EXPECT_EQ(back.result.error().detail,
+            "the-file: block 1 at offset 167: entries stand behind records");
 }
 
 TEST(Snapshot, RevisionsAscendInADatabaseAndEndAtTheStart) {
-  const std::string refusal = "the-file: block 0: an entry is not in the order of revisions";
+  const std::string refusal =
+      "the-file: block 0 at offset 128: an entry is not in the order of revisions";
   StoredSnapshot snapshot = SmallSnapshot();
   std::vector<StoredEntry>& entries = snapshot.databases[0].entries;
   entries[1].revision = entries[0].revision;  // of one transaction
@@ -204,7 +206,7 @@ TEST(Snapshot, RevisionsAscendInADatabaseAndEndAtTheStart) {
 TEST(Snapshot, ADatabaseIsThereOnce) {
   StoredSnapshot snapshot = SmallSnapshot();
   snapshot.databases[1].id = snapshot.databases[0].id;
-  EXPECT_EQ(DetailOf(snapshot), "the-file: block 0: a database is there twice");
+  EXPECT_EQ(DetailOf(snapshot), "the-file: block 0 at offset 128: a database is there twice");
 }
 
 TEST(Snapshot, ADatabaseContinuesOnlyWhereItBegan) {
@@ -216,7 +218,7 @@ TEST(Snapshot, ADatabaseContinuesOnlyWhereItBegan) {
   const ReadBack back = ReadAll(bytes);
   ASSERT_FALSE(back.result);
   EXPECT_EQ(back.result.error().detail,
-            "the-file: block 0: a database continues that did not begin");
+            "the-file: block 0 at offset 128: a database continues that did not begin");
 }
 
 TEST(Snapshot, TheEndMustFitWhatCameBefore) {
@@ -230,8 +232,9 @@ TEST(Snapshot, TheEndMustFitWhatCameBefore) {
     const ReadBack back = ReadAll(bytes + encoder.End(end));
     return back.result ? "" : back.result.error().detail;
   };
-  const std::string other = "the-file: block 1: the file does not hold what its end says";
-  const std::string early = "the-file: block 1: it ends before its start";
+  const std::string other =
+      "the-file: block 1 at offset 267: the file does not hold what its end says";
+  const std::string early = "the-file: block 1 at offset 267: it ends before its start";
   EXPECT_EQ(detail([](SnapshotEnd& /*end*/) {}), "");
   EXPECT_EQ(detail([](SnapshotEnd& end) { ++end.entries; }), other);
   EXPECT_EQ(detail([](SnapshotEnd& end) { --end.databases; }), other);

@@ -109,6 +109,14 @@ void Connection::Execute(const Command& command) {
   executing_ = false;
 }
 
+void Connection::Import(BlockImported block) {
+  ++awaited_;
+  executing_ = true;
+  block.session = session_;
+  hub_.Import(block);
+  executing_ = false;
+}
+
 void Connection::OnStatus() {
   awaited_ -= awaited_ > 0 ? 1 : 0;  // the session may have ended in the middle of its replies
   if (!executing_ && (HasUnrun() || peer_ended_)) {
@@ -164,8 +172,9 @@ void Connection::AfterProcessing() {
     return;
   }
   if (HasUnrun()) {
-    // Not when replies wait to be read, or for the disk: Flush or OnStatus resumes it then.
-    if (out_.size() < kUnsentBytesMax && !AwaitsReplies()) {
+    // Not when replies wait to be read, or for the disk, or a body for its source: Flush, OnStatus
+    // or the source resumes it then.
+    if (out_.size() < kUnsentBytesMax && !Waits()) {
       hub_.ResumeNextTurn(*this);
     }
   } else if (peer_ended_ && !AwaitsReplies()) {
@@ -220,7 +229,7 @@ void Connection::Flush() {
   } else {
     Drained();
   }
-  if (out_.size() < kUnsentBytesMax && HasUnrun() && !AwaitsReplies()) {
+  if (out_.size() < kUnsentBytesMax && HasUnrun() && !Waits()) {
     hub_.ResumeNextTurn(*this);
   }
   Account();

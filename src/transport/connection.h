@@ -18,6 +18,7 @@
 #include "core/session.h"
 #include "net/loop.h"
 #include "net/tcp.h"
+#include "node/node.h"
 #include "transport/out_queue.h"
 #include "transport/protocol.h"
 
@@ -38,6 +39,8 @@ class Connection final : public Loop::Handler {
   // May one more command run now? False: its turn is used up, or its replies are not being read.
   [[nodiscard]] bool MayRun() const;
   void Execute(const Command& command);
+  // A part of a restore; its status comes like that of a command.
+  void Import(BlockImported block);
   // Append to it, then call Sending().
   std::string& Out() { return out_.Bytes(); }
   void Sending();
@@ -89,6 +92,7 @@ class Connection final : public Loop::Handler {
  private:
   enum class State : std::uint8_t { kOpen, kClosing, kLingering, kDead };
 
+  [[nodiscard]] bool Waits() const { return AwaitsReplies() || protocol_->Waits(); }
   void ReadSome();
   void DiscardInput();
   void Process(std::span<char> fresh);

@@ -40,7 +40,7 @@ HttpDoor::HttpDoor(Connection& connection, Serves serves)
 
 std::size_t HttpDoor::OnBytes(std::span<char> input) {
   std::span<const char> rest = input;
-  while (connection_.MayRun() && !commands_ && !upgraded_) {
+  while (connection_.MayRun() && !commands_ && !upgraded_ && body_ == nullptr) {
     const HttpParser::Outcome outcome = parser_.Next(rest);
     if (outcome == HttpParser::Outcome::kNeedMore) {
       if (parser_.InRequest() && request_since_us_ == 0) {
@@ -76,6 +76,9 @@ void HttpDoor::OnRequest() {
     close_after_answer_ = true;
     return Answer(WsRefusal(AnswerWsHandshake(request, WsDeflate::kOff)));
   }
+  if (request.method == "POST" && PathOf(request.target) == "/v1/import") {
+    return StartImport();
+  }
   if (request.method == "POST") {
     return StartCommands();
   }
@@ -107,6 +110,9 @@ void HttpDoor::Get() {
   const std::string_view path = PathOf(parser_.Request().target);
   if (path == "/livez" || path == "/readyz") {
     return AnswerText(200, "ok\n");
+  }
+  if (path == "/v1/backup") {
+    return StartBackup();
   }
   const std::optional<StaticPage> page = connection_.hub().FindPage(path);
   if (!page) {
@@ -146,6 +152,9 @@ void HttpDoor::StartCommands() {
 }
 
 bool HttpDoor::RunPending() {
+  if (body_ != nullptr) {
+    return PumpBody();
+  }
   if (!commands_) {
     return true;
   }
@@ -160,7 +169,11 @@ bool HttpDoor::RunPending() {
       }
       commands_.reset();
       connection_.CloseSession();
-      Answer({.content_type = kPlainText, .body = answer_});
+      // A program looks at the status alone; commands have theirs in their parts.
+      const bool refused = std::exchange(importing_, false) && import_refused_;
+      Answer({.status = static_cast<std::uint16_t>(refused ? 409 : 200),
+              .content_type = kPlainText,
+              .body = answer_});
       std::string().swap(answer_);  // assigning an empty one would keep the memory
       parser_.Reset();
       return true;
@@ -203,8 +216,11 @@ void HttpDoor::OnReply(const Reply& reply, const Output& output) {
     }
     return;
   }
+  import_refused_ = reply.kind == ReplyKind::kError;
   if (reply.kind == ReplyKind::kError) {
     AppendErrorText(answer_, reply, output);
+  } else if (importing_) {
+    answer_ += std::to_string(reply.number);
   } else if (!has_data) {
     answer_ += "empty";
   }
@@ -228,7 +244,16 @@ void HttpDoor::Answer(HttpResponse response) {
 }
 
 void HttpDoor::OnTick(std::int64_t now_us) {
-  // While an answer is on its way the peer owes nothing.
+  // While an answer is on its way the peer owes nothing, but to take a backup in time: the log is
+  // kept for it.
+  if (body_ != nullptr) {
+    const bool stalls = connection_.sending_blocked() &&
+                        now_us - connection_.last_active_us() >
+                            std::int64_t{connection_.hub().limits().http_idle_timeout_ms} * 1000;
+    if (stalls || connection_.hub().stopping()) {
+      GiveUpBody(stalls ? "it is not being taken" : "the server stops");
+    }
+  }
   if (connection_.Busy()) {
     return;
   }
@@ -254,7 +279,8 @@ void HttpDoor::OnTick(std::int64_t now_us) {
 }
 
 std::size_t HttpDoor::BufferedBytes() const {
-  return parser_.BufferedBytes() + answer_.capacity();
+  return parser_.BufferedBytes() + answer_.capacity() + piece_.capacity() +
+         (body_ == nullptr ? 0 : body_->BufferedBytes());
 }
 
 }  // namespace nunc

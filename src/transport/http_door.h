@@ -1,4 +1,4 @@
-// HTTP/1.1: NQL in the body of a POST, pages and health by GET, upgrades to WebSocket.
+// HTTP/1.1: NQL in the body of a POST, pages and health by GET, backups, upgrades to WebSocket.
 //
 // Shape:   one request at a time. A POST is a session of its own; each command's answer is one
 //          segment of the body: its first data message, `empty`, or the bare error text.
@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,7 @@
 
 #include "language/nql_split.h"
 #include "net/http.h"
+#include "node/body_source.h"
 #include "transport/protocol.h"
 
 namespace nunc {
@@ -34,6 +36,8 @@ class HttpDoor final : public Protocol {
   bool RunPending() override;
   void OnReply(const Reply& reply, const Output& output) override;
   void OnTick(std::int64_t now_us) override;
+  [[nodiscard]] bool Waits() const override { return body_ != nullptr && body_waits_; }
+  void OnStop() override { body_.reset(); }
   [[nodiscard]] std::size_t BufferedBytes() const override;
 
  private:
@@ -42,6 +46,13 @@ class HttpDoor final : public Protocol {
   void StartCommands();
   void Get();
   void Preflight();
+  // Backup and restore (http_backup.cpp).
+  [[nodiscard]] bool IsAdmin() const;
+  void RefuseStranger();
+  void StartBackup();
+  void StartImport();
+  bool PumpBody();
+  void GiveUpBody(std::string_view why);
   void Answer(HttpResponse response);
   [[nodiscard]] bool AnswerIsFull() const;
   // The answer's part for one command.
@@ -54,6 +65,11 @@ class HttpDoor final : public Protocol {
   HttpParser parser_;
   std::optional<NqlSplitter> commands_;  // of the request that is being run
   std::string answer_;
+  std::unique_ptr<BodySource> body_;  // of the answer that is being sent
+  std::string piece_;                 // of it
+  bool body_waits_ = false;
+  bool importing_ = false;       // the request is a part of a restore
+  bool import_refused_ = false;  // its status
   std::size_t parts_answered_ = 0;
   bool part_begun_ = false;
   bool close_after_answer_ = false;

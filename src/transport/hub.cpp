@@ -327,6 +327,37 @@ bool Hub::Execute(SessionId session, const Command& command) {
   return wide_changes_ != wide_before;
 }
 
+void Hub::Import(const BlockImported& block) {
+  ++commands_;
+  node_.Step(block, output_);
+  Route(output_);
+  turn_used_up_ = MonotonicUs() - now_.mono_us > kRunSliceUs;
+}
+
+Result<std::unique_ptr<BodySource>> Hub::BeginBackup(std::string_view database) {
+  if (persistence_ == nullptr) {
+    return Fail(Fault::kInvalid,
+                "this server keeps nothing on disk (--memory), so there is no op log and no "
+                "backup");
+  }
+  DatabaseId only;
+  if (!database.empty()) {
+    const Database* found = node_.store().Find(database);
+    if (found == nullptr) {
+      return Fail(Fault::kNotFound, "there is no database of that name");
+    }
+    if (found == &node_.store().admin()) {
+      return Fail(Fault::kInvalid, "the database $admin is in a backup of everything alone");
+    }
+    only = found->id();
+  }
+  std::unique_ptr<BodySource> backup = persistence_->BeginBackup(only);
+  if (backup == nullptr) {
+    return Fail(Fault::kUnavailable, "another backup is being sent: try again when it has ended");
+  }
+  return backup;
+}
+
 void Hub::Step(const Input& input) {
   node_.Step(input, unheard_);
   told_too_late_ = told_too_late_ || turn_ended_;

@@ -94,6 +94,15 @@ class Hub {
 
   // True: the change that the command made had many watchers.
   bool Execute(SessionId session, const Command& command);
+  void Import(const BlockImported& block);
+  [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
+    return node_.IsAdmin(user, password);
+  }
+  // Of one database, or of everything. kInvalid: nothing is kept on disk, or $admin; kNotFound:
+  // no such database; kUnavailable: another one is being sent.
+  Result<std::unique_ptr<BodySource>> BeginBackup(std::string_view database);
+  // How much a backup will be about, before it is compressed.
+  [[nodiscard]] std::size_t store_bytes() const { return node_.store().bytes(); }
   // The time for commands of this turn is over: what is left waits, behind the others.
   [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }
   // So much is on its way to watchers that those who cause it must wait for the backlog.

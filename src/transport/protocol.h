@@ -28,6 +28,8 @@ class Protocol {
   virtual std::size_t OnBytes(std::span<char> input) = 0;
   // Goes on with commands that were read but not run; true when none is left.
   virtual bool RunPending() { return true; }
+  // What is left waits for somebody else, who will have the connection resumed.
+  [[nodiscard]] virtual bool Waits() const { return false; }
   virtual void OnReply(const Reply& reply, const Output& output) = 0;
   // About every tick: timeouts and pings.
   virtual void OnTick(std::int64_t now_us) = 0;

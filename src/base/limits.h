@@ -74,8 +74,8 @@ inline constexpr std::size_t kWsFragmentBytes =
 inline constexpr std::size_t kDeflateBytesMin = 512;
 inline constexpr std::size_t kDeflateBytesMax = std::size_t{64} << 10;
 
-// One backup, from its first byte to its last. At the limit: it is given up; the log was kept for
-// it.
+// One backup, from its first byte to its last; the log is kept for it meanwhile. At the limit: it
+// is given up.
 inline constexpr std::int64_t kBackupUsMax = std::int64_t{6} * 3600 * 1'000'000;
 // Of one part of a database that is restored into a running server, which is one change. Beyond it
 // the part is refused.

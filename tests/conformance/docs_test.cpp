@@ -121,6 +121,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kWsFragmentBytes", kWsFragmentBytes},
     {"kDeflateBytesMin", kDeflateBytesMin},
     {"kDeflateBytesMax", kDeflateBytesMax},
+    {"kBackupUsMax", static_cast<std::uint64_t>(kBackupUsMax)},
+    {"kImportEntriesMax", kImportEntriesMax},
     {"kRecordBytesMax", kRecordBytesMax},
     {"kTombstonesMin", kTombstonesMin},
     {"kTombstoneAgeUsMax", static_cast<std::uint64_t>(kTombstoneAgeUsMax)},

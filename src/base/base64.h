@@ -1,4 +1,4 @@
-// Base64 as HTTP's Basic credentials are written.
+// Base64 as HTTP's Basic credentials are written, and bytes that are no text.
 //
 // Errors:  kInvalid for anything that EncodeBase64 does not make.
 // Source:  RFC 4648 §4.

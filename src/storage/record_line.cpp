@@ -4,29 +4,12 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 #include "core/database.h"
 
 namespace nunc {
 namespace {
-
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-// RFC 4648 §4.
-void AppendBase64(std::string& out, std::string_view bytes) {
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      const unsigned byte = i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U;
-      group = group << 8U | byte;
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out += i <= count ? kBase64[group >> (18 - 6 * i) & 63U] : '=';
-    }
-  }
-}
 
 // RFC 8259 §7.
 void AppendString(std::string& out, std::string_view text) {
@@ -90,7 +73,7 @@ void AppendItem(std::string& out, const RecordItem& item) {
       AppendField(out, "value", item.value);
     } else {
       out += ",\"value_base64\":\"";
-      AppendBase64(out, item.value);
+      out += EncodeBase64(item.value);
       out += '"';
     }
   }

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,24 +25,11 @@
 #include "sim/sim_worker.h"
 #include "storage/meta.h"
 #include "storage/record.h"
+#include "storage/snapshot_reader.h"
 #include "storage/snapshot_writer.h"
 
 namespace nunc {
 namespace {
-
-class BytesSource final : public ByteSource {
- public:
-  explicit BytesSource(std::string_view bytes) : left_(bytes) {}
-
-  Result<std::size_t> Read(std::span<char> into) override {
-    const std::size_t count = left_.copy(into.data(), into.size());
-    left_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view left_;
-};
 
 using Content = std::map<std::string, std::string>;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,20 +13,6 @@
 
 namespace nunc {
 namespace {
-
-class TextSource final : public ByteSource {
- public:
-  explicit TextSource(std::string_view text) : text_(text) {}
-
-  Result<std::size_t> Read(std::span<char> into) override {
-    const std::size_t count = text_.copy(into.data(), into.size());
-    text_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view text_;
-};
 
 tl::unexpected<Error> Violated(std::string what) {
   return Fail(Fault::kDamaged, std::move(what));
@@ -283,7 +268,7 @@ Result<void> Oracle::CheckSnapshots(const std::vector<std::string>& names) {
       continue;
     }
     const std::string content = data_.SyncedContent(name);
-    TextSource source(content);
+    BytesSource source(content);
     const auto whole = VerifySnapshot(source, name);
     if (!whole) {
       return Violated("a snapshot that is not whole on the medium has its name: " +

@@ -169,6 +169,12 @@ Result<std::size_t> FileSource::Read(std::span<char> into) {
   return count;
 }
 
+Result<std::size_t> BytesSource::Read(std::span<char> into) {
+  const std::size_t count = left_.copy(into.data(), into.size());
+  left_.remove_prefix(count);
+  return count;
+}
+
 SnapshotReader::SnapshotReader(ByteSource& source, std::string name)
     : source_(&source), name_(std::move(name)) {}
 

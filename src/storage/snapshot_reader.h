@@ -53,6 +53,17 @@ class FileSource : public ByteSource {
   std::uint64_t offset_ = 0;
 };
 
+// Bytes in memory, which outlive it.
+class BytesSource : public ByteSource {
+ public:
+  explicit BytesSource(std::string_view bytes) : left_(bytes) {}
+
+  Result<std::size_t> Read(std::span<char> into) override;
+
+ private:
+  std::string_view left_;
+};
+
 struct SnapshotBlock {
   BlockKind kind{};
   std::uint64_t ordinal = 0;

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,26 +17,13 @@
 #include "node/backup_file.h"
 #include "node/node.h"
 #include "storage/record.h"
+#include "storage/snapshot_reader.h"
 #include "storage/snapshot_writer.h"
 
 namespace {
 
 constexpr std::uint64_t kStart = 1'000;
 constexpr std::size_t kRevisionAt = 24;  // docs/formats.md, record
-
-class BytesSource : public nunc::ByteSource {
- public:
-  explicit BytesSource(std::string_view bytes) : left_(bytes) {}
-
-  nunc::Result<std::size_t> Read(std::span<char> into) override {
-    const std::size_t count = left_.copy(into.data(), into.size());
-    left_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view left_;
-};
 
 // Takes off the front what the two bytes before it say, or all there is.
 std::string_view TakePart(std::string_view& bytes) {
@@ -104,7 +90,7 @@ void LoadFile(std::string_view entries, std::string_view records, bool one) {
                        .records = count,
                        .databases = counted.databases});
   nunc::Store store(1, "none");
-  BytesSource source(file);
+  nunc::BytesSource source(file);
   const auto loaded =
       nunc::LoadBackup(source, "input", one ? "shop" : "", store, [](std::uint64_t /*bytes*/) {});
   if (!loaded) {

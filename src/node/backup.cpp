@@ -1,25 +1,21 @@
 #include "node/backup.h"
 
 #include <utility>
-#include <variant>
 
 #include "base/log.h"
+#include "node/snapshot_parts.h"
 
 namespace nunc {
 namespace {
 
 SnapshotHead HeadOf(const Backup::Source& source, DatabaseId only) {
-  const ChainEnd& start = source.node.end();
-  const Database* database = only == DatabaseId{} ? nullptr : source.node.store().Find(only);
-  return {.kind = SnapshotKind::kBackup,
-          .cluster = source.cluster,
-          .start = {.term = start.term,
-                    .revision = start.revision,
-                    .time_us = start.time_us,
-                    .chain = start.checksum},
-          .highest_database = {.value = source.node.store().NextDatabaseId().value - 1},
-          .terms = source.terms,
-          .filter = database == nullptr ? std::string() : database->name()};
+  SnapshotHead head = MakeSnapshotHead(SnapshotKind::kBackup, source.node.store(),
+                                       source.node.end(), source.cluster, source.terms);
+  if (const Database* database = source.node.store().Find(only);
+      only != DatabaseId{} && database != nullptr) {
+    head.filter = database->name();
+  }
+  return head;
 }
 
 }  // namespace
@@ -123,12 +119,7 @@ void Backup::Walk() {
         (looks && source_.world.clock.MonotonicUs() >= until_us)) {
       return;
     }
-    const StoreWalk::Item item = walk_->Next();
-    if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
-      builder_.Add(*entry);
-    } else if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
-      builder_.Begin(*database);
-    } else {
+    if (!AddItem(builder_, walk_->Next())) {
       walk_.reset();
       return Seal();
     }
@@ -145,21 +136,10 @@ void Backup::Seal() {
   if (!builder_.empty()) {
     FlushBlock();
   }
-  const Store& store = source_.node.store();
-  if (only_ != DatabaseId{} && store.Find(only_) == nullptr) {
+  if (only_ != DatabaseId{} && source_.node.store().Find(only_) == nullptr) {
     return GiveUp("the database was dropped meanwhile");
   }
-  const ChainEnd& end = source_.node.end();
-  end_ = {.term = end.term,
-          .revision = end.revision,
-          .time_us = end.time_us,
-          .entries = builder_.entries(),
-          .databases = builder_.databases()};
-  for (const DatabaseState& state : store.States()) {
-    if (only_ == DatabaseId{} || state.id == only_) {
-      end_.horizons.push_back({.database = state.id, .horizon = state.horizon});
-    }
-  }
+  end_ = MakeSnapshotEnd(source_.node.store(), source_.node.end(), builder_, only_);
   step_ = Step::kSealed;
 }
 

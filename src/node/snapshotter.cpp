@@ -1,9 +1,9 @@
 #include "node/snapshotter.h"
 
 #include <utility>
-#include <variant>
 
 #include "base/planted.h"
+#include "node/snapshot_parts.h"
 
 namespace nunc {
 namespace {
@@ -42,22 +42,14 @@ void Snapshotter::Submit(Work work) {
 }
 
 void Snapshotter::Begin(const ClusterId& cluster, std::vector<SnapshotTerm> terms) {
-  const ChainEnd& end = node_.end();
   running_ = std::make_shared<Running>();
   running_->disk = &world_.data;
-  running_->start = end.revision;
+  running_->start = node_.end().revision;
   step_ = Step::kWalk;
   builder_ = BlockBuilder();
-  walk_.emplace(node_.store(), end.revision);
-  SnapshotHead head{.kind = SnapshotKind::kSnapshot,
-                    .cluster = cluster,
-                    .start = {.term = end.term,
-                              .revision = end.revision,
-                              .time_us = end.time_us,
-                              .chain = end.checksum},
-                    .highest_database = {.value = node_.store().NextDatabaseId().value - 1},
-                    .terms = std::move(terms)};
-  Submit([head = std::move(head)](Running& running) -> Result<void> {
+  walk_.emplace(node_.store(), running_->start);
+  Submit([head = MakeSnapshotHead(SnapshotKind::kSnapshot, node_.store(), node_.end(), cluster,
+                                  std::move(terms))](Running& running) -> Result<void> {
     Result<SnapshotFile> file =
         SnapshotFile::Create(*running.disk, UnfinishedSnapshotName(running.start), head);
     if (!file) {
@@ -108,12 +100,7 @@ void Snapshotter::Walk() {
         (i % kEntriesPerLook == 0 && world_.clock.MonotonicUs() >= until_us)) {
       return;
     }
-    const StoreWalk::Item item = walk_->Next();
-    if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
-      builder_.Add(*entry);
-    } else if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
-      builder_.Begin(*database);
-    } else {
+    if (!AddItem(builder_, walk_->Next())) {
       walk_.reset();
       return Seal();
     }
@@ -130,16 +117,7 @@ void Snapshotter::Seal() {
   if (!builder_.empty()) {
     FlushBlock();
   }
-  const ChainEnd& end = node_.end();
-  end_ = {.term = end.term,
-          .revision = end.revision,
-          .time_us = end.time_us,
-          .entries = builder_.entries(),
-          .records = 0,
-          .databases = builder_.databases()};
-  for (const DatabaseState& state : node_.store().States()) {
-    end_.horizons.push_back({.database = state.id, .horizon = state.horizon});
-  }
+  end_ = MakeSnapshotEnd(node_.store(), node_.end(), builder_);
   step_ = Step::kSealed;
   Submit([end = end_](Running& running) -> Result<void> { return running.file->Finish(end); });
 }

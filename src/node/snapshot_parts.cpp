@@ -1,0 +1,47 @@
+#include "node/snapshot_parts.h"
+
+#include <utility>
+#include <variant>
+
+namespace nunc {
+
+SnapshotHead MakeSnapshotHead(SnapshotKind kind, const Store& store, const ChainEnd& start,
+                              const ClusterId& cluster, std::vector<SnapshotTerm> terms) {
+  return {.kind = kind,
+          .cluster = cluster,
+          .start = {.term = start.term,
+                    .revision = start.revision,
+                    .time_us = start.time_us,
+                    .chain = start.checksum},
+          .highest_database = {.value = store.NextDatabaseId().value - 1},
+          .terms = std::move(terms)};
+}
+
+bool AddItem(BlockBuilder& builder, const StoreWalk::Item& item) {
+  if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
+    builder.Add(*entry);
+    return true;
+  }
+  if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
+    builder.Begin(*database);
+    return true;
+  }
+  return false;
+}
+
+SnapshotEnd MakeSnapshotEnd(const Store& store, const ChainEnd& end, const BlockBuilder& builder,
+                            DatabaseId only) {
+  SnapshotEnd made{.term = end.term,
+                   .revision = end.revision,
+                   .time_us = end.time_us,
+                   .entries = builder.entries(),
+                   .databases = builder.databases()};
+  for (const DatabaseState& state : store.States()) {
+    if (only == DatabaseId{} || state.id == only) {
+      made.horizons.push_back({.database = state.id, .horizon = state.horizon});
+    }
+  }
+  return made;
+}
+
+}  // namespace nunc

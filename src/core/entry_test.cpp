@@ -10,14 +10,10 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
+#include "core/entry_fixture.h"
 
 namespace nunc {
 namespace {
-
-struct DestroyEntry {
-  void operator()(Entry* entry) const { Entry::Destroy(entry); }
-};
-using OwnedEntry = std::unique_ptr<Entry, DestroyEntry>;
 
 OwnedEntry Make(std::string_view key, std::string_view value) {
   return OwnedEntry(Entry::Create(key, value));

@@ -169,6 +169,9 @@ class Executor {
   [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
                                           Revision revision);
   void Need(Revision revision) { needed_ = std::max(needed_, revision); }
+  // What a record may need beyond keys, names and values of the command: fields, the keys and
+  // texts around a conflict.
+  static constexpr std::size_t kRecordBytesAround = 2'048;
   [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
 
   static void Ok(const Session& session, Output& output);

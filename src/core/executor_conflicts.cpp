@@ -11,7 +11,6 @@
 namespace nunc {
 namespace {
 
-constexpr std::size_t kRecordBytesAround = 2'048;  // fields of the items
 constexpr std::size_t kClosingBytesPerRecord = std::size_t{1} << 20;
 
 }  // namespace

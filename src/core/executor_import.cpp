@@ -13,10 +13,8 @@
 namespace nunc {
 namespace {
 
-// Fields of one item of a batch, and of the record around all of them. A conflict's key may bring
-// a mark of the key that it is about.
+// Fields of one item of a batch. A conflict's key may bring a mark of the key that it is about.
 constexpr std::size_t kBytesPerItem = 24;
-constexpr std::size_t kRecordBytesAround = 2'048;
 // The key of a conflict is a key with a prefix and an id around it.
 constexpr std::size_t kConflictKeyBytesAround = 32;
 // Ids are nanoseconds since 1970; beyond that none could follow.

@@ -2,13 +2,6 @@
 #include "core/executor.h"
 
 namespace nunc {
-namespace {
-
-// What a record may need beyond keys, names and values of the command: fields, the keys and texts
-// around a conflict.
-constexpr std::size_t kRecordBytesAround = 2'048;
-
-}  // namespace
 
 void Executor::BeginCommand(const Session& session) {
   CloseRecord();

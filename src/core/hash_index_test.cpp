@@ -9,18 +9,15 @@
 
 #include <gtest/gtest.h>
 
+#include "core/entry_fixture.h"
+
 namespace nunc {
 namespace {
 
-struct DestroyEntry {
-  void operator()(Entry* entry) const { Entry::Destroy(entry); }
-};
-using OwnedEntry = std::unique_ptr<Entry, DestroyEntry>;
-
 // An index and what must be in it.
-class Pair {
+class IndexAndModel {
  public:
-  explicit Pair(std::uint64_t seed) : index_(seed) {}
+  explicit IndexAndModel(std::uint64_t seed) : index_(seed) {}
 
   void Insert(const std::string& key) {
     OwnedEntry entry(Entry::Create(key, ""));
@@ -79,7 +76,7 @@ TEST(HashIndex, TheHashFollowsTheSeed) {
 }
 
 TEST(HashIndex, FindsEveryKeyWhileSegmentsGrowAndSplit) {
-  Pair pair(3);
+  IndexAndModel pair(3);
   const std::vector<std::string> keys = NumberedKeys(60'000);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     pair.Insert(keys[i]);
@@ -91,7 +88,7 @@ TEST(HashIndex, FindsEveryKeyWhileSegmentsGrowAndSplit) {
 }
 
 TEST(HashIndex, FindsTheOthersWhileKeysAreErased) {
-  Pair pair(4);
+  IndexAndModel pair(4);
   const std::vector<std::string> keys = NumberedKeys(20'000);
   for (const std::string& key : keys) {
     pair.Insert(key);
@@ -113,7 +110,7 @@ TEST(HashIndex, FindsTheOthersWhileKeysAreErased) {
 TEST(HashIndex, ASmallSegmentSurvivesAnyOrderOfInsertAndErase) {
   const std::vector<std::string> keys = NumberedKeys(14);
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    Pair pair(seed);
+    IndexAndModel pair(seed);
     std::mt19937_64 random(seed);
     for (int step = 0; step < 200; ++step) {
       const std::string& key = keys[random() % keys.size()];
@@ -129,7 +126,7 @@ TEST(HashIndex, ASmallSegmentSurvivesAnyOrderOfInsertAndErase) {
 
 TEST(HashIndex, AgreesWithAMapUnderRandomChanges) {
   const std::vector<std::string> keys = NumberedKeys(8'000);
-  Pair pair(5);
+  IndexAndModel pair(5);
   std::mt19937_64 random(20'002);
   for (int step = 0; step < 80'000; ++step) {
     // Fills up first, empties later: both directions pass through all sizes.

@@ -24,6 +24,9 @@ struct DatabaseId {
   friend auto operator<=>(DatabaseId, DatabaseId) = default;
 };
 
+// `$admin`: there from the first start.
+inline constexpr DatabaseId kAdminDatabaseId{.value = 1};
+
 // A client session. The slot is reused, the generation tells one user of it from the next.
 struct SessionId {
   std::uint32_t slot = 0;

@@ -11,16 +11,13 @@
 
 #include <gtest/gtest.h>
 
+#include "core/entry_fixture.h"
+
 namespace nunc {
 namespace {
 
-struct DestroyEntry {
-  void operator()(Entry* entry) const { Entry::Destroy(entry); }
-};
-using OwnedEntry = std::unique_ptr<Entry, DestroyEntry>;
-
 // An order and what must be in it.
-class Pair {
+class OrderAndModel {
  public:
   void Insert(const std::string& key) {
     OwnedEntry entry(Entry::Create(key, ""));
@@ -35,6 +32,7 @@ class Pair {
   // Everything anew, from entries in an order of their own.
   void Rebuild(std::mt19937_64& random) {
     std::vector<Entry*> entries;
+    entries.reserve(model_.size());
     for (const auto& [key, entry] : model_) {
       entries.push_back(entry.get());
     }
@@ -80,7 +78,7 @@ TEST(KeyOrder, AnEmptyOneIsAtItsEnd) {
 }
 
 TEST(KeyOrder, SeekGivesTheFirstKeyNotBelow) {
-  Pair pair;
+  OrderAndModel pair;
   pair.Insert("b");
   pair.Insert("d");
   for (const char* key : {"", "a", "b", "b0", "c", "d", "d0", "e"}) {
@@ -89,7 +87,7 @@ TEST(KeyOrder, SeekGivesTheFirstKeyNotBelow) {
 }
 
 TEST(KeyOrder, BytesAreComparedAsUnsigned) {
-  Pair pair;
+  OrderAndModel pair;
   for (const std::string& key :
        {std::string("a"), std::string("\xC3\xA9"), std::string("a\0b", 3), std::string("a\x01"),
         std::string("~"), std::string("\xFF"), std::string("A")}) {
@@ -99,7 +97,7 @@ TEST(KeyOrder, BytesAreComparedAsUnsigned) {
 }
 
 TEST(KeyOrder, KeysThatComeInOrderStayInOrder) {
-  Pair pair;
+  OrderAndModel pair;
   for (std::size_t i = 0; i < 2'000; ++i) {
     pair.Insert(Numbered(i));
   }
@@ -110,7 +108,7 @@ TEST(KeyOrder, KeysThatComeInOrderStayInOrder) {
 }
 
 TEST(KeyOrder, KeysThatComeBackwardsAreInOrder) {
-  Pair pair;
+  OrderAndModel pair;
   for (std::size_t i = 2'000; i > 0; --i) {
     pair.Insert(Numbered(i));
   }
@@ -120,7 +118,7 @@ TEST(KeyOrder, KeysThatComeBackwardsAreInOrder) {
 TEST(KeyOrder, AFullBlockTakesAKeyAtEveryPlace) {
   // In order they make two full blocks; 255 is the end of the first.
   for (std::size_t place = 0; place < 512; place += 5) {
-    Pair pair;
+    OrderAndModel pair;
     for (std::size_t i = 0; i < 512; ++i) {
       pair.Insert(Numbered(i * 2));
     }
@@ -131,7 +129,7 @@ TEST(KeyOrder, AFullBlockTakesAKeyAtEveryPlace) {
 
 TEST(KeyOrder, ErasingFromEitherEndKeepsTheRest) {
   for (const bool from_front : {true, false}) {
-    Pair pair;
+    OrderAndModel pair;
     for (std::size_t i = 0; i < 2'000; ++i) {
       pair.Insert(Numbered(i));
     }
@@ -151,7 +149,7 @@ TEST(KeyOrder, ErasingFromEitherEndKeepsTheRest) {
 TEST(KeyOrder, ErasingInAnyOrderMergesBlocksAndKeepsTheRest) {
   std::mt19937_64 random(20'008);
   std::vector<std::string> keys;
-  Pair pair;
+  OrderAndModel pair;
   for (std::size_t i = 0; i < 4'000; ++i) {
     keys.push_back(Numbered(i));
     pair.Insert(keys.back());
@@ -168,7 +166,7 @@ TEST(KeyOrder, ErasingInAnyOrderMergesBlocksAndKeepsTheRest) {
 }
 
 TEST(KeyOrder, AgreesWithAMapUnderRandomChanges) {
-  Pair pair;
+  OrderAndModel pair;
   std::mt19937_64 random(20'003);
   constexpr std::size_t kKeys = 4'000;
   for (int step = 0; step < 60'000; ++step) {
@@ -202,6 +200,7 @@ TEST(KeyOrder, BuiltAtOnceItIsAsIfEachHadBeenInserted) {
                     std::to_string(random() % 10'000) + (random() % 2 == 0 ? "\xff" : ""));
       }
       std::vector<Entry*> entries;
+      entries.reserve(keys.size());
       for (const std::string& key : keys) {
         entries.push_back(Entry::Create(key, ""));
       }
@@ -226,7 +225,7 @@ TEST(KeyOrder, BuiltAtOnceItIsAsIfEachHadBeenInserted) {
 TEST(KeyOrder, IsBuiltFromKeysThatShareBeginningsAndEndInEachOther) {
   std::mt19937_64 random(7);
   for (int round = 0; round < 50; ++round) {
-    Pair pair;
+    OrderAndModel pair;
     for (int i = 0; i < 500; ++i) {
       // Zero bytes above all: a key that ends looks like one that goes on with them.
       std::string key(random() % 3 * 9, 'p');

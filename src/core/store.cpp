@@ -10,7 +10,6 @@
 namespace nunc {
 namespace {
 
-constexpr DatabaseId kAdminId{.value = 1};
 // What stands under a database's name in `$admin`; existing backup scripts list these keys.
 constexpr std::string_view kListedValue = "{}";
 
@@ -28,7 +27,7 @@ Store::Store(std::uint64_t hash_seed, std::string_view admin_token)
 
 void Store::AddAdmin(std::string_view token) {
   admin_ = &Register(
-      {.id = kAdminId,
+      {.id = kAdminDatabaseId,
        .name = std::string(kAdminDatabase),
        .strategy = Strategy::kNewer,
        // Which databases there are, nobody may hear of before a power cut cannot take it back.

@@ -118,7 +118,7 @@ TEST(NqlSplit, GoingOnElsewhereDoesNotRenewTheBudget) {
     ASSERT_TRUE(first.Next(part));
   }
   const std::string rest(first.Remaining());
-  NqlSplitter second(rest, first.failed_scan_budget());
+  const NqlSplitter second(rest, first.failed_scan_budget());
   EXPECT_EQ(second.CountRest(), first.CountRest());
   EXPECT_EQ(NqlSplitter(rest).CountRest() + 10'000, 20'002U);
   const NqlSplitter fresh(std::string_view(rest).substr(rest.size() - 30));

@@ -8,16 +8,16 @@
 namespace nunc {
 namespace {
 
-using Kind = LineEvent::Kind;
+using LineKind = LineEvent::Kind;
 
 constexpr std::size_t kLineBytesMax = 64;
 
 // Every line's text; a line that is too long shows as "<too long>".
 std::vector<std::string> ReadAll(LineReader& reader, std::string_view input) {
   std::vector<std::string> lines;
-  for (LineEvent event = reader.Next(input); event.kind != Kind::kNeedMore;
+  for (LineEvent event = reader.Next(input); event.kind != LineKind::kNeedMore;
        event = reader.Next(input)) {
-    lines.emplace_back(event.kind == Kind::kLine ? event.text : "<too long>");
+    lines.emplace_back(event.kind == LineKind::kLine ? event.text : "<too long>");
   }
   EXPECT_TRUE(input.empty());
   return lines;
@@ -96,7 +96,7 @@ TEST(LineReader, AnEndlessLineHoldsNoMemoryAndIsToldOnce) {
 TEST(LineReader, ADeliveredLineCanBeDroppedAtOnce) {
   LineReader reader(kLineBytesMax);
   std::string_view input = "a line that is longer than a string holds";
-  EXPECT_EQ(reader.Next(input).kind, Kind::kNeedMore);
+  EXPECT_EQ(reader.Next(input).kind, LineKind::kNeedMore);
   input = " in place\n";
   EXPECT_EQ(reader.Next(input).text, "a line that is longer than a string holds in place");
   EXPECT_GT(reader.BufferedBytes(), 0U);

@@ -11,7 +11,7 @@ namespace nunc {
 
 namespace {
 
-std::string Place(std::string_view name, const toml::source_region& source) {
+std::string PositionIn(std::string_view name, const toml::source_region& source) {
   return std::string(name) + ":" + std::to_string(source.begin.line);
 }
 
@@ -22,7 +22,7 @@ Result<std::map<std::string, std::string, std::less<>>> ParseConfigText(std::str
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     // The parser's description may quote the offending bytes; a file may hold the password.
-    return Fail(Fault::kInvalid, Place(name, parsed.error().source()) +
+    return Fail(Fault::kInvalid, PositionIn(name, parsed.error().source()) +
                                      ": not valid TOML here; a setting is `key = value`, strings "
                                      "in quotes");
   }
@@ -36,7 +36,7 @@ Result<std::map<std::string, std::string, std::less<>>> ParseConfigText(std::str
     } else if (const auto* boolean = node.as_boolean()) {
       values[key_text] = boolean->get() ? "true" : "false";
     } else {
-      return Fail(Fault::kInvalid, Place(name, node.source()) + ": " + key_text +
+      return Fail(Fault::kInvalid, PositionIn(name, node.source()) + ": " + key_text +
                                        ": allowed is a string, a whole number, true or false");
     }
   }

@@ -135,8 +135,8 @@ class BackupTest : public testing::Test {
     ADD_FAILURE() << "the stream has no end";
     return {State::kFailed, bytes};
   }
-  std::string Whole(
-      BodySource& body, const std::function<void(int)>& between = [](int) {}) {
+  static void Nothing(int /*pull*/) {}
+  std::string Whole(BodySource& body, const std::function<void(int)>& between = Nothing) {
     auto [state, bytes] = Drain(body, between);
     EXPECT_EQ(state, State::kEnd);
     return bytes;

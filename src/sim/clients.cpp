@@ -10,12 +10,6 @@
 namespace nunc {
 namespace {
 
-constexpr DatabaseId kAdminId{.value = 1};
-
-tl::unexpected<Error> Violated(std::string what) {
-  return Fail(Fault::kDamaged, std::move(what));
-}
-
 std::string NameOf(Verb verb) {
   return std::string(RowOf(verb).name);
 }
@@ -160,8 +154,8 @@ void Clients::OnRecord(const DecodedRecord& decoded, const Model& before) {
   if (creates || record.type == RecordType::kDropDatabase) {
     const ModelDatabase* dropped = before.Find(record.database);
     const std::string name(creates ? record.spec.name : std::string_view(dropped->name));
-    const ModelEntry* listed = before.Find(kAdminId)->Find(name);
-    AddEvent({kAdminId.value, name},
+    const ModelEntry* listed = before.Find(kAdminDatabaseId)->Find(name);
+    AddEvent({kAdminDatabaseId.value, name},
              {.revision = record.revision,
               .removed = !creates,
               .gated = true,

@@ -10,7 +10,6 @@
 namespace nunc {
 namespace {
 
-constexpr std::uint32_t kAdminId = 1;
 constexpr std::string_view kListedValue = "{}";
 
 // Keys that follow from what happens and are in no record.
@@ -155,7 +154,7 @@ Difference Compare(Database& database, const ModelDatabase& model) {
     return "has another id or strategy, or has not seen its arbiter";
   }
   // The level of `$admin` is in no record.
-  if (model.id.value != kAdminId && database.level() != model.level) {
+  if (model.id != kAdminDatabaseId && database.level() != model.level) {
     return "has another level";
   }
   for (const Difference& difference :
@@ -176,14 +175,14 @@ const ModelEntry* ModelDatabase::Find(std::string_view key) const {
 }
 
 bool ModelDatabase::IsGated(std::string_view key) const {
-  return level == AckLevel::kDisk || id.value == kAdminId || IsSecureKey(key);
+  return level == AckLevel::kDisk || id == kAdminDatabaseId || IsSecureKey(key);
 }
 
 Model::Model() {
-  databases_[kAdminId] = {.id = {.value = kAdminId},
-                          .name = std::string(kAdminDatabase),
-                          .strategy = Strategy::kNewer,
-                          .entries = {}};
+  databases_[kAdminDatabaseId.value] = {.id = kAdminDatabaseId,
+                                        .name = std::string(kAdminDatabase),
+                                        .strategy = Strategy::kNewer,
+                                        .entries = {}};
 }
 
 const ModelDatabase* Model::Find(std::string_view name) const {
@@ -220,7 +219,7 @@ void Model::Create(const Record& record) {
       .secure = record.revision,
       .entries = {{std::string(kTokenKey),
                    {.value = std::string(record.spec.token), .revision = record.revision}}}};
-  ModelDatabase& admin = databases_[kAdminId];
+  ModelDatabase& admin = databases_[kAdminDatabaseId.value];
   ModelEntry& listed = admin.entries[std::string(record.spec.name)];
   listed = {.value = std::string(kListedValue),
             .version = listed.removed ? 0 : listed.version,
@@ -243,7 +242,7 @@ Result<void> Model::Apply(const Record& record) {
       Create(record);
       return {};
     case RecordType::kDropDatabase: {
-      ModelDatabase& admin = databases_[kAdminId];
+      ModelDatabase& admin = databases_[kAdminDatabaseId.value];
       if (const auto listed = admin.entries.find(database->second.name);
           listed != admin.entries.end() && !listed->second.removed) {
         listed->second = {.removed = true, .revision = record.revision};

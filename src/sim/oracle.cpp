@@ -12,11 +12,12 @@
 #include "storage/snapshot_reader.h"
 
 namespace nunc {
-namespace {
 
 tl::unexpected<Error> Violated(std::string what) {
   return Fail(Fault::kDamaged, std::move(what));
 }
+
+namespace {
 
 std::string Number(std::uint64_t value) {
   return std::to_string(value);

@@ -26,6 +26,9 @@
 
 namespace nunc {
 
+// The words of a check that has failed.
+tl::unexpected<Error> Violated(std::string what);
+
 class Oracle {
  public:
   Oracle(const SimDisk& data, const SimDisk& log) : data_(data), log_(log) {}

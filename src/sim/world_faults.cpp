@@ -13,10 +13,6 @@ constexpr std::int64_t kBackUs = 1'500'000;
 constexpr std::int64_t kAnswerUs = 10 * kSecondUs;
 constexpr std::uint64_t kCallsToFault = 150;
 
-tl::unexpected<Error> Violated(std::string what) {
-  return Fail(Fault::kDamaged, std::move(what));
-}
-
 bool Has(const Error& error, std::string_view text) {
   return error.detail.find(text) != std::string::npos;
 }

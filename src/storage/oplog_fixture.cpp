@@ -8,11 +8,11 @@ namespace nunc {
 
 namespace {
 
-constexpr Term kTerm{4};
+constexpr Term kFixtureTerm{4};
 
 void AppendTo(std::string& out, ChainEnd& end, std::string_view key, std::string_view value) {
   const OwnedRecord record = SetRecord(end.revision.value + 1, key, value);
-  AppendRecord(out, record.get(), kTerm, end.checksum);
+  AppendRecord(out, record.get(), kFixtureTerm, end.checksum);
   ++end.revision.value;
 }
 

@@ -12,7 +12,6 @@
 namespace nunc {
 namespace {
 
-constexpr std::string_view kPlainText = "text/plain; charset=UTF-8";
 constexpr std::string_view kBlockType = "application/octet-stream";
 
 int HexDigit(char c) {

@@ -15,8 +15,6 @@
 namespace nunc {
 namespace {
 
-constexpr std::string_view kPlainText = "text/plain; charset=UTF-8";
-
 std::string_view TrimRight(std::string_view text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' ||
                            text.back() == '\t')) {

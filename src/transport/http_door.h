@@ -41,6 +41,8 @@ class HttpDoor final : public Protocol {
   [[nodiscard]] std::size_t BufferedBytes() const override;
 
  private:
+  static constexpr std::string_view kPlainText = "text/plain; charset=UTF-8";
+
   void OnRequest();
   void Upgrade();
   void StartCommands();

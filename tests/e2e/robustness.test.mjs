@@ -1,12 +1,13 @@
 // What slow, silent, vanished and racing clients may do, and what a stop and a bad start look like.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { readFileSync } from 'node:fs';
 import {
   createDatabase,
   Inbox,
   kBinary,
+  kMeasuredMemory,
   launch,
+  memoryFactor,
   nunc,
   residentBytes,
   startArguments,
@@ -22,20 +23,10 @@ import { frame, kOpcode, RawWs } from './raw_ws.mjs';
 const kExit = { ok: 0, usage: 1, cannotBind: 3 };
 const kMiB = 1 << 20;
 
-// AddressSanitizer keeps freed memory for a while, by default far more than is measured here.
-const kEnvironment = {
-  ASAN_OPTIONS: [process.env.ASAN_OPTIONS, 'quarantine_size_mb=4'].filter(Boolean).join(':'),
-};
-
-/** How much larger a sanitizer makes what is allocated. */
-function memoryFactor(pid) {
-  return /lib[at]san/.test(readFileSync(`/proc/${pid}/maps`, 'utf8')) ? 4 : 1;
-}
-
 describe('slow readers', () => {
   let server;
   before(async () => {
-    server = await startServer({ env: kEnvironment });
+    server = await startServer({ env: kMeasuredMemory });
   });
   after(() => stopCleanly(server));
 

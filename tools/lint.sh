@@ -21,13 +21,17 @@ status=0
 sources | xargs -0 clang-format-16 --dry-run --Werror || status=1
 python3 tools/check_layers.py || status=1
 python3 tools/tidy.py || status=1
-# Sources that the build writes are outside these folders: they come from checked files.
-# A file is silent unless something was found in it. Tests go without the path-sensitive analyzer:
+# The units of the lint build: a unit of several sources walks the libraries' headers once.
+# Sources that the build writes come from checked files.
+# A unit is silent unless something was found in it. Tests go without the path-sensitive analyzer:
 # it takes most of a minute to walk GoogleTest's macros, and the sanitizers run the tests anyway.
 # shellcheck disable=SC2016  # the inner shell expands it
-find src tests bench -name node_modules -prune -o -name '*.cpp' -print0 |
+python3 -c 'import json, sys
+files = {entry["file"] for entry in json.load(open(sys.argv[1]))}
+print(*sorted(name for name in files if not name.endswith("_data.cpp")), sep="\0", end="")' \
+  "$build/compile_commands.json" |
   xargs -0 -n 1 -P "${JOBS:-2}" sh -c '
-    case $1 in *_test.cpp) checks=-clang-analyzer-\* ;; *) checks= ;; esac
+    case $1 in *_test.*) checks=-clang-analyzer-\* ;; *) checks= ;; esac
     found=$(clang-tidy-16 --quiet --checks="$checks" -p "$0" "$1" 2>&1) ||
       { echo "$found"; exit 1; }
   ' "$build" || status=1

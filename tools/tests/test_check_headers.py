@@ -44,7 +44,14 @@ class CheckHeadersTest(unittest.TestCase):
         self.write("core/a.h", "struct A {};\n")
         done = self.run_check()
         self.assertEqual(done.returncode, 1)
-        self.assertIn("redefinition", done.stdout)
+        self.assertIn("no #pragma once", done.stdout)
+
+    def test_a_header_that_its_source_includes_first_is_left_to_the_build(self):
+        self.write("core/a.h", "#pragma once\nstd::string A();\n")
+        self.write("core/a.cpp", '#include "core/a.h"\n')
+        self.assertEqual(self.run_check().returncode, 0)
+        self.write("core/a.cpp", '#include <string>\n#include "core/a.h"\n')
+        self.assertEqual(self.run_check().returncode, 1)
 
     def test_a_repository_without_headers_is_a_mistake(self):
         self.assertEqual(self.run_check().returncode, 1)

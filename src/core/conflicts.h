@@ -58,6 +58,9 @@ class Conflicts {
   std::vector<std::string> TakeClosed();
   std::vector<std::string> TakeClosedOverLimit();
 
+  // Conflict keys of decided conflicts that are still there, oldest first.
+  [[nodiscard]] const std::deque<std::string>& closed() const { return closed_; }
+
   // Recovery: an undecided entry of the queue, in any order; a decided one, oldest first.
   void LoadOpen(std::string_view key, ConflictId id);
   void LoadClosed(std::string_view conflict_key) { closed_.emplace_back(conflict_key); }

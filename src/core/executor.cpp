@@ -15,6 +15,15 @@ namespace {
 // How much a drained session is given at once, so that it cannot fill its socket's queue again.
 constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
 
+const PermissionList* RefreshPermissions(Session& session) {
+  if (session.permissions_epoch != session.database->permissions_epoch()) {
+    session.permissions_epoch = session.database->permissions_epoch();
+    session.permissions =
+        session.database->PermissionsOf(session.user.empty() ? "all" : session.user);
+  }
+  return session.permissions;
+}
+
 }  // namespace
 
 Executor::Executor(ExecutorOptions options)
@@ -183,15 +192,6 @@ std::optional<ErrorCode> Executor::CheckRights(Session& session, const Command& 
     return ErrorCode::kPermissionDenied;
   }
   return std::nullopt;
-}
-
-const PermissionList* Executor::RefreshPermissions(Session& session) {
-  if (session.permissions_epoch != session.database->permissions_epoch()) {
-    session.permissions_epoch = session.database->permissions_epoch();
-    session.permissions =
-        session.database->PermissionsOf(session.user.empty() ? "all" : session.user);
-  }
-  return session.permissions;
 }
 
 bool Executor::Permits(Session& session, Permission permission, std::string_view key) {
@@ -392,14 +392,9 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
   }
   Database& database = *session.database;
   const Place place = Locate(database, command.key);
-  if (place.existing != nullptr && place.existing->in_conflict()) {
-    // Removing the key decides its conflicts: nothing is left to merge with.
-    std::vector<std::string> queued;
-    for (const ConflictId id : database.conflicts().OpenOf(command.key)) {
-      queued.push_back(ConflictKey(command.key, id));
-    }
-    database.conflicts().Forget(command.key);
-    RemoveConflictKeys(database, queued, output);
+  if (place.existing != nullptr && place.existing->in_conflict() &&
+      !ForgetConflicts(database, command.key, output)) {
+    return Error(session, ErrorCode::kDiskFull, output);
   }
   RemoveAndAnnounce(place, output);
   Ok(session, output);
@@ -424,6 +419,9 @@ Place Executor::Locate(Database& database, std::string_view key) {
     place.existing = entry->is_tombstone() ? nullptr : entry;
     place.previous = entry->revision();
     Need(NeededFor(database, key, database.ShownRevision(*entry)));
+  } else {
+    // Its tombstone may have been dropped.
+    Need(NeededFor(database, key, database.horizon()));
   }
   return place;
 }
@@ -474,12 +472,10 @@ Change Executor::ChangeOf(const Entry& entry) {
 
 void Executor::Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                         Output& output) {
-  if (database.watches().size() == 0) {
-    return;
-  }
   change.database = database.id();
   change.after = NeededFor(database, change.key, revision);
   if (change.after > durable_) {
+    // Also while nobody watches: who begins to before it may be seen must hear of it then.
     output.items.emplace_back(change);
     return;
   }
@@ -495,6 +491,9 @@ void Executor::AnnounceNow(const Change& change, Output& output) {
 }
 
 void Executor::TellWatchers(Database& database, std::uint64_t hash, Change change, Output& output) {
+  if (database.watches().size() == 0) {
+    return;
+  }
   const WatchedKey* watched = database.watches().Find(
       change.kind == ChangeKind::kConflict ? kConflictsKey : change.key, hash);
   if (watched == nullptr) {

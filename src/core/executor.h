@@ -84,11 +84,10 @@ class Executor {
                                                    const CommandRow& row) const;
   [[nodiscard]] std::optional<ErrorCode> CheckSpace(const Session& session, const Command& command,
                                                     Effect effect) const;
-  [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
   std::optional<ErrorCode> CheckRights(Session& session, const Command& command,
                                        const CommandRow& row);
+  [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
   bool Permits(Session& session, Permission permission, std::string_view key);
-  static const PermissionList* RefreshPermissions(Session& session);
   void Dispatch(Session& session, const Command& command, Output& output);
 
   // Data (executor.cpp).
@@ -121,7 +120,8 @@ class Executor {
   void Select(Session& session, Database* database);
   void Deselect(Session& session);
   void UpdateConnections(Database& database);
-  [[nodiscard]] std::vector<std::string_view> UnknownDatabases(std::string_view names) const;
+  Database* FindNamed(std::string_view name);
+  std::vector<std::string_view> UnknownDatabases(std::string_view names);
   void ForgetDatabase(Database& database, Revision revision, Output& output);
   void StartSnapshot(const Session& session, Output& output);
   void StartOperation(const Session& session, Operation operation, Output& output);
@@ -137,15 +137,15 @@ class Executor {
   void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void Arbiter(Session& session, Output& output);
-  void NoteArbiter(Database& database, Output& output);
+  // These give false where the log has no room.
+  [[nodiscard]] bool NoteArbiter(Database& database, Output& output);
+  [[nodiscard]] bool ForgetConflicts(Database& database, std::string_view key, Output& output);
   static bool IsArbiter(const Session& session, Database& database);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
   // Gives the bytes it appended.
-  std::size_t ReplayConflicts(Database& database, const WatchingSession& watching,
-                              Output& output) const;
+  std::size_t ReplayConflicts(Database& database, const WatchingSession& to, Output& output) const;
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
-  ConflictId NextConflictId();
 
   // Changes and who hears of them (executor.cpp).
   // The reply that is being made rests on the key.
@@ -169,9 +169,6 @@ class Executor {
   [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
                                           Revision revision);
   void Need(Revision revision) { needed_ = std::max(needed_, revision); }
-  // What a record may need beyond keys, names and values of the command: fields, the keys and
-  // texts around a conflict.
-  static constexpr std::size_t kRecordBytesAround = 2'048;
   [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
 
   static void Ok(const Session& session, Output& output);

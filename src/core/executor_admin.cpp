@@ -71,8 +71,14 @@ void Executor::Auth(Session& session, const Command& command, Output& output) {
   Ok(session, output);
 }
 
+// Which databases there are is in `$admin`, and a reply may rest on that.
+Database* Executor::FindNamed(std::string_view name) {
+  Locate(store_.admin(), name);
+  return store_.Find(name);
+}
+
 void Executor::UseDb(Session& session, const Command& command, Output& output) {
-  Database* database = store_.Find(command.name);
+  Database* database = FindNamed(command.name);
   if (database == nullptr) {
     return Error(session, ErrorCode::kUnknownDatabase, output);
   }
@@ -144,7 +150,7 @@ void Executor::CreateDb(Session& session, const Command& command, Output& output
   if (!IsGoodSecret(command.secret)) {
     return Error(session, ErrorCode::kBadSecret, output);
   }
-  if (const Database* there = store_.Find(command.name); there != nullptr) {
+  if (const Database* there = FindNamed(command.name); there != nullptr) {
     Need(there->secure_revision());
     return Error(session, ErrorCode::kDatabaseExists, output);
   }
@@ -161,7 +167,7 @@ void Executor::CreateDb(Session& session, const Command& command, Output& output
 }
 
 void Executor::DropDb(Session& session, const Command& command, Output& output) {
-  Database* database = store_.Find(command.name);
+  Database* database = FindNamed(command.name);
   if (database == nullptr) {
     return Error(session, ErrorCode::kUnknownDatabase, output);
   }
@@ -188,7 +194,11 @@ void Executor::Drop(Database& database, Output& output) {
 // Who watches hears that its keys are gone; who has it selected has nothing selected any more.
 void Executor::ForgetDatabase(Database& database, Revision revision, Output& output) {
   for (const WatchedKey* watched : database.watches().All()) {
-    if (database.Find(watched->key()) == nullptr) {
+    const Entry* entry = database.FindAny(watched->key(), database.Hash(watched->key()));
+    const bool known_removed =
+        entry == nullptr || (entry->is_tombstone() &&
+                             NeededFor(database, watched->key(), entry->revision()) <= durable_);
+    if (known_removed) {
       continue;
     }
     Change change{.kind = ChangeKind::kRemoved,
@@ -253,9 +263,9 @@ void Executor::SetPermissions(Session& session, const Command& command, Output& 
   StoreSecureKey(session, kPermissionKeyPrefix, command, command.value, output);
 }
 
-std::vector<std::string_view> Executor::UnknownDatabases(std::string_view names) const {
+std::vector<std::string_view> Executor::UnknownDatabases(std::string_view names) {
   std::vector<std::string_view> unknown = SplitNames(names);
-  std::erase_if(unknown, [this](std::string_view name) { return store_.Find(name) != nullptr; });
+  std::erase_if(unknown, [this](std::string_view name) { return FindNamed(name) != nullptr; });
   return unknown;
 }
 
@@ -312,11 +322,15 @@ void Executor::Oplog(Session& session, const Command& command, Output& output) {
     return Error(session, ErrorCode::kBadOplogCommand, output, output.Keep(request.error().detail));
   }
   if (!request->database.empty()) {
-    const Database* database = store_.Find(request->database);
+    const Database* database = FindNamed(request->database);
     if (database == nullptr) {
       return Error(session, ErrorCode::kUnknownDatabase, output);
     }
     request->operation.database = database->id();
+  }
+  if (request->operation.kind == OperationKind::kOplogSince) {
+    request->operation.to = store_.revision();
+    Need(request->operation.to);
   }
   StartOperation(session, std::move(request->operation), output);
 }

@@ -12,13 +12,19 @@ namespace nunc {
 namespace {
 
 constexpr std::size_t kClosingBytesPerRecord = std::size_t{1} << 20;
+constexpr std::size_t kBytesPerRemoval = 32;  // beside the key
+
+// Of the records that remove these keys.
+template <class Keys>
+std::size_t RemovalBytes(const Keys& keys) {
+  std::size_t bytes = kRecordBytesAround;
+  for (const std::string& key : keys) {
+    bytes += key.size() + kBytesPerRemoval;
+  }
+  return bytes + bytes / kClosingBytesPerRecord * kRecordBytesAround;
+}
 
 }  // namespace
-
-ConflictId Executor::NextConflictId() {
-  last_conflict_.value = std::max(last_conflict_.value + 1, now_.wall_us * 1000);
-  return last_conflict_;
-}
 
 // A write whose version is behind the stored one, or on a key that waits for a decision.
 void Executor::HandleConflict(Session& session, const Command& command, Entry* existing,
@@ -51,7 +57,8 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
   if (!database.conflicts().arbiter_seen()) {
     return Error(session, ErrorCode::kNoArbiter, output);
   }
-  const ConflictId id = NextConflictId();
+  last_conflict_.value = std::max(last_conflict_.value + 1, now_.wall_us * 1000);
+  const ConflictId id = last_conflict_;
   const std::deque<ConflictId>& open = database.conflicts().OpenOf(command.key);
   // `resolve ID DB VERSION KEY REFERENCE NEW`: the reference is the stored value, or the conflict
   // that must be decided before this one.
@@ -96,25 +103,35 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
 void Executor::Arbiter(Session& session, Output& output) {
   Database& database = *session.database;
   WatchingSession& watching = WatchingIn(session, database);
-  if (database.watches().Add(watching, kConflictsKey, database.Hash(kConflictsKey)) ==
-      Watches::Added::kLimit) {
+  const std::uint64_t hash = database.Hash(kConflictsKey);
+  if (database.watches().Add(watching, kConflictsKey, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
-  NoteArbiter(database, output);
-  RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
+  if (!NoteArbiter(database, output)) {
+    database.watches().Remove(watching, kConflictsKey, hash);
+    return Error(session, ErrorCode::kDiskFull, output);
+  }
+  if (HasRoom(RemovalBytes(database.conflicts().closed()))) {
+    RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
+  }
   ReplayConflicts(database, watching, output);
   Ok(session, output);
 }
 
 // From now on conflicts are queued, also after a restart before an arbiter is back.
-void Executor::NoteArbiter(Database& database, Output& output) {
-  if (!database.conflicts().arbiter_seen()) {
-    database.conflicts().set_arbiter_seen();
-    const Store::Stamp stamp =
-        NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
-    Need(NeededFor(database, kConflictsKey, stamp.revision));
-    CloseRecord();
+bool Executor::NoteArbiter(Database& database, Output& output) {
+  if (database.conflicts().arbiter_seen()) {
+    return true;
   }
+  if (!HasRoom(kRecordBytesAround)) {
+    return false;
+  }
+  database.conflicts().set_arbiter_seen();
+  const Store::Stamp stamp =
+      NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
+  Need(NeededFor(database, kConflictsKey, stamp.revision));
+  CloseRecord();
+  return true;
 }
 
 bool Executor::IsArbiter(const Session& session, Database& database) {
@@ -124,7 +141,7 @@ bool Executor::IsArbiter(const Session& session, Database& database) {
 }
 
 // All open conflicts of the database, to this one session.
-std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession& watching,
+std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession& to,
                                       Output& output) const {
   std::size_t bytes = 0;
   for (const std::string& key : database.conflicts().OpenConflictKeys()) {
@@ -138,10 +155,24 @@ std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession&
                                      .value = entry->value(),
                                      .first = output.targets.size(),
                                      .count = 1});
-    output.targets.push_back(watching.id());
+    output.targets.push_back(to.id());
     bytes += entry->key().size() + entry->value().size();
   }
   return bytes;
+}
+
+// Removing a key decides its conflicts: nothing is left to merge with.
+bool Executor::ForgetConflicts(Database& database, std::string_view key, Output& output) {
+  std::vector<std::string> queued;
+  for (const ConflictId id : database.conflicts().OpenOf(key)) {
+    queued.push_back(ConflictKey(key, id));
+  }
+  if (!HasRoom(RemovalBytes(queued) + key.size())) {
+    return false;
+  }
+  database.conflicts().Forget(key);
+  RemoveConflictKeys(database, queued, output);
+  return true;
 }
 
 void Executor::RemoveConflictKeys(Database& database, const std::vector<std::string>& keys,
@@ -164,7 +195,7 @@ void Executor::RemoveConflictKeys(Database& database, const std::vector<std::str
 void Executor::Resolve(Session& session, const Command& command, Output& output) {
   Database* database = session.database;
   if (session.admin) {
-    database = store_.Find(command.name);
+    database = FindNamed(command.name);
     if (database == nullptr) {
       return Error(session, ErrorCode::kUnknownDatabase, output);
     }

@@ -96,8 +96,8 @@ std::optional<ErrorCode> Executor::BeginImport(const Imported& imported, Output&
                   .strategy = imported.state.strategy,
                   .level = imported.state.level},
                  output);
-  if (imported.state.arbiter_seen) {
-    NoteArbiter(*store_.Find(imported.name), output);
+  if (imported.state.arbiter_seen && !NoteArbiter(*store_.Find(imported.name), output)) {
+    return ErrorCode::kDiskFull;
   }
   return std::nullopt;
 }

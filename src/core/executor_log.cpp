@@ -53,7 +53,8 @@ std::optional<ErrorCode> Executor::CheckSpace(const Session& session, const Comm
   const std::size_t bytes =
       command.key.size() + command.value.size() + command.name.size() + command.secret.size();
   // A decision is written twice: in the key, and in the queue.
-  if (!HasRoom(2 * bytes + kRecordBytesAround)) {
+  const std::size_t times = command.verb == Verb::kResolve ? 2 : 1;
+  if (!HasRoom(times * bytes + kRecordBytesAround)) {
     return ErrorCode::kDiskFull;
   }
   if (effect == Effect::kRemoves ||

@@ -214,16 +214,6 @@ TEST_F(ExecutorDiskTest, AnUnsyncedChangeHasNoTargetsUntilItIsAnnounced) {
   EXPECT_EQ(output_.targets, std::vector<SessionId>{watcher_});
 }
 
-TEST_F(ExecutorDiskTest, WhoBeginsToWatchBeforeTheSyncHearsOfIt) {
-  Run(client_, ask::Set("k", "1"));  // nobody watches anything
-  Run(watcher_, ask::Watch("k"));
-  ASSERT_EQ(output_.items.size(), 2U);
-  EXPECT_EQ(std::get<Change>(output_.items[0]).after, Newest());
-  executor_.SetDurable(Newest());
-  Run(client_, ask::Watch("k"));
-  EXPECT_EQ(output_.items.size(), 1U);
-}
-
 TEST_F(ExecutorDiskTest, ADrainedSessionIsNotShownWhatIsNotSynced) {
   Run(watcher_, ask::Watch("a"));
   Run(watcher_, ask::Watch("b"));

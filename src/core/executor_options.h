@@ -5,9 +5,14 @@
 #include <cstdint>
 #include <string>
 
+#include "base/limits.h"
 #include "core/record.h"
 
 namespace nunc {
+
+// What a record may need beyond keys, names and values of the command: fields, the keys and texts
+// around a conflict, one decided before.
+inline constexpr std::size_t kRecordBytesAround = kKeyBytesMax + 2'048;
 
 struct ExecutorOptions {
   std::string user;

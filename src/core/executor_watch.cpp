@@ -25,24 +25,14 @@ void Executor::Keys(Session& session, const Command& command, Output& output) {
 
 void Executor::Watch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
-  // While nobody watched anything, changes that are not to be seen yet were not kept for later.
-  const bool unheard = database.watches().size() == 0;
-  const Watches::Added added = database.watches().Add(WatchingIn(session, database), command.key,
-                                                      database.Hash(command.key));
-  if (added == Watches::Added::kLimit) {
+  WatchingSession& watching = WatchingIn(session, database);
+  const std::uint64_t hash = database.Hash(command.key);
+  if (database.watches().Add(watching, command.key, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
-  if (command.key == kConflictsKey) {
-    NoteArbiter(database, output);
-  }
-  const Entry* entry = database.FindAny(command.key, database.Hash(command.key));
-  if (unheard && entry != nullptr) {
-    const Change change = entry->is_tombstone()
-                              ? Change{.kind = ChangeKind::kRemoved, .key = entry->key()}
-                              : ChangeOf(*entry);
-    if (NeededFor(database, command.key, entry->revision()) > durable_) {
-      Announce(database, database.Hash(command.key), change, entry->revision(), output);
-    }
+  if (command.key == kConflictsKey && !NoteArbiter(database, output)) {
+    database.watches().Remove(watching, command.key, hash);
+    return Error(session, ErrorCode::kDiskFull, output);
   }
   Ok(session, output);
 }

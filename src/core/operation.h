@@ -45,6 +45,7 @@ struct Operation {
   LogPlace from{};
   LogKeep keep{};
   bool by_keep = false;     // of kOplogClean
+  Revision to{};            // of kOplogSince: the last one that is shown
   DatabaseId database{};    // of kOplogSince; zero: all
   std::string pattern{};    // of keys, as `keys` has it; empty: all
   std::uint64_t limit = 0;  // records at most

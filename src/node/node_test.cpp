@@ -132,6 +132,7 @@ TEST_F(NodeTest, ConflictIdsFollowTheGivenTimeAndNeverRepeat) {
 class LoggedNodeTest : public testing::Test {
  protected:
   static constexpr SessionId kSession{.slot = 0, .generation = 1};
+  static constexpr SessionId kOther{.slot = 1, .generation = 1};
   static constexpr std::size_t kValueBytes = std::size_t{8} << 20;
 
   void SetUp() override {
@@ -150,6 +151,16 @@ class LoggedNodeTest : public testing::Test {
   void Run(const Command& command) {
     node_.Step(ClientCommand{.session = kSession, .command = &command}, output_);
   }
+  // By another session, whose replies wait behind none of the first one's.
+  void RunAsOther(const Command& command) {
+    if (!other_open_) {
+      node_.Step(SessionOpened{.session = kOther}, output_);
+      const Command auth{.verb = Verb::kAuth, .name = "a", .secret = "b"};
+      node_.Step(ClientCommand{.session = kOther, .command = &auth}, output_);
+      other_open_ = true;
+    }
+    node_.Step(ClientCommand{.session = kOther, .command = &command}, output_);
+  }
   Revision Set(std::string_view key, std::string_view value) {
     Run({.verb = Verb::kSet, .key = key, .value = value});
     return node_.end().revision;
@@ -166,6 +177,30 @@ class LoggedNodeTest : public testing::Test {
     }
     return texts;
   }
+  // `KIND KEY=VALUE` of what watchers hear.
+  [[nodiscard]] std::vector<std::string> Changes() const {
+    std::vector<std::string> texts;
+    for (const auto& item : output_.items) {
+      if (const auto* change = std::get_if<Change>(&item); change != nullptr) {
+        texts.push_back(std::to_string(static_cast<int>(change->kind)) + " " +
+                        std::string(change->key) + "=" + std::string(change->value));
+      }
+    }
+    return texts;
+  }
+  // The last status that has left.
+  [[nodiscard]] const Reply* Status() const {
+    return output_.items.empty() ? nullptr : std::get_if<Reply>(&output_.items.back());
+  }
+  [[nodiscard]] bool IsOk() const {
+    return Status() != nullptr && Status()->kind == ReplyKind::kOk;
+  }
+  [[nodiscard]] bool IsRefused(ErrorCode code) const {
+    return Status() != nullptr && Status()->kind == ReplyKind::kError && Status()->error == code;
+  }
+  void SetLogRoom(std::size_t bytes) {
+    node_.Step(TurnStarted{.now = {.mono_us = 1, .wall_us = 1}, .log_room = bytes}, output_);
+  }
 
   Node node_{{.user = "a",
               .password = "b",
@@ -175,6 +210,7 @@ class LoggedNodeTest : public testing::Test {
               .value_bytes_max = kValueBytes,
               .has_log = true}};
   Output output_;
+  bool other_open_ = false;
 };
 
 TEST_F(LoggedNodeTest, RepliesLeaveInTheirOrderWhenOnlySomeOfASessionMayGo) {
@@ -199,6 +235,121 @@ TEST_F(LoggedNodeTest, AnOperationsReplyLeavesBeforeALaterOneThatStillWaits) {
   EXPECT_EQ(Texts(), std::vector<std::string>{"oplog-info"});
   Sync();
   EXPECT_EQ(Texts(), std::vector<std::string>{"1"});
+}
+
+TEST_F(LoggedNodeTest, WhoBeginsToWatchBeforeAChangeIsSyncedHearsOfIt) {
+  Set("k", "1");
+  Run({.verb = Verb::kWatch, .key = "other"});
+  Run({.verb = Verb::kWatch, .key = "k"});
+  Sync();
+  EXPECT_EQ(Changes(), std::vector<std::string>{"0 k=1"});
+}
+
+TEST_F(LoggedNodeTest, TheFirstToWatchHearsOfWhatWasNotSyncedYetToo) {
+  Set("k", "1");
+  Run({.verb = Verb::kRemove, .key = "k"});
+  Run({.verb = Verb::kWatch, .key = "k"});
+  Sync();
+  EXPECT_EQ(Changes(), (std::vector<std::string>{"0 k=1", "1 k="}));
+}
+
+TEST_F(LoggedNodeTest, AnArbiterHearsOfAConflictThatWasNotSyncedWhenItCame) {
+  Run({.verb = Verb::kArbiter});
+  Run({.verb = Verb::kUnwatchAll});
+  Run({.verb = Verb::kSetSafe, .key = "k", .value = "1", .version = 5});
+  Sync();
+  Run({.verb = Verb::kSetSafe, .key = "k", .value = "2", .version = 0});
+  Run({.verb = Verb::kArbiter});
+  EXPECT_TRUE(Changes().empty());
+  Sync();
+  ASSERT_EQ(Changes().size(), 1U);
+  EXPECT_EQ(Changes()[0].find("2 $conflicts_k_"), 0U) << Changes()[0];
+}
+
+TEST_F(LoggedNodeTest, WhoWatchesADroppedDatabaseHearsOfRemovalsThatWereNotSynced) {
+  Set("k", "1");
+  Set("known", "1");
+  Run({.verb = Verb::kRemove, .key = "known"});
+  Run({.verb = Verb::kWatch, .key = "k"});
+  Run({.verb = Verb::kWatch, .key = "known"});
+  Sync();
+  Run({.verb = Verb::kRemove, .key = "k"});
+  Run({.verb = Verb::kDropDb, .name = "db"});
+  Sync();
+  EXPECT_EQ(Changes(), std::vector<std::string>{"1 k="});
+}
+
+TEST_F(LoggedNodeTest, AValueNeedsItsOwnSizeInTheLogAndADecisionTwice) {
+  const std::string value(kValueBytes, 'v');
+  SetLogRoom(kValueBytes + kRecordBytesAround + 1);
+  Set("k", value);
+  Sync();
+  EXPECT_TRUE(IsOk());
+  SetLogRoom(kValueBytes + kRecordBytesAround);
+  Set("k", value);
+  EXPECT_TRUE(IsRefused(ErrorCode::kDiskFull));
+}
+
+TEST_F(LoggedNodeTest, WhatConflictsBringAlongIsRefusedWhereTheLogHasNoRoomForIt) {
+  SetLogRoom(0);
+  Run({.verb = Verb::kArbiter});
+  EXPECT_TRUE(IsRefused(ErrorCode::kDiskFull));
+  Run({.verb = Verb::kWatch, .key = "$conflicts"});
+  EXPECT_TRUE(IsRefused(ErrorCode::kDiskFull));
+
+  constexpr std::size_t kQueued = 20;
+  const std::string key(kKeyBytesMax - 40, 'k');
+  SetLogRoom(std::size_t{1} << 20);
+  Run({.verb = Verb::kArbiter});
+  Run({.verb = Verb::kSetSafe, .key = key, .value = "1", .version = 5});
+  for (std::size_t i = 0; i < kQueued; ++i) {
+    Run({.verb = Verb::kSetSafe, .key = key, .value = "2", .version = 0});
+  }
+  Sync();
+  SetLogRoom(kQueued * key.size());
+  Run({.verb = Verb::kRemove, .key = key});
+  EXPECT_TRUE(IsRefused(ErrorCode::kDiskFull));
+  SetLogRoom((kQueued + 4) * kKeyBytesMax);
+  Run({.verb = Verb::kRemove, .key = key});
+  Sync();
+  EXPECT_TRUE(IsOk());
+  Run({.verb = Verb::kGet, .key = key});
+  EXPECT_EQ(Texts(), std::vector<std::string>{""});
+}
+
+TEST_F(LoggedNodeTest, OplogSinceIsAnsweredOnceWhatItShowsIsSynced) {
+  Set("k", "1");
+  RunAsOther({.verb = Verb::kOplog, .name = "since", .value = "1"});
+  ASSERT_EQ(node_.operations().size(), 1U);
+  const OperationResult result{
+      .id = node_.operations()[0].id, .title = "oplog-since", .lines = {"x"}};
+  node_.Step(OperationEnded{&result}, output_);
+  EXPECT_TRUE(Texts().empty());
+  Sync();
+  EXPECT_EQ(Texts(), std::vector<std::string>{"oplog-since"});
+}
+
+TEST_F(LoggedNodeTest, WhichDatabasesThereAreIsToldOnlyOnceItIsSynced) {
+  Run({.verb = Verb::kDropDb, .name = "db"});
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  EXPECT_TRUE(output_.items.empty()) << "that it is gone may yet turn out wrong";
+  Sync();
+  EXPECT_TRUE(IsRefused(ErrorCode::kUnknownDatabase));
+}
+
+TEST_F(LoggedNodeTest, AKeyWhoseTombstoneWasDroppedIsAbsentOnlyOnceThatIsSynced) {
+  Set("k", "1");
+  Sync();
+  const std::string value(10, 'v');
+  Run({.verb = Verb::kRemove, .key = "k"});
+  for (std::size_t i = 0; i <= kTombstonesMin; ++i) {
+    const std::string key = "key-" + std::to_string(i);
+    Set(key, value);
+    Run({.verb = Verb::kRemove, .key = key});
+  }
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  RunAsOther({.verb = Verb::kGet, .key = "k"});
+  EXPECT_TRUE(output_.items.empty());
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ constexpr std::int64_t kGatherUsMax = 500;
 constexpr std::int64_t kSnapshotRetryUs = 60'000'000;
 // Of what `oplog since` answers; a longer answer ends there and says so.
 constexpr std::size_t kSinceBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kSincesMax = 4;  // at once
 
 // Which names the databases have, for lines about records.
 using DatabaseNames = std::vector<std::pair<DatabaseId, std::string>>;
@@ -56,7 +57,7 @@ void ReadSince(Disk& disk, LogView view, const Operation& operation, const Datab
       break;
     }
     const std::optional<DecodedRecord> record = *std::move(next);
-    if (!record) {
+    if (!record || record->record.revision > operation.to) {
       return;
     }
     if (Matches(record->record, operation)) {
@@ -257,7 +258,7 @@ void Persistence::StartMark() {
   Meta meta = meta_->value();
   meta.durable = Planted(Bug::kMarkAhead) ? log_->written() : log_->durable();
   auto result = std::make_shared<Result<void>>();
-  world_.bulk.Submit([meta_file = meta_.get(), meta, result] { *result = meta_file->Store(meta); },
+  world_.bulk.Submit([meta_file = meta_, meta, result] { *result = meta_file->Store(meta); },
                      [this, meta, result] {
                        marking_ = false;
                        marked_ = meta.durable;
@@ -313,6 +314,13 @@ void Persistence::Begin(Operation operation) {
 }
 
 void Persistence::BeginSince(Operation operation) {
+  if (reading_ == kSincesMax) {
+    ended_.push_back({.id = operation.id,
+                      .failure = "busy: at most " + std::to_string(kSincesMax) +
+                                 " `oplog since` are answered at once"});
+    return;
+  }
+  ++reading_;
   auto result = std::make_shared<OperationResult>(OperationResult{.id = operation.id});
   DatabaseNames names;
   for (const DatabaseState& state : node_.store().States()) {
@@ -322,7 +330,10 @@ void Persistence::BeginSince(Operation operation) {
       [disk = &world_.log, view = log_->View(), operation = std::move(operation),
        names = std::move(names),
        result]() mutable { ReadSince(*disk, std::move(view), operation, names, *result); },
-      [this, result] { ended_.push_back(std::move(*result)); });
+      [this, result] {
+        --reading_;
+        ended_.push_back(std::move(*result));
+      });
 }
 
 OperationResult Persistence::Info(OperationId id) const {
@@ -415,14 +426,20 @@ bool Persistence::SnapshotIsDue() const {
     return true;
   }
   const bool news = log_->written() > last_snapshot_ && bytes_since_snapshot_ > 0;
-  return news && (bytes_since_snapshot_ >= options_.snapshot_every_bytes ||
-                  now_.mono_us >= next_snapshot_us_ || log_->Info().bytes > options_.log_bytes_max);
+  if (!news || now_.mono_us < retry_us_) {
+    return false;
+  }
+  // The log is cleaned by whole segments, so less than one's worth of news would free nothing.
+  return bytes_since_snapshot_ >= options_.snapshot_every_bytes ||
+         now_.mono_us >= next_snapshot_us_ ||
+         (bytes_since_snapshot_ >= options_.segment_bytes &&
+          log_->Info().bytes > options_.log_bytes_max);
 }
 
 void Persistence::RunSnapshot() {
   if (!snapshotter_.running() && SnapshotIsDue()) {
     waiting_ = std::exchange(queued_, {});
-    bytes_since_snapshot_ = 0;
+    snapshot_bytes_ = std::exchange(bytes_since_snapshot_, 0);
     next_snapshot_us_ = now_.mono_us + options_.snapshot_every_us;
     last_snapshot_ = log_->written();
     snapshotter_.Begin(cluster_, terms_);
@@ -439,7 +456,11 @@ void Persistence::RunSnapshot() {
     ended_.push_back({.id = id, .failure = *outcome ? "" : outcome->error().detail});
   }
   if (!*outcome) {
-    next_snapshot_us_ = std::min(next_snapshot_us_, now_.mono_us + kSnapshotRetryUs);
+    // What it was to cover is still to be covered.
+    bytes_since_snapshot_ += snapshot_bytes_;
+    last_snapshot_ = {};
+    retry_us_ = now_.mono_us + kSnapshotRetryUs;
+    next_snapshot_us_ = std::min(next_snapshot_us_, retry_us_);
     return;
   }
   CleanLog(std::max(log_->CleanPointForSize(options_.keep.bytes),

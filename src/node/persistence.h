@@ -92,7 +92,7 @@ class Persistence {
   PersistenceWorld world_;
   Node& node_;
   PersistenceOptions options_;
-  std::unique_ptr<MetaFile> meta_;  // the bulk worker's while marking_
+  std::shared_ptr<MetaFile> meta_;  // the bulk worker's while marking_
   ClusterId cluster_;
   std::unique_ptr<OpLog> log_;
   std::vector<SnapshotTerm> terms_;
@@ -112,10 +112,13 @@ class Persistence {
   std::int64_t next_spare_us_ = 0;
   std::int64_t next_reserve_us_ = 0;
   std::uint64_t bytes_since_snapshot_ = 0;
+  std::uint64_t snapshot_bytes_ = 0;  // of log that the one under way covers
+  std::int64_t retry_us_ = 0;         // after one that failed, none by itself before
   std::int64_t next_snapshot_us_ = 0;
   Revision last_snapshot_;
   std::vector<OperationId> waiting_;  // for the snapshot that is under way
   std::vector<OperationId> queued_;   // for the one after it
+  std::size_t reading_ = 0;           // `oplog since`
   std::weak_ptr<BackupHold> backup_;  // the one that is being sent
   Revision told_backup_;              // up to where it knows that the log is on disk
 };

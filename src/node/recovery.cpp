@@ -66,6 +66,7 @@ class Recovery {
   Result<void> OpenMeta();
   Result<void> StartFresh();
   Result<void> LoadSnapshots();
+  Result<void> SetDamagedAside();
   Result<void> FindPrefix();
   Result<void> GiveUp();
   Result<void> SetAside(std::string_view name);
@@ -86,7 +87,7 @@ class Recovery {
   Revision snapshot_end_;  // up to where it needs the log
   bool keeps_prefix_ = false;
   std::unique_ptr<LogScanner> scanner_;  // of a repair
-  std::vector<std::string> given_up_;    // damaged snapshots
+  std::vector<std::string> damaged_;     // snapshots that were passed over
   Recovered out_;
 };
 
@@ -101,6 +102,9 @@ Result<Recovered> Recovery::Run() {
     }
     if (Result<void> replayed = ReplayLog(); !replayed) {
       return tl::unexpected(replayed.error());
+    }
+    if (Result<void> aside = SetDamagedAside(); !aside) {
+      return tl::unexpected(aside.error());
     }
   }
   store_.FinishLoading();
@@ -200,9 +204,20 @@ Result<void> Recovery::LoadSnapshots() {
     out_.report.passed_over += loaded.error().detail;
     store_.StartLoading();
     snapshot_end_ = {};
+    damaged_.push_back(info.name);
     snapshots->erase(snapshots->begin());
   }
   return {};
+}
+
+// It would be counted as one of those that are kept, and the log behind a good one be cleaned.
+Result<void> Recovery::SetDamagedAside() {
+  for (const std::string& name : damaged_) {
+    if (Result<void> moved = world_.data.Rename(name, "damaged-" + name); !moved) {
+      return moved;
+    }
+  }
+  return damaged_.empty() ? Result<void>() : world_.data.SyncFolder();
 }
 
 Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
@@ -357,7 +372,7 @@ Result<void> Recovery::FindPrefix() {
       return tried;
     }
     if (i < snapshots->size()) {
-      given_up_.push_back((*snapshots)[i].name);
+      damaged_.push_back((*snapshots)[i].name);
     }
   }
   return Fail(Fault::kDamaged,
@@ -384,7 +399,7 @@ Result<void> Recovery::GiveUp() {
     return settled;
   }
   out_.report.torn = scanner_->cut();
-  for (const std::string& name : given_up_) {
+  for (const std::string& name : damaged_) {
     if (Result<void> moved = world_.data.Rename(name, "repair-" + name); !moved) {
       return moved;
     }

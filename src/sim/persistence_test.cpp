@@ -1,8 +1,10 @@
 // What the op log, snapshots and recovery do together, over a disk that can fail.
 #include "node/persistence.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -25,18 +27,23 @@ constexpr SessionId kSession{.slot = 0, .generation = 1};
 // One process over the device, from its start to its end.
 class Life {
  public:
-  Life(SimDevice& device, std::uint64_t segment_bytes)
-      : disk_(device, "data"), segment_bytes_(segment_bytes) {}
+  Life(SimDevice& device, std::uint64_t segment_bytes) : Life(device, Options(segment_bytes)) {}
+  Life(SimDevice& device, const PersistenceOptions& options)
+      : disk_(device, "data"), options_(options) {}
+
+  static PersistenceOptions Options(std::uint64_t segment_bytes) {
+    return {.segment_bytes = segment_bytes};
+  }
 
   Result<void> Start() {
     Result<Recovered> recovered =
-        Recover(World(), segment_bytes_, node_.store(), [](const auto&) {});
+        Recover(World(), options_.segment_bytes, node_.store(), [](const auto&) {});
     if (!recovered) {
       return tl::unexpected(recovered.error());
     }
     report_ = recovered->report;
-    Result<std::unique_ptr<Persistence>> started = Persistence::Start(
-        World(), node_, {.segment_bytes = segment_bytes_}, std::move(*recovered));
+    Result<std::unique_ptr<Persistence>> started =
+        Persistence::Start(World(), node_, options_, std::move(*recovered));
     if (!started) {
       return tl::unexpected(started.error());
     }
@@ -60,6 +67,13 @@ class Life {
       failure_ = Turn(nullptr);
     }
     return replies_;
+  }
+  // Turns without a command, for as long as work on the disk takes.
+  void Rest() {
+    for (int i = 0; i < 20 && failure_; ++i) {
+      schedule_.RunUntil(schedule_.now_us() + 1'000);
+      failure_ = Turn(nullptr);
+    }
   }
   // The answer's status is fine, at once or later.
   bool Does(const Command& command) {
@@ -131,7 +145,7 @@ class Life {
   SimClock clock_{schedule_, 1'700'000'000'000'000};
   SimRandom random_{5};
   SimDisk disk_;
-  std::uint64_t segment_bytes_;
+  PersistenceOptions options_;
   SimWorker sync_{schedule_, kDelays, 1};
   SimWorker bulk_{schedule_, kDelays, 2};
   Node node_{{.user = "admin",
@@ -280,6 +294,9 @@ TEST_F(PersistenceTest, ADamagedSnapshotIsPassedOverForTheOlderOne) {
   const auto life = Begin();
   EXPECT_NE(life->report().passed_over.find(newest), std::string::npos);
   EXPECT_NE(life->report().snapshot, newest);
+  // It does not count as one of the two that are kept.
+  EXPECT_EQ(ListSnapshots(life->disk())->size(), 1U);
+  EXPECT_TRUE(life->disk().HasDurable("damaged-" + newest));
   EXPECT_TRUE(life->Does(kUse));
   EXPECT_EQ(life->Get("k"), "2");
 }
@@ -337,6 +354,54 @@ TEST_F(PersistenceTest, OplogSinceTellsWhatWasWritten) {
   EXPECT_EQ(replies[0].row_count, 1U);
   life->Run({.verb = Verb::kOplog, .name = "since", .value = "1"});
   EXPECT_EQ(life->Await()[0].row_count, 3U);  // noop, database, set
+}
+
+TEST_F(PersistenceTest, OplogSinceEndsWithWhatWasThereWhenItWasAsked) {
+  const auto life = BeginWithDatabase(AckLevel::kWritten);
+  Output output;
+  const Command since{.verb = Verb::kOplog, .name = "since", .value = "1"};
+  life->node().Step(ClientCommand{.session = kSession, .command = &since}, output);
+  life->Run(Set("k", "1"));  // in the same turn
+  const std::vector<Reply> replies = life->Await();
+  ASSERT_FALSE(replies.empty());
+  EXPECT_EQ(replies[0].row_count, 2U);  // noop, database
+}
+
+TEST_F(PersistenceTest, OplogSinceIsAnsweredToAFewAtOnce) {
+  const auto life = BeginWithDatabase(AckLevel::kWritten);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(life->Run({.verb = Verb::kOplog, .name = "since", .value = "1"}).empty());
+  }
+  life->Run({.verb = Verb::kOplog, .name = "since", .value = "1"});
+  std::vector<ReplyKind> kinds;
+  while (kinds.size() < 9) {
+    for (const Reply& reply : life->Await()) {
+      kinds.push_back(reply.kind);
+    }
+  }
+  EXPECT_EQ(std::ranges::count(kinds, ReplyKind::kOk), 4);
+  EXPECT_EQ(std::ranges::count(kinds, ReplyKind::kError), 1);
+}
+
+// Two snapshots need the log behind the older one, however much that is.
+TEST_F(PersistenceTest, ALogThatCannotBecomeSmallerIsNotSnapshottedAtEachRecord) {
+  Life life(device_, {.segment_bytes = kSegmentBytes, .log_bytes_max = kSegmentBytes});
+  ASSERT_TRUE(life.Start());
+  ASSERT_TRUE(life.Does(CreateDb(AckLevel::kWritten)));
+  ASSERT_TRUE(life.Does(kUse));
+  const std::string value(1'000, 'v');
+  std::set<std::string> names;
+  constexpr int kSets = 200;  // some twelve segments
+  for (int i = 0; i < kSets; ++i) {
+    ASSERT_TRUE(life.Does(Set("k", value)));
+    life.Rest();
+    const std::vector<SnapshotInfo> snapshots = *ListSnapshots(life.disk());
+    for (const SnapshotInfo& snapshot : snapshots) {
+      names.insert(snapshot.name);
+    }
+  }
+  EXPECT_GE(names.size(), 5U);
+  EXPECT_LE(names.size(), 20U);
 }
 
 }  // namespace

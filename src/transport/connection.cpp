@@ -67,7 +67,7 @@ void Connection::ReadSome() {
   }
   // What came before must run first; the socket keeps the rest meanwhile.
   if (HasUnrun() || peer_ended_ || stopping_) {
-    return;
+    return UpdateEvents();  // the gate may have become full since
   }
   const std::span<char> buffer = hub_.read_buffer();
   const Transfer received = ReceiveBytes(socket_, buffer);
@@ -340,9 +340,10 @@ void Connection::UpdateEvents() {
   if (state_ == State::kDead) {
     return;
   }
-  const bool reads = state_ == State::kLingering ||
-                     (state_ == State::kOpen && !peer_ended_ && !stopping_ &&
-                      out_.size() < kUnsentBytesMax && !(HasUnrun() && AwaitsReplies()));
+  const bool reads =
+      state_ == State::kLingering ||
+      (state_ == State::kOpen && !peer_ended_ && !stopping_ && out_.size() < kUnsentBytesMax &&
+       !(HasUnrun() && (AwaitsReplies() || hub_.gate_full())));
   const std::uint32_t wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
   if (wanted != events_) {
     events_ = wanted;

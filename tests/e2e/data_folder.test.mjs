@@ -7,6 +7,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -208,6 +209,8 @@ describe('damage', () => {
     for (const at of [20, 100, readFileSync(file).length - 1]) {
       flip(file, at);
       await expectValues(data, kValues);
+      assert.ok(!existsSync(file), 'it is no snapshot any more');
+      renameSync(path.join(data, `damaged-${path.basename(file)}`), file);
       flip(file, at);
     }
     truncateSync(file, 150);

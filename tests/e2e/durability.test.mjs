@@ -12,7 +12,9 @@ import {
   kShim,
   makeFolder,
   openAdmin,
+  processorMs,
   removeFolder,
+  residentBytes,
   startServer,
   stopCleanly,
   TcpClient,
@@ -342,6 +344,49 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
     await answered;
     writeFileSync(control(), '');
     for (const client of [writer, reader]) await client.close();
+    await stopCleanly(server);
+  });
+
+  test('no command is run while 64 MiB wait for the disk, and that costs no time', async () => {
+    const kReaders = 8;
+    const kReads = 20;
+    const { data, env } = shimmed('full');
+    const server = await startServer({ data, env, args: ['--ack', 'disk'] });
+    const value = (letter) => letter.repeat(kMiB);
+    await createDatabase(server, 'db', { more: [`set k ${value('a')}`] });
+    const [writer, other] = [
+      await TcpClient.open(server.tcp, 'db'),
+      await TcpClient.open(server.tcp, 'db'),
+    ];
+    const readers = [];
+    for (let i = 0; i < kReaders; i += 1) readers.push(await TcpClient.open(server.tcp, 'db'));
+    const before = residentBytes(server.pid);
+    writeFileSync(control(), `delay ${3 * kDelayMs}`);
+    const written = writer.expectOk(`set k ${value('b')}`);
+    // More than once what may be held, and what comes while nothing is run stays in the sockets.
+    for (const reader of readers) reader.send('get k\n'.repeat(kReads));
+    let settled;
+    await until(() => {
+      settled = other.settle();
+      const waits = new Promise((resolve) => setTimeout(resolve, kDelayMs / 4, true));
+      return Promise.race([settled.then(() => false), waits]);
+    }, 'a command that is not run');
+    assert.ok(residentBytes(server.pid) - before > 50 * kMiB, 'held is what is allowed');
+    const used = processorMs(server.pid);
+    other.send('get k\n'); // stays in the socket, which stays readable
+    await written;
+    assert.ok(processorMs(server.pid) - used < kDelayMs, 'the loop did not spin');
+    assert.ok(residentBytes(server.pid) - before < 160 * kMiB, 'not all replies were made');
+    writeFileSync(control(), '');
+    await settled;
+    assert.equal(await other.inbox.next(), `value ${value('b')}`);
+    for (const reader of readers) {
+      for (let i = 0; i < kReads; i += 1) {
+        assert.equal(await reader.inbox.next(), `value ${value('b')}`);
+        assert.equal(await reader.inbox.next(), 'ok ');
+      }
+    }
+    for (const client of [writer, other, ...readers]) await client.close();
     await stopCleanly(server);
   });
 

@@ -12,8 +12,6 @@ target_compile_options(nunc_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
   -Wnon-virtual-dtor -Woverloaded-virtual
   $<$<BOOL:${NUNC_WERROR}>:-Werror>
-  # As quick to compile as -O0, and the simulator runs three times as many seeds.
-  $<$<AND:$<CONFIG:Debug>,$<NOT:$<BOOL:${NUNC_SANITIZE}>>>:-Og>
   # Lines and function names are enough for a stack trace; full debug data costs build time.
   $<$<CONFIG:RelWithDebInfo>:-g1>
   # In a unit of several sources a type of one source's own looks like one from a header.
@@ -22,6 +20,9 @@ if(NUNC_SANITIZE)
   target_compile_options(nunc_flags INTERFACE
     -fsanitize=${NUNC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
   target_link_options(nunc_flags INTERFACE -fsanitize=${NUNC_SANITIZE})
+else()
+  # As quick to compile as -O0, and the simulator runs five times as many seeds.
+  target_compile_options(nunc_flags INTERFACE $<$<CONFIG:Debug>:-Og>)
 endif()
 
 # nunc_library(<room> SOURCES a.cpp ... [DEPENDS <room> ...] [LINK <target> ...])

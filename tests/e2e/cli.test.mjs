@@ -9,6 +9,7 @@ import {
   createDatabase,
   kAdmin,
   kBinary,
+  kExit,
   launch,
   nunc,
   openAdmin,
@@ -19,7 +20,6 @@ import {
   within,
 } from './harness.mjs';
 
-const kExit = { ok: 0, usage: 1, unreachable: 2, cannotBind: 3 };
 
 let server;
 before(async () => {

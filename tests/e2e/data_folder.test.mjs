@@ -20,6 +20,7 @@ import path from 'node:path';
 import {
   createDatabase,
   kBinary,
+  kExit,
   launch,
   makeFolder,
   openAdmin,
@@ -32,7 +33,6 @@ import {
   within,
 } from './harness.mjs';
 
-const kExit = { taken: 3, fault: 4, damaged: 5 };
 const kSeal = path.join(path.dirname(kBinary), 'nunc_seal');
 const kMiB = 1 << 20;
 const kSegmentHeaderBytes = 128;
@@ -281,7 +281,7 @@ test('a second server on the folder is refused, and the first is unharmed', asyn
   const client = await TcpClient.open(server.tcp, 'demo');
   await client.expectOk('set k before');
   const { code, message } = await refusedStart(data);
-  assert.equal(code, kExit.taken);
+  assert.equal(code, kExit.cannotBind);
   assert.match(message, new RegExp(`${data} is in use by process ${server.pid}`));
   await client.expectOk('set k after');
   await client.close();
@@ -310,7 +310,7 @@ describe('folders of others', { skip: kIsRoot ? false : 'only root can act for a
 
   test('another owner is named, with the two ways out', async () => {
     const { code, message } = await refusedStart(data, { wrap });
-    assert.equal(code, kExit.taken);
+    assert.equal(code, kExit.cannotBind);
     assert.match(message, /belongs to user 0 .*run it as the owner.*chown -R 65534/);
     assert.deepEqual(readdirSync(data), []);
   });
@@ -321,7 +321,7 @@ describe('folders of others', { skip: kIsRoot ? false : 'only root can act for a
     chownSync(folder, kNobody, kNobody);
     chmodSync(folder, 0o500);
     const { code, message } = await refusedStart(folder, { wrap });
-    assert.equal(code, kExit.taken);
+    assert.equal(code, kExit.cannotBind);
     assert.match(message, /its mode is 0500.*chmod u\+rwX/);
   });
 
@@ -330,7 +330,7 @@ describe('folders of others', { skip: kIsRoot ? false : 'only root can act for a
     await stoppedWith(folder, ['value']);
     chownSync(folder, kNobody, kNobody);
     const { code, message } = await refusedStart(folder, { wrap });
-    assert.equal(code, kExit.taken);
+    assert.equal(code, kExit.cannotBind);
     assert.match(message, /LOCK.*belongs to user 0/);
     for (const name of readdirSync(folder)) chownSync(path.join(folder, name), kNobody, kNobody);
     const server = await startServer({ data: folder, wrap });

@@ -9,6 +9,7 @@ import {
   hostAndPort,
   httpPost,
   kAdmin,
+  kExit,
   kShim,
   makeFolder,
   openAdmin,
@@ -24,7 +25,6 @@ import {
 } from './harness.mjs';
 
 const kMiB = 1 << 20;
-const kExit = { ok: 0, fault: 4 };
 const status = async (client, line) => (await client.command(line)).at(-1).trimEnd();
 const snapshotsIn = (data) => readdirSync(data).filter((name) => /^snapshot-\d{20}$/.test(name));
 const segmentsIn = (data) => readdirSync(data).filter((name) => /^oplog-\d{20}$/.test(name));

@@ -17,6 +17,8 @@ export { Inbox, kDeadlineMs, until, within } from './inbox.mjs';
 
 export const kRepository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const kBinary = process.env.NUNC_BINARY ?? path.join(kRepository, 'build/dev/nunc');
+/** Of the program: docs/operations.md. */
+export const kExit = { ok: 0, usage: 1, unreachable: 2, cannotBind: 3, fault: 4, damaged: 5 };
 /** Preloaded by tests of the disk; it is not there in sanitizer builds. */
 export const kShim = path.join(path.dirname(kBinary), 'power_cut_shim.so');
 export const kAdmin = { user: 'admin', password: 'admin-pwd' };

@@ -5,6 +5,7 @@ import {
   createDatabase,
   Inbox,
   kBinary,
+  kExit,
   kMeasuredMemory,
   launch,
   memoryFactor,
@@ -20,7 +21,6 @@ import {
 } from './harness.mjs';
 import { frame, kOpcode, RawWs } from './raw_ws.mjs';
 
-const kExit = { ok: 0, usage: 1, cannotBind: 3 };
 const kMiB = 1 << 20;
 
 describe('slow readers', () => {

@@ -127,12 +127,14 @@ Result<void> Recovery::OpenMeta() {
   }
   const Result<LogFiles> log = ListLogFiles(world_.log);
   const Result<std::vector<SnapshotInfo>> snapshots = ListSnapshots(world_.data);
-  if (!log || !snapshots) {
-    return tl::unexpected(log ? snapshots.error() : log.error());
+  // A restore begins with its snapshot and ends with the meta file.
+  const Result<bool> unfinished = HasUnfinishedSnapshot(world_.data);
+  if (!log || !snapshots || !unfinished) {
+    return tl::unexpected(!log ? log.error() : !snapshots ? snapshots.error() : unfinished.error());
   }
   // The meta file is the last thing that a first start makes, so a log without records may be
   // there; anything more has lost its meta file.
-  bool holds_data = log->segments.size() > 1 || !snapshots->empty();
+  bool holds_data = log->segments.size() > 1 || !snapshots->empty() || *unfinished;
   if (!holds_data && !log->segments.empty()) {
     const Result<bool> unused = IsWithoutRecords(world_.log, log->segments.front());
     if (!unused) {

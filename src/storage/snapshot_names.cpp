@@ -59,6 +59,12 @@ Result<void> PublishSnapshot(Disk& disk, std::string_view unfinished, std::strin
   return disk.SyncFolder();
 }
 
+Result<bool> HasUnfinishedSnapshot(Disk& disk) {
+  auto files = disk.List();
+  if (!files) return tl::unexpected(std::move(files.error()));
+  return std::ranges::any_of(*files, [](const FileInfo& file) { return IsUnfinished(file.name); });
+}
+
 Result<void> RemoveUnfinishedSnapshots(Disk& disk) {
   auto files = disk.List();
   if (!files) return tl::unexpected(std::move(files.error()));

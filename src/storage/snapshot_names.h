@@ -37,6 +37,9 @@ Result<std::vector<SnapshotInfo>> ListSnapshots(Disk& disk);
 // (SnapshotFile::Finish).
 Result<void> PublishSnapshot(Disk& disk, std::string_view unfinished, std::string_view name);
 
+// Whether a stop left one half written.
+Result<bool> HasUnfinishedSnapshot(Disk& disk);
+
 // At a start: what a stop left half written is of no use.
 Result<void> RemoveUnfinishedSnapshots(Disk& disk);
 

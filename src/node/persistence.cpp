@@ -178,7 +178,10 @@ std::int64_t Persistence::next_us() const {
   if (snapshotter_.ready() || due || !ended_.empty()) {
     return now_.mono_us;
   }
-  std::int64_t next_us = next_snapshot_us_;
+  // Where nothing has changed the time of a snapshot passes.
+  const bool by_time = HasNews() && !snapshotter_.running();
+  std::int64_t next_us =
+      by_time ? std::max(next_snapshot_us_, retry_us_) : now_.mono_us + options_.snapshot_every_us;
   if (log_->NeedsSync() && !syncing_) {
     next_us = std::min(next_us, next_sync_us());
   }
@@ -421,12 +424,16 @@ void Persistence::WakeBackup() {
 
 // ---- snapshots
 
+// For a snapshot to cover.
+bool Persistence::HasNews() const {
+  return log_->written() > last_snapshot_ && bytes_since_snapshot_ > 0;
+}
+
 bool Persistence::SnapshotIsDue() const {
   if (!queued_.empty()) {
     return true;
   }
-  const bool news = log_->written() > last_snapshot_ && bytes_since_snapshot_ > 0;
-  if (!news || now_.mono_us < retry_us_) {
+  if (!HasNews() || now_.mono_us < retry_us_) {
     return false;
   }
   // The log is cleaned by whole segments, so less than one's worth of news would free nothing.

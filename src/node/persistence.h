@@ -84,6 +84,7 @@ class Persistence {
   void Clean(const Operation& operation);
   [[nodiscard]] OperationResult Info(OperationId id) const;
   void RunSnapshot();
+  [[nodiscard]] bool HasNews() const;
   [[nodiscard]] bool SnapshotIsDue() const;
   void CleanLog(Revision below);
   void WakeBackup();

@@ -68,6 +68,12 @@ class Life {
     }
     return replies_;
   }
+  // Nothing happens for so long; then when the loop is to be woken next, from now.
+  std::int64_t NextAfter(std::int64_t us) {
+    schedule_.RunUntil(schedule_.now_us() + us);
+    Rest();
+    return persistence_->next_us() - clock_.MonotonicUs();
+  }
   // Turns without a command, for as long as work on the disk takes.
   void Rest() {
     for (int i = 0; i < 20 && failure_; ++i) {
@@ -381,6 +387,18 @@ TEST_F(PersistenceTest, OplogSinceIsAnsweredToAFewAtOnce) {
   }
   EXPECT_EQ(std::ranges::count(kinds, ReplyKind::kOk), 4);
   EXPECT_EQ(std::ranges::count(kinds, ReplyKind::kError), 1);
+}
+
+TEST_F(PersistenceTest, WhereNothingIsWrittenTheLoopSleepsThroughTheTimesOfSnapshots) {
+  constexpr std::int64_t kHourUs = std::int64_t{3'600} * 1'000'000;
+  const auto life = BeginWithDatabase(AckLevel::kWritten);
+  EXPECT_GT(life->NextAfter(2 * kHourUs), 0) << "a snapshot of what was written";
+  EXPECT_EQ(ListSnapshots(life->disk())->size(), 1U);
+  EXPECT_GT(life->NextAfter(2 * kHourUs), 0) << "and nothing since";
+  EXPECT_EQ(ListSnapshots(life->disk())->size(), 1U);
+  EXPECT_TRUE(life->Does(Set("k", "1")));
+  EXPECT_GT(life->NextAfter(kHourUs), 0);
+  EXPECT_EQ(ListSnapshots(life->disk())->size(), 2U);
 }
 
 // Two snapshots need the log behind the older one, however much that is.

@@ -288,6 +288,30 @@ TEST_F(LoggedNodeTest, AValueNeedsItsOwnSizeInTheLogAndADecisionTwice) {
   SetLogRoom(kValueBytes + kRecordBytesAround);
   Set("k", value);
   EXPECT_TRUE(IsRefused(ErrorCode::kDiskFull));
+
+  SetLogRoom(std::size_t{1} << 20);
+  Run({.verb = Verb::kArbiter});
+  Run({.verb = Verb::kSetSafe, .key = "decided", .value = "1", .version = 5});
+  Run({.verb = Verb::kSetSafe, .key = "decided", .value = "2", .version = 0});
+  Sync();
+  ASSERT_FALSE(Changes().empty());
+  const std::string_view queued = "2 $conflicts_decided_";
+  ASSERT_EQ(Changes()[0].find(queued), 0U) << Changes()[0];
+  const std::int64_t id = std::stoll(Changes()[0].substr(queued.size()));
+  const std::string decision(100'000, 'd');
+  const Command resolve{.verb = Verb::kResolve,
+                        .name = "db",
+                        .key = "decided",
+                        .value = decision,
+                        .version = 6,
+                        .conflict = {.value = id}};
+  SetLogRoom(decision.size() + kRecordBytesAround + 1'000);
+  Run(resolve);
+  EXPECT_TRUE(IsRefused(ErrorCode::kDiskFull));
+  SetLogRoom(2 * decision.size() + kRecordBytesAround + 1'000);
+  Run(resolve);
+  Sync();
+  EXPECT_TRUE(IsOk());
 }
 
 TEST_F(LoggedNodeTest, WhatConflictsBringAlongIsRefusedWhereTheLogHasNoRoomForIt) {

@@ -27,13 +27,10 @@ constexpr SessionId kSession{.slot = 0, .generation = 1};
 // One process over the device, from its start to its end.
 class Life {
  public:
-  Life(SimDevice& device, std::uint64_t segment_bytes) : Life(device, Options(segment_bytes)) {}
+  Life(SimDevice& device, std::uint64_t segment_bytes)
+      : Life(device, PersistenceOptions{.segment_bytes = segment_bytes}) {}
   Life(SimDevice& device, const PersistenceOptions& options)
       : disk_(device, "data"), options_(options) {}
-
-  static PersistenceOptions Options(std::uint64_t segment_bytes) {
-    return {.segment_bytes = segment_bytes};
-  }
 
   Result<void> Start() {
     Result<Recovered> recovered =

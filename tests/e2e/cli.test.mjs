@@ -20,7 +20,6 @@ import {
   within,
 } from './harness.mjs';
 
-
 let server;
 before(async () => {
   server = await startServer();

@@ -83,12 +83,12 @@ std::vector<std::string> Conflicts::TakeClosed() {
   return taken;
 }
 
-std::vector<std::string> Conflicts::TakeClosedOverLimit() {
-  std::vector<std::string> taken;
-  while (closed_.size() > kClosedConflictsPerDatabaseMax) {
-    taken.push_back(std::move(closed_.front()));
-    closed_.pop_front();
+std::optional<std::string> Conflicts::TakeOneClosedOverLimit() {
+  if (closed_.size() <= kClosedConflictsPerDatabaseMax) {
+    return std::nullopt;
   }
+  std::string taken = std::move(closed_.front());
+  closed_.pop_front();
   return taken;
 }
 

@@ -53,10 +53,10 @@ class Conflicts {
   // The key is gone, and what was open with it.
   void Forget(std::string_view key);
 
-  // Conflict keys of decided conflicts that are to be removed: all of them, or those over the
-  // limit.
+  // Conflict keys of decided conflicts that are to be removed: all of them, or the oldest while
+  // there are more than the limit (a restore may bring many more: an arbiter removes those).
   std::vector<std::string> TakeClosed();
-  std::vector<std::string> TakeClosedOverLimit();
+  std::optional<std::string> TakeOneClosedOverLimit();
 
   // Conflict keys of decided conflicts that are still there, oldest first.
   [[nodiscard]] const std::deque<std::string>& closed() const { return closed_; }

@@ -94,10 +94,10 @@ TEST(Conflicts, AboveTheLimitTheOldestClosedIsForgotten) {
   for (std::size_t i = 0; i < kClosedConflictsPerDatabaseMax; ++i) {
     conflicts.CloseOldest("k");
   }
-  EXPECT_EQ(conflicts.TakeClosedOverLimit(), Names{});
+  EXPECT_EQ(conflicts.TakeOneClosedOverLimit(), std::nullopt);
   conflicts.CloseOldest("k");
-  EXPECT_EQ(conflicts.TakeClosedOverLimit(), Names{"$conflicts_k_0"});
-  EXPECT_EQ(conflicts.TakeClosedOverLimit(), Names{});
+  EXPECT_EQ(conflicts.TakeOneClosedOverLimit(), "$conflicts_k_0");
+  EXPECT_EQ(conflicts.TakeOneClosedOverLimit(), std::nullopt);
   EXPECT_EQ(conflicts.TakeClosed().size(), kClosedConflictsPerDatabaseMax);
 }
 

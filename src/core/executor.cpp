@@ -118,11 +118,12 @@ void Executor::Drain(SessionId id, Output& output) {
                           : Change{.kind = ChangeKind::kRemoved, .key = watched->key()};
       change.first = output.targets.size();
       change.count = 1;
-      if (entry != nullptr) {
-        // That it has come to wait for an arbiter is announced to nobody, so it is held here.
-        const Revision shown = NeededFor(database, change.key, database.ShownRevision(*entry));
-        change.after = shown > durable_ ? shown : Revision{};
-      }
+      // That it has come to wait for an arbiter is announced to nobody, so it is held here; one
+      // that is not even a tombstone is removed by whatever was dropped last.
+      const Revision shown = NeededFor(
+          database, change.key,
+          entry == nullptr ? database.horizon() : database.ShownRevision(*entry));
+      change.after = shown > durable_ ? shown : Revision{};
       if (change.after == Revision{}) {
         told = true;
         bytes += change.key.size() + change.value.size();

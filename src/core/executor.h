@@ -37,11 +37,7 @@ class Executor {
   explicit Executor(ExecutorOptions options);
 
   void SetNow(Now now) { now_ = now; }
-  void SetDefaultAddress(std::string_view address) {
-    if (options_.address.empty()) {
-      options_.address = address;
-    }
-  }
+  void SetDefaultAddress(std::string_view address);
   void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
   void NoteTurn(const TurnTime& turn);
 
@@ -169,6 +165,7 @@ class Executor {
   [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
                                           Revision revision);
   void Need(Revision revision) { needed_ = std::max(needed_, revision); }
+  void NeedListing(const Database& database);
   [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
 
   static void Ok(const Session& session, Output& output);

@@ -63,6 +63,12 @@ bool Executor::IsAdmin(std::string_view user, std::string_view password) const {
   return known && right;
 }
 
+void Executor::SetDefaultAddress(std::string_view address) {
+  if (options_.address.empty()) {
+    options_.address = address;
+  }
+}
+
 void Executor::Auth(Session& session, const Command& command, Output& output) {
   const bool valid = IsAdmin(command.name, command.secret);
   // A wrong attempt leaves a right won before as it is; the answer is about the attempt.
@@ -191,15 +197,13 @@ void Executor::Drop(Database& database, Output& output) {
            output);
 }
 
-// Who watches hears that its keys are gone; who has it selected has nothing selected any more.
+// Who watches hears that its keys are gone, as `remove` tells it of a key that is not there: one
+// that lags, or whose removal still waits for the disk, may not have heard. Who has it selected has
+// nothing selected any more.
 void Executor::ForgetDatabase(Database& database, Revision revision, Output& output) {
   for (const WatchedKey* watched : database.watches().All()) {
-    const Entry* entry = database.FindAny(watched->key(), database.Hash(watched->key()));
-    const bool known_removed =
-        entry == nullptr || (entry->is_tombstone() &&
-                             NeededFor(database, watched->key(), entry->revision()) <= durable_);
-    if (known_removed) {
-      continue;
+    if (watched->key() == kConflictsKey) {
+      continue;  // arbiters watch no key
     }
     Change change{.kind = ChangeKind::kRemoved,
                   .key = output.Keep(std::string(watched->key())),
@@ -224,6 +228,7 @@ void Executor::ForgetDatabase(Database& database, Revision revision, Output& out
     });
     if (session->database == &database) {
       session->database = nullptr;
+      session->dropped = revision;
     }
   }
   std::erase(connections_changed_, &database);
@@ -342,6 +347,7 @@ void Executor::NoteTurn(const TurnTime& turn) {
 
 void Executor::Debug(Session& session, const Command& command, Output& output) {
   if (command.name == "list-dbs") {
+    NeedListing(store_.admin());
     for (const auto& [name, database] : store_.databases()) {
       output.rows.push_back({.name = name, .detail = NameOf(database->strategy())});
     }
@@ -362,6 +368,7 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
     if (session.database == nullptr) {
       return Error(session, ErrorCode::kNoDatabaseSelected, output);
     }
+    NeedListing(*session.database);
     for (const std::string& key : session.database->conflicts().OpenConflictKeys()) {
       const Entry* entry = session.database->Find(key);
       CHECK(entry != nullptr);

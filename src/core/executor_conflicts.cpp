@@ -245,7 +245,9 @@ void Executor::Decide(Database& database, const Command& command, Output& output
     const auto version = static_cast<std::uint32_t>(command.version.value_or(-1) + 1);
     WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
   }
-  RemoveConflictKeys(database, conflicts.TakeClosedOverLimit(), output);
+  if (std::optional<std::string> oldest = conflicts.TakeOneClosedOverLimit(); oldest) {
+    RemoveConflictKeys(database, {std::move(*oldest)}, output);
+  }
 }
 
 }  // namespace nunc

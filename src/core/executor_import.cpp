@@ -103,8 +103,8 @@ std::optional<ErrorCode> Executor::BeginImport(const Imported& imported, Output&
 }
 
 std::optional<ErrorCode> Executor::ContinueImport(const Imported& imported, Output& output) {
-  Database* database = store_.Find(imported.id);
-  if (database == nullptr || database->name() != imported.name) {
+  Database* database = FindNamed(imported.name);
+  if (database == nullptr || database->id() != imported.id) {
     return ErrorCode::kUnknownDatabase;
   }
   Need(database->secure_revision());
@@ -112,6 +112,9 @@ std::optional<ErrorCode> Executor::ContinueImport(const Imported& imported, Outp
     return ErrorCode::kDatabaseExists;
   }
   if (imported.gives_up) {
+    if (!HasRoom(kRecordBytesAround)) {
+      return ErrorCode::kDiskFull;
+    }
     Drop(*database, output);
     return std::nullopt;
   }

@@ -5,7 +5,14 @@ namespace nunc {
 
 void Executor::BeginCommand(const Session& session) {
   CloseRecord();
-  needed_ = session.database == nullptr ? Revision{} : session.database->secure_revision();
+  needed_ = session.database == nullptr ? session.dropped : session.database->secure_revision();
+}
+
+// What is shown of several keys rests on all of them, and on what is not among them any more.
+void Executor::NeedListing(const Database& database) {
+  if (database.level() == AckLevel::kDisk) {
+    Need(database.newest_revision());
+  }
 }
 
 Store::Stamp Executor::NewRecord(const Record& record, Output& output) {

@@ -5,9 +5,7 @@ namespace nunc {
 
 void Executor::Keys(Session& session, const Command& command, Output& output) {
   const std::string_view pattern = command.key;
-  if (session.database->level() == AckLevel::kDisk) {
-    Need(session.database->newest_revision());
-  }
+  NeedListing(*session.database);
   const std::string_view prefix = PatternPrefix(pattern);  // all that can bound the walk
   for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
        cursor.Advance()) {

@@ -30,6 +30,7 @@ struct Session {
   bool admin = false;
   bool lagging = false;
   Database* database = nullptr;  // the selected one
+  Revision dropped{};            // by that record the selected one went away
   std::string user;              // empty: came with the database's token
   // Looked up again when the database's epoch has moved on.
   std::uint64_t permissions_epoch = 0;

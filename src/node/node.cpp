@@ -121,6 +121,7 @@ void Node::EnsureDatabase(std::string_view name, std::string_view token) {
     Output output;
     executor_.CreateDatabase({.name = name, .token = token}, output);
     Settle(output);
+    gate_.Filter(output);
   }
 }
 

@@ -268,15 +268,60 @@ TEST_F(LoggedNodeTest, AnArbiterHearsOfAConflictThatWasNotSyncedWhenItCame) {
 
 TEST_F(LoggedNodeTest, WhoWatchesADroppedDatabaseHearsOfRemovalsThatWereNotSynced) {
   Set("k", "1");
-  Set("known", "1");
-  Run({.verb = Verb::kRemove, .key = "known"});
   Run({.verb = Verb::kWatch, .key = "k"});
-  Run({.verb = Verb::kWatch, .key = "known"});
+  Run({.verb = Verb::kWatch, .key = "never-there"});
+  Run({.verb = Verb::kArbiter});
   Sync();
   Run({.verb = Verb::kRemove, .key = "k"});
+  Run({.verb = Verb::kRemove, .key = "never-there"});
+  Run({.verb = Verb::kDropDb, .name = "db"});
+  Sync();
+  EXPECT_EQ(Changes(), (std::vector<std::string>{"1 k=", "1 never-there="}));
+}
+
+TEST_F(LoggedNodeTest, OneThatLagsHearsOfARemovalBeforeTheDropOfTheDatabaseToo) {
+  Set("k", "1");
+  Run({.verb = Verb::kWatch, .key = "k"});
+  Sync();
+  node_.Step(SessionLagging{kSession}, output_);
+  Run({.verb = Verb::kRemove, .key = "k"});
+  Sync();
+  EXPECT_TRUE(Changes().empty());
   Run({.verb = Verb::kDropDb, .name = "db"});
   Sync();
   EXPECT_EQ(Changes(), std::vector<std::string>{"1 k="});
+}
+
+TEST_F(LoggedNodeTest, WhatIsListedOfDatabasesAndConflictsIsToldOnlyOnceItIsSynced) {
+  Run({.verb = Verb::kArbiter});
+  Run({.verb = Verb::kSetSafe, .key = "k", .value = "1", .version = 5});
+  Sync();
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  Run({.verb = Verb::kSetSafe, .key = "k", .value = "2", .version = 0});
+  RunAsOther({.verb = Verb::kDebug, .name = "pending-conflicts"});
+  EXPECT_TRUE(output_.items.empty());
+  Sync();
+  EXPECT_FALSE(output_.items.empty());
+  Run({.verb = Verb::kCreateDb, .name = "fresh", .secret = "t"});
+  RunAsOther({.verb = Verb::kDebug, .name = "list-dbs"});
+  EXPECT_TRUE(output_.items.empty());
+}
+
+TEST_F(LoggedNodeTest, WhoHadADroppedDatabaseSelectedIsToldSoOnlyOnceThatIsSynced) {
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  Run({.verb = Verb::kDropDb, .name = "db"});
+  RunAsOther({.verb = Verb::kGet, .key = "k"});
+  EXPECT_TRUE(output_.items.empty());
+  Sync();
+  EXPECT_TRUE(IsRefused(ErrorCode::kNoDatabaseSelected));
+}
+
+TEST_F(LoggedNodeTest, WhoWatchesTheListOfDatabasesHearsOfOneThatTheServerMade) {
+  Run({.verb = Verb::kUseDb, .name = "$admin", .secret = "b"});
+  Run({.verb = Verb::kWatch, .key = "made"});
+  node_.EnsureDatabase("made", "t");
+  Sync();
+  EXPECT_EQ(Changes().size(), 1U);
 }
 
 TEST_F(LoggedNodeTest, AValueNeedsItsOwnSizeInTheLogAndADecisionTwice) {
@@ -374,6 +419,11 @@ TEST_F(LoggedNodeTest, AKeyWhoseTombstoneWasDroppedIsAbsentOnlyOnceThatIsSynced)
   RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
   RunAsOther({.verb = Verb::kGet, .key = "k"});
   EXPECT_TRUE(output_.items.empty());
+  RunAsOther({.verb = Verb::kWatch, .key = "k"});
+  node_.Step(SessionLagging{kOther}, output_);
+  Run({.verb = Verb::kRemove, .key = "k"});
+  node_.Step(SessionDrained{kOther}, output_);
+  EXPECT_TRUE(Changes().empty()) << "one that has drained is not told of it earlier";
 }
 
 }  // namespace

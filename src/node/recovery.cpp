@@ -144,8 +144,9 @@ Result<void> Recovery::OpenMeta() {
   }
   if (holds_data) {
     return Fail(Fault::kDamaged, world_.data.PathOf(kMetaName) +
-                                     " is missing, but the folder holds data" +
-                                     std::string(kWaysOn));
+                                     " is missing, but the folder holds data. Nothing was changed. "
+                                     "The way on: restore a backup into another folder, or take a "
+                                     "copy of this one from before");
   }
   return StartFresh();
 }

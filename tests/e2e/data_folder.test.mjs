@@ -193,7 +193,7 @@ describe('damage', () => {
     await expectDamage(data, path.basename(file), /the op log is missing.*repair --keep-prefix/);
     renameSync(aside('log'), file);
     renameSync(meta, aside('meta'));
-    await expectDamage(data, meta, /is missing, but the folder holds data.*repair --keep-prefix/);
+    await expectDamage(data, meta, /is missing, but the folder holds data.*restore a backup/);
     renameSync(aside('meta'), meta);
     const bytes = readFileSync(meta);
     writeFileSync(meta, Buffer.alloc(bytes.length));

@@ -120,9 +120,9 @@ void Executor::Drain(SessionId id, Output& output) {
       change.count = 1;
       // That it has come to wait for an arbiter is announced to nobody, so it is held here; one
       // that is not even a tombstone is removed by whatever was dropped last.
-      const Revision shown = NeededFor(
-          database, change.key,
-          entry == nullptr ? database.horizon() : database.ShownRevision(*entry));
+      const Revision shown =
+          NeededFor(database, change.key,
+                    entry == nullptr ? database.horizon() : database.ShownRevision(*entry));
       change.after = shown > durable_ ? shown : Revision{};
       if (change.after == Revision{}) {
         told = true;

@@ -313,6 +313,7 @@ void Executor::Get(Session& session, const Command& command, Output& output) {
     reply.kind = entry == nullptr ? ReplyKind::kNoValueVersion : ReplyKind::kValueVersion;
     reply.number = entry == nullptr ? 0 : ChangeOf(*entry).version;
   }
+  reply.revision = entry == nullptr ? Revision{} : entry->revision();
   Data(session, reply, output);
   Ok(session, output);
 }
@@ -345,7 +346,7 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
     version = existing->version() + 1;
   }
   WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
-  Ok(session, output);
+  Ok(session, output, version);
 }
 
 void Executor::Increment(Session& session, const Command& command, Output& output) {
@@ -381,7 +382,7 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   const auto written = std::to_chars(digits, digits + sizeof(digits), sum);
   const std::string_view text(digits, static_cast<std::size_t>(written.ptr - digits));
   WriteAndAnnounce(place, {.value = text, .version = version}, output);
-  Ok(session, output);
+  Ok(session, output, version);
 }
 
 void Executor::RemoveKey(Session& session, const Command& command, Output& output) {
@@ -468,12 +469,15 @@ Change Executor::ChangeOf(const Entry& entry) {
   return {.kind = ChangeKind::kSet,
           .key = entry.key(),
           .value = entry.value(),
-          .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()}};
+          .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()},
+          .revision = entry.revision()};
 }
 
 void Executor::Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                         Output& output) {
   change.database = database.id();
+  change.revision = revision;
+  change.time_us = record_stamp_.time_us;
   change.after = NeededFor(database, change.key, revision);
   if (change.after > durable_) {
     // Also while nobody watches: who begins to before it may be seen must hear of it then.
@@ -516,8 +520,12 @@ void Executor::TellWatchers(Database& database, std::uint64_t hash, Change chang
 
 // ---- replies
 
-void Executor::Ok(const Session& session, Output& output) {
-  output.items.emplace_back(Reply{.session = session.id, .kind = ReplyKind::kOk});
+void Executor::Ok(const Session& session, Output& output, std::int64_t version) const {
+  const bool wrote = record_database_ != DatabaseId{};
+  output.items.emplace_back(Reply{.session = session.id,
+                                  .kind = ReplyKind::kOk,
+                                  .number = version,
+                                  .revision = wrote ? record_stamp_.revision : Revision{}});
 }
 
 void Executor::Data(const Session& session, Reply reply, Output& output) {

@@ -168,7 +168,7 @@ class Executor {
   void NeedListing(const Database& database);
   [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
 
-  static void Ok(const Session& session, Output& output);
+  void Ok(const Session& session, Output& output, std::int64_t version = 0) const;
   static void Data(const Session& session, Reply reply, Output& output);
   static void Error(const Session& session, ErrorCode code, Output& output,
                     std::string_view text = {}, std::int64_t number = 0);

@@ -40,7 +40,7 @@ void Executor::HandleConflict(Session& session, const Command& command, Entry* e
       const std::uint32_t version = existing->version() + 1;
       WriteAndAnnounce(Locate(*session.database, command.key),
                        {.value = command.value, .version = version}, output);
-      return Ok(session, output);
+      return Ok(session, output, version);
     }
     case Strategy::kArbiter:
       if (IsSecureKey(command.key)) {

@@ -97,6 +97,10 @@ std::string ExecutorTest::LineOf(const Change& change) {
       return "removed " + key;
     case ChangeKind::kConflict:
       break;
+    case ChangeKind::kStarted:
+      return "started " + key + ' ' + std::string(change.value);
+    case ChangeKind::kReady:
+      return "ready " + key + ' ' + std::string(change.value);
   }
   return key + ": " + std::string(change.value);
 }

@@ -108,7 +108,8 @@ struct Reply {
   ReplyKind kind = ReplyKind::kOk;
   ErrorCode error = ErrorCode::kRejected;  // of kError
   std::string_view text{};
-  std::int64_t number = 0;
+  std::int64_t number = 0;  // of kOk after a write of one key: its version
+  Revision revision{};      // of the entry that is shown, or of what was written; zero: none
   // Output::rows[first_row, first_row + row_count).
   std::size_t first_row = 0;
   std::size_t row_count = 0;
@@ -126,6 +127,9 @@ enum class ChangeKind : std::uint8_t {
   kSet,
   kRemoved,
   kConflict,  // for arbiters: value is the whole message
+  // What a watch of a pattern is told of itself; key is the pattern.
+  kStarted,  // value says what follows: `snapshot`, `delta` or `current`
+  kReady,    // all up to here has been told; value is a token to go on from
 };
 
 // The version existing clients see while a conflict on a key is open.
@@ -138,6 +142,9 @@ struct Change {
   std::string_view key{};
   std::string_view value{};
   std::int64_t version = 0;
+  Revision revision{};       // of the record it came with
+  std::int64_t time_us = 0;  // of that record, since 1970; 0: not known any more
+  bool more = false;         // the keys are as at one revision only after a kReady that follows
   std::size_t first = 0;
   std::size_t count = 0;
   // As in Reply. Without targets, who must hear is looked up when it is reached.

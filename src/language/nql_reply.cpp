@@ -312,4 +312,12 @@ void AppendConflict(std::string& out, const Change& change) {
   out.append(change.value) += '\n';
 }
 
+void AppendStarted(std::string& out, const Change& change) {
+  out.append("started ").append(change.key).append(" ").append(change.value) += '\n';
+}
+
+void AppendReady(std::string& out, const Change& change) {
+  out.append("ready ").append(change.key).append(" ").append(change.value) += '\n';
+}
+
 }  // namespace nunc

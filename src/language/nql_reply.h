@@ -31,5 +31,8 @@ void AppendChangedVersion(std::string& out, const Change& change);
 // `removed K`, and for arbiters `resolve ...`.
 void AppendRemoved(std::string& out, const Change& change);
 void AppendConflict(std::string& out, const Change& change);
+// `started PATTERN WHAT` and `ready PATTERN TOKEN`.
+void AppendStarted(std::string& out, const Change& change);
+void AppendReady(std::string& out, const Change& change);
 
 }  // namespace nunc

@@ -60,6 +60,10 @@ void Frames::EncodeLines(std::string& out) const {
       return AppendRemoved(out, *change_);
     case ChangeKind::kConflict:
       return AppendConflict(out, *change_);
+    case ChangeKind::kStarted:
+      return AppendStarted(out, *change_);
+    case ChangeKind::kReady:
+      return AppendReady(out, *change_);
   }
 }
 
@@ -79,6 +83,10 @@ void Frames::EncodeMessages(std::string& out, WireForm form) {
       return append(AppendRemoved);
     case ChangeKind::kConflict:
       return append(AppendConflict);
+    case ChangeKind::kStarted:
+      return append(AppendStarted);
+    case ChangeKind::kReady:
+      return append(AppendReady);
   }
 }
 

@@ -12,9 +12,6 @@
 namespace nunc {
 namespace {
 
-// How much a drained session is given at once, so that it cannot fill its socket's queue again.
-constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
-
 const PermissionList* RefreshPermissions(Session& session) {
   if (session.permissions_epoch != session.database->permissions_epoch()) {
     session.permissions_epoch = session.database->permissions_epoch();
@@ -82,62 +79,13 @@ WatchingSession& Executor::WatchingIn(Session& session, Database& database) {
 
 void Executor::MarkLagging(SessionId id) {
   if (Session* session = SessionOf(id); session != nullptr) {
-    session->lagging = true;
-    for (const Session::DatabaseWatches& watching : session->watches) {
-      watching.watches->set_lagging(true);
-    }
+    Delivery::MarkLagging(*session);
   }
 }
 
 void Executor::Drain(SessionId id, Output& output) {
-  Session* session = SessionOf(id);
-  if (session == nullptr) {
-    return;
-  }
-  std::size_t bytes = 0;
-  bool told = false;
-  for (const Session::DatabaseWatches& watching : session->watches) {
-    Database& database = *watching.database;
-    while (bytes < kDrainBytes) {
-      const WatchedKey* watched = watching.watches->TakeDirty();
-      if (watched == nullptr) {
-        break;
-      }
-      if (watched->key() == kConflictsKey) {
-        const std::size_t replayed = ReplayConflicts(database, *watching.watches, output);
-        told = told || replayed > 0;
-        bytes += replayed;
-        continue;
-      }
-      const Entry* entry = database.FindAny(watched->key(), database.Hash(watched->key()));
-      if (entry != nullptr && NeededFor(database, watched->key(), entry->revision()) > durable_) {
-        continue;  // it is told when the gate opens for it
-      }
-      Change change = entry != nullptr && !entry->is_tombstone()
-                          ? ChangeOf(*entry)
-                          : Change{.kind = ChangeKind::kRemoved, .key = watched->key()};
-      change.first = output.targets.size();
-      change.count = 1;
-      // That it has come to wait for an arbiter is announced to nobody, so it is held here; one
-      // that is not even a tombstone is removed by whatever was dropped last.
-      const Revision shown =
-          NeededFor(database, change.key,
-                    entry == nullptr ? database.horizon() : database.ShownRevision(*entry));
-      change.after = shown > durable_ ? shown : Revision{};
-      if (change.after == Revision{}) {
-        told = true;
-        bytes += change.key.size() + change.value.size();
-      }
-      output.targets.push_back(id);
-      output.items.emplace_back(change);
-    }
-  }
-  // What is held now comes by itself later.
-  if (!told) {
-    session->lagging = false;
-    for (const Session::DatabaseWatches& watching : session->watches) {
-      watching.watches->set_lagging(false);
-    }
+  if (Session* session = SessionOf(id); session != nullptr) {
+    delivery_.Drain(*session, output);
   }
 }
 
@@ -146,7 +94,7 @@ void Executor::EndTurn(Output& output) {
     database->connections().changed = false;
     const std::uint64_t hash = database->Hash(kConnectionsKey);
     if (const Entry* entry = database->Find(kConnectionsKey, hash); entry != nullptr) {
-      TellWatchers(*database, hash, ChangeOf(*entry), output);
+      Delivery::Tell(*database, hash, Delivery::ChangeOf(*entry), output);
     }
   }
   connections_changed_.clear();
@@ -311,7 +259,7 @@ void Executor::Get(Session& session, const Command& command, Output& output) {
     reply.kind = entry == nullptr ? ReplyKind::kNoValue : ReplyKind::kValue;
   } else {
     reply.kind = entry == nullptr ? ReplyKind::kNoValueVersion : ReplyKind::kValueVersion;
-    reply.number = entry == nullptr ? 0 : ChangeOf(*entry).version;
+    reply.number = entry == nullptr ? 0 : Delivery::ChangeOf(*entry).version;
   }
   reply.revision = entry == nullptr ? Revision{} : entry->revision();
   Data(session, reply, output);
@@ -420,10 +368,10 @@ Place Executor::Locate(Database& database, std::string_view key) {
   if (entry != nullptr) {
     place.existing = entry->is_tombstone() ? nullptr : entry;
     place.previous = entry->revision();
-    Need(NeededFor(database, key, database.ShownRevision(*entry)));
+    Need(Delivery::NeededFor(database, key, database.ShownRevision(*entry)));
   } else {
     // Its tombstone may have been dropped.
-    Need(NeededFor(database, key, database.horizon()));
+    Need(Delivery::NeededFor(database, key, database.horizon()));
   }
   return place;
 }
@@ -442,13 +390,13 @@ Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& out
                                  .version = fresh.version,
                                  .in_conflict = fresh.in_conflict,
                                  .previous = place.previous});
-  Need(NeededFor(place.database, place.key, stamp.revision));
+  Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
   return entry;
 }
 
 void Executor::WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output) {
   const Entry* entry = WriteKey(place, fresh, output);
-  Announce(place.database, place.hash, ChangeOf(*entry), entry->revision(), output);
+  Announce(place.database, place.hash, Delivery::ChangeOf(*entry), entry->revision(), output);
 }
 
 void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
@@ -459,62 +407,24 @@ void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
   }
   output.record_items.push_back(
       {.type = RecordType::kRemove, .key = place.key, .previous = place.previous});
-  Need(NeededFor(place.database, place.key, stamp.revision));
+  Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
   // Also for a key that is not there: existing clients hear that too.
   Announce(place.database, place.hash, {.kind = ChangeKind::kRemoved, .key = place.key},
            stamp.revision, output);
 }
 
-Change Executor::ChangeOf(const Entry& entry) {
-  return {.kind = ChangeKind::kSet,
-          .key = entry.key(),
-          .value = entry.value(),
-          .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()},
-          .revision = entry.revision()};
-}
-
 void Executor::Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                         Output& output) {
-  change.database = database.id();
   change.revision = revision;
   change.time_us = record_stamp_.time_us;
-  change.after = NeededFor(database, change.key, revision);
-  if (change.after > durable_) {
-    // Also while nobody watches: who begins to before it may be seen must hear of it then.
-    output.items.emplace_back(change);
-    return;
-  }
-  TellWatchers(database, hash, change, output);
+  delivery_.Announce(database, hash, change, output);
 }
 
 void Executor::AnnounceNow(const Change& change, Output& output) {
   if (Database* database = store_.Find(change.database); database != nullptr) {
     const std::string_view watched =
         change.kind == ChangeKind::kConflict ? kConflictsKey : change.key;
-    TellWatchers(*database, database->Hash(watched), change, output);
-  }
-}
-
-void Executor::TellWatchers(Database& database, std::uint64_t hash, Change change, Output& output) {
-  if (database.watches().size() == 0) {
-    return;
-  }
-  const WatchedKey* watched = database.watches().Find(
-      change.kind == ChangeKind::kConflict ? kConflictsKey : change.key, hash);
-  if (watched == nullptr) {
-    return;
-  }
-  change.first = output.targets.size();
-  for (const WatchedKey::Watcher& watcher : watched->watchers()) {
-    if (watcher.session->lagging()) {
-      watcher.session->MarkDirty(watcher.interest);
-    } else {
-      output.targets.push_back(watcher.session->id());
-    }
-  }
-  change.count = output.targets.size() - change.first;
-  if (change.count > 0) {
-    output.items.emplace_back(change);
+    Delivery::Tell(*database, database->Hash(watched), change, output);
   }
 }
 

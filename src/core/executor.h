@@ -22,6 +22,7 @@
 #include "core/command.h"
 #include "core/command_table.h"
 #include "core/database.h"
+#include "core/delivery.h"
 #include "core/executor_options.h"
 #include "core/ids.h"
 #include "core/imported.h"
@@ -45,14 +46,12 @@ class Executor {
   void Close(SessionId id);
   void Execute(SessionId id, const Command& command, Output& output);
 
-  // The session's socket takes no more: from now on its watched keys are only marked.
+  // As in Delivery.
   void MarkLagging(SessionId id);
-  // The socket has drained: some newest values of what was marked. When nothing was marked any
-  // more, no item is appended and the session is live again.
   void Drain(SessionId id, Output& output);
 
   // Everything up to there is on disk.
-  void SetDurable(Revision durable) { durable_ = durable; }
+  void SetDurable(Revision durable) { delivery_.SetDurable(durable); }
   // So many bytes of records are sure to find a place.
   void SetLogRoom(std::size_t bytes) { log_room_ = bytes; }
   // A change whose `after` has been reached: who must hear of it, as of now.
@@ -139,8 +138,6 @@ class Executor {
   static bool IsArbiter(const Session& session, Database& database);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
-  // Gives the bytes it appended.
-  std::size_t ReplayConflicts(Database& database, const WatchingSession& to, Output& output) const;
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
 
   // Changes and who hears of them (executor.cpp).
@@ -151,8 +148,6 @@ class Executor {
   void RemoveAndAnnounce(const Place& place, Output& output);
   void Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                 Output& output);
-  static void TellWatchers(Database& database, std::uint64_t hash, Change change, Output& output);
-  static Change ChangeOf(const Entry& entry);
 
   // Records and what replies rest on (executor_log.cpp).
   // The stamp of the record that the command is making for `database`; begins it.
@@ -162,8 +157,6 @@ class Executor {
   void CloseRecord() { record_database_ = {}; }
   void BeginCommand(const Session& session);
   void FinishCommand(Output& output) const;
-  [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
-                                          Revision revision);
   void Need(Revision revision) { needed_ = std::max(needed_, revision); }
   void NeedListing(const Database& database);
   [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
@@ -184,7 +177,7 @@ class Executor {
   TurnTime longest_turn_;  // each part by itself, since `debug loop` was asked last
   std::uint64_t commands_ = 0;
   ConflictId last_conflict_;
-  Revision durable_{UINT64_MAX};
+  Delivery delivery_;
   std::size_t log_room_ = SIZE_MAX;
   Revision needed_;               // by what the running command has shown
   DatabaseId record_database_{};  // whose record is being made; zero: nobody's

@@ -96,7 +96,7 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
   Announce(database, database.Hash(kConflictsKey),
            {.kind = ChangeKind::kConflict, .key = conflict_key, .value = queued->value()},
            stamp.revision, output);
-  Announce(database, place.hash, ChangeOf(*queued), stamp.revision, output);
+  Announce(database, place.hash, Delivery::ChangeOf(*queued), stamp.revision, output);
   Error(session, ErrorCode::kConflictUnresolved, output, conflict_key);
 }
 
@@ -114,7 +114,7 @@ void Executor::Arbiter(Session& session, Output& output) {
   if (HasRoom(RemovalBytes(database.conflicts().closed()))) {
     RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
   }
-  ReplayConflicts(database, watching, output);
+  delivery_.ReplayConflicts(database, watching, output);
   Ok(session, output);
 }
 
@@ -129,7 +129,7 @@ bool Executor::NoteArbiter(Database& database, Output& output) {
   database.conflicts().set_arbiter_seen();
   const Store::Stamp stamp =
       NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
-  Need(NeededFor(database, kConflictsKey, stamp.revision));
+  Need(Delivery::NeededFor(database, kConflictsKey, stamp.revision));
   CloseRecord();
   return true;
 }
@@ -138,27 +138,6 @@ bool Executor::IsArbiter(const Session& session, Database& database) {
   const WatchingSession* watching = FindWatching(session, database);
   return watching != nullptr &&
          database.watches().Contains(*watching, kConflictsKey, database.Hash(kConflictsKey));
-}
-
-// All open conflicts of the database, to this one session.
-std::size_t Executor::ReplayConflicts(Database& database, const WatchingSession& to,
-                                      Output& output) const {
-  std::size_t bytes = 0;
-  for (const std::string& key : database.conflicts().OpenConflictKeys()) {
-    const Entry* entry = database.Find(key);
-    CHECK(entry != nullptr);
-    if (NeededFor(database, entry->key(), entry->revision()) > durable_) {
-      continue;  // arbiters, this one too, are told when the gate opens for it
-    }
-    output.items.emplace_back(Change{.kind = ChangeKind::kConflict,
-                                     .key = entry->key(),
-                                     .value = entry->value(),
-                                     .first = output.targets.size(),
-                                     .count = 1});
-    output.targets.push_back(to.id());
-    bytes += entry->key().size() + entry->value().size();
-  }
-  return bytes;
 }
 
 // Removing a key decides its conflicts: nothing is left to merge with.

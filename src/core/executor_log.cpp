@@ -50,11 +50,6 @@ void Executor::FinishCommand(Output& output) const {
   }
 }
 
-// Secrets and rights are always synced: no one may act on a right that a power cut takes back.
-Revision Executor::NeededFor(const Database& database, std::string_view key, Revision revision) {
-  return database.level() == AckLevel::kDisk || IsSecureKey(key) ? revision : Revision{};
-}
-
 std::optional<ErrorCode> Executor::CheckSpace(const Session& session, const Command& command,
                                               Effect effect) const {
   const std::size_t bytes =
@@ -91,7 +86,7 @@ void Executor::CreateDatabase(const DatabaseSpec& spec, Output& output) {
   Need(stamp.revision);
   Database& admin = store_.admin();
   const Place listed = Locate(admin, spec.name);
-  Announce(admin, listed.hash, ChangeOf(*listed.existing), stamp.revision, output);
+  Announce(admin, listed.hash, Delivery::ChangeOf(*listed.existing), stamp.revision, output);
 }
 
 }  // namespace nunc

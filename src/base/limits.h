@@ -25,6 +25,14 @@ inline constexpr std::size_t kConflictBytesMax = std::size_t{15} << 20;
 // Closed conflicts kept for arbiters that follow a chain; at the limit the oldest is removed.
 inline constexpr std::size_t kClosedConflictsPerDatabaseMax = 1'000;
 
+// Watches that begin, resume or lagged. Entries looked at per turn for all of them together; the
+// rest is for the next turn.
+inline constexpr std::size_t kCatchUpEntriesPerTurn = 1'000;
+// So many of them are worked on at a time; the others wait for their turn.
+inline constexpr std::size_t kCatchUpsAtOnce = 64;
+// How often an idle watch that keeps tokens is given a newer one.
+inline constexpr std::int64_t kProgressIntervalUs = 10'000'000;
+
 // The op log and memory, as they may be configured. A segment holds the largest record twice.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{32} << 20;
 inline constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 30;

@@ -52,6 +52,7 @@ struct Command {
   std::string_view key{};     // key or pattern
   std::string_view user{};    // of use-db with a user
   std::string_view secret{};  // token or password
+  std::string_view since{};   // of watch: a token, `0`: everything; empty: from now on
   std::string_view value{};   // value, permission list, database names
   // The version a write names; empty: whatever is stored. A negative one is refused by the core.
   std::optional<std::int64_t> version{};

@@ -31,6 +31,7 @@ enum class ArgumentKind : std::uint8_t {
   kVersion,          // whole number; out of 32 bits: unconditional
   kAmount,           // whole number of 64 bits; empty: 1
   kConflictId,       // whole number
+  kWatchOptions,     // [since TOKEN]; other words are ignored
   kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
 };
 

@@ -112,6 +112,7 @@ class Database {
   [[nodiscard]] std::uint64_t permissions_epoch() const { return permissions_epoch_; }
 
   Watches& watches() { return watches_; }
+  [[nodiscard]] const Watches& watches() const { return watches_; }
   Conflicts& conflicts() { return conflicts_; }
 
   // Sessions that have this database selected, and whether watchers of the count must be told.

@@ -1,5 +1,7 @@
 #include "core/delivery.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace nunc {
@@ -23,8 +25,7 @@ Change Delivery::ChangeOf(const Entry& entry) {
           .revision = entry.revision()};
 }
 
-void Delivery::Announce(Database& database, std::uint64_t hash, Change change,
-                        Output& output) const {
+void Delivery::Announce(Database& database, std::uint64_t hash, Change change, Output& output) {
   change.database = database.id();
   change.after = NeededFor(database, change.key, change.revision);
   if (change.after > durable_) {
@@ -36,25 +37,81 @@ void Delivery::Announce(Database& database, std::uint64_t hash, Change change,
 }
 
 void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Output& output) {
-  if (database.watches().size() == 0) {
-    return;
-  }
-  const WatchedKey* watched = database.watches().Find(
-      change.kind == ChangeKind::kConflict ? kConflictsKey : change.key, hash);
-  if (watched == nullptr) {
+  const Watches& watches = database.watches();
+  if (watches.empty()) {
     return;
   }
   change.first = output.targets.size();
-  for (const WatchedKey::Watcher& watcher : watched->watchers()) {
-    if (watcher.session->lagging()) {
-      watcher.session->MarkDirty(watcher.interest);
-    } else {
-      output.targets.push_back(watcher.session->id());
+  const bool for_arbiters = change.kind == ChangeKind::kConflict;
+  const bool patterns = !watches.patterns().empty() && !for_arbiters;
+  told_ += patterns ? 1 : 0;
+  if (const WatchedKey* watched = watches.Find(for_arbiters ? kConflictsKey : change.key, hash);
+      watched != nullptr) {
+    for (const WatchedKey::Watcher& watcher : watched->watchers()) {
+      if (watcher.session->lagging()) {
+        watcher.session->MarkDirty(watcher.interest);
+      } else {
+        output.targets.push_back(watcher.session->id());
+      }
+      if (patterns) {
+        watcher.session->BeginTelling(told_);
+      }
     }
+  }
+  if (patterns) {
+    watches.patterns().ForEachMatch(
+        change.key, [&](PatternWatch& watch) { TellPattern(watch, database, change, output); });
   }
   change.count = output.targets.size() - change.first;
   if (change.count > 0) {
     output.items.emplace_back(change);
+  }
+}
+
+bool Delivery::MaySee(PatternWatch& watch, const Database& database, std::string_view key) {
+  if (IsSecureKey(key)) {
+    return watch.admin;
+  }
+  if (watch.permissions_epoch != database.permissions_epoch()) {
+    watch.permissions_epoch = database.permissions_epoch();
+    watch.permissions = database.PermissionsOf(watch.user.empty() ? "all" : watch.user);
+  }
+  return watch.permissions == nullptr ? watch.user.empty()
+                                      : watch.permissions->Allows(Permission::kRead, key);
+}
+
+// What the watch has yet to come to, it will come to; what it has passed is told, or noted while
+// the session lags.
+void Delivery::TellPattern(PatternWatch& watch, const Database& database, const Change& change,
+                           Output& output) const {
+  const bool live = watch.catch_up == nullptr;
+  if (!live) {
+    const CatchUp::Phase phase = watch.catch_up->phase;
+    const bool passed = phase == CatchUp::Phase::kClosing ||
+                        (phase == CatchUp::Phase::kListing &&
+                         change.key <= std::string_view(watch.catch_up->listed_to));
+    if (!passed) {
+      return;
+    }
+  }
+  if (!MaySee(watch, database, change.key)) {
+    return;
+  }
+  if (!watch.session->lagging()) {
+    if (watch.session->BeginTelling(told_)) {
+      output.targets.push_back(watch.session->id());
+    }
+    return;
+  }
+  Revision before = ToldUpTo(database);
+  if (change.revision > Revision{}) {
+    before = std::min(before, Revision{change.revision.value - 1});
+  }
+  if (live) {
+    watch.catch_up = std::make_unique<CatchUp>();
+    watch.catch_up->from = before;
+  } else {
+    watch.catch_up->missed = std::min(watch.catch_up->missed.value_or(before), before);
   }
 }
 
@@ -82,31 +139,46 @@ void Delivery::MarkLagging(Session& session) {
   session.lagging = true;
   for (const Session::DatabaseWatches& watching : session.watches) {
     watching.watches->set_lagging(true);
+    for (const auto& [prefix, watch] : watching.watches->patterns()) {
+      CatchUp* catch_up = watch->catch_up.get();
+      if (catch_up != nullptr && catch_up->walk != nullptr) {
+        // It would hold a place in the order of revisions for as long as the client likes.
+        catch_up->walk = nullptr;
+        catch_up->phase = CatchUp::Phase::kBehind;
+      }
+    }
   }
 }
 
-std::size_t Delivery::TellDirty(const WatchedKey& watched, Database& database, SessionId to,
+std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
                                 Output& output) const {
+  Database& database = to.database();
   const Entry* entry = database.FindAny(watched.key(), database.Hash(watched.key()));
+  if (to.wants_tokens) {
+    if (!to.closes_at) {
+      TellOne(to, {.kind = ChangeKind::kStarted, .value = "delta"}, output);
+    }
+    to.closes_at = ClosesAt(database);
+  }
   if (entry != nullptr && NeededFor(database, watched.key(), entry->revision()) > durable_) {
     return 0;  // it is told when the gate opens for it
   }
-  Change change = entry != nullptr && !entry->is_tombstone()
-                      ? ChangeOf(*entry)
-                      : Change{.kind = ChangeKind::kRemoved, .key = watched.key()};
-  change.first = output.targets.size();
-  change.count = 1;
+  // Without a revision: what was marked may have been the removal of a key that was not there.
+  Change change{.kind = ChangeKind::kRemoved, .key = watched.key()};
+  if (entry != nullptr && !entry->is_tombstone()) {
+    change = ChangeOf(*entry);
+  }
+  change.more = to.wants_tokens;
   // That it has come to wait for an arbiter is announced to nobody, so it is held here; one that
   // is not even a tombstone is removed by whatever was dropped last.
   const Revision shown = NeededFor(
       database, change.key, entry == nullptr ? database.horizon() : database.ShownRevision(*entry));
   change.after = shown > durable_ ? shown : Revision{};
-  output.targets.push_back(to);
-  output.items.emplace_back(change);
+  TellOne(to, change, output);
   return change.after == Revision{} ? change.key.size() + change.value.size() : 0;
 }
 
-void Delivery::Drain(Session& session, Output& output) const {
+void Delivery::Drain(Session& session, Output& output) {
   std::size_t bytes = 0;
   for (const Session::DatabaseWatches& watching : session.watches) {
     Database& database = *watching.database;
@@ -117,14 +189,24 @@ void Delivery::Drain(Session& session, Output& output) const {
       }
       bytes += watched->key() == kConflictsKey
                    ? ReplayConflicts(database, *watching.watches, output)
-                   : TellDirty(*watched, database, session.id, output);
+                   : TellDirty(*watched, *watching.watches, output);
     }
   }
   // What is held now comes by itself later.
-  if (bytes == 0) {
-    session.lagging = false;
-    for (const Session::DatabaseWatches& watching : session.watches) {
-      watching.watches->set_lagging(false);
+  if (bytes > 0) {
+    return;
+  }
+  session.lagging = false;
+  for (const Session::DatabaseWatches& watching : session.watches) {
+    WatchingSession& live = *watching.watches;
+    live.set_lagging(false);
+    for (const auto& [prefix, watch] : live.patterns()) {
+      if (watch->catch_up != nullptr) {
+        advancing_.push_back(watch);
+      }
+    }
+    if (live.closes_at) {
+      CloseKeys(watching.watches, output);
     }
   }
 }

@@ -1,26 +1,39 @@
-// Who hears of a change now, and what sessions that lag have yet to hear.
+// Who hears of a change now, and what sessions that begin, resume or lag have yet to hear.
 //
 // Shape:   Announce and Tell append a change with its targets to an Output. One that must not be
 //          seen yet goes without targets: the gate (node/gate.h) holds it and has it told when its
 //          revision is on disk, to whoever watches then. A lagging session costs marks, no values.
+//          Watches of patterns that are not live are worked on in slices, by Advance.
+// Limits:  kCatchUpEntriesPerTurn, kCatchUpsAtOnce.
 // Owner:   Executor; sessions, databases and their watches belong to others.
-// Source:  docs/architecture.md §3-4.
+// Source:  docs/architecture.md §3-4; docs/delivery.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/database.h"
 #include "core/ids.h"
 #include "core/output.h"
 #include "core/session.h"
+#include "core/token.h"
 
 namespace nunc {
 
 class Delivery {
  public:
+  explicit Delivery(std::size_t entries_per_turn) : entries_per_turn_(entries_per_turn) {}
+
   // Everything up to there is on disk.
-  void SetDurable(Revision durable) { durable_ = durable; }
+  void SetDurable(Revision durable);
+  // As of the newest record.
+  void SetNewest(Revision newest) { newest_ = newest; }
+  History& history() { return history_; }
 
   // What must be on disk before anyone may see what `revision` made of the key; zero: nothing.
   [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
@@ -28,24 +41,74 @@ class Delivery {
   static Change ChangeOf(const Entry& entry);
 
   // A change of the record at change.revision; `hash` is the key's in `database`.
-  void Announce(Database& database, std::uint64_t hash, Change change, Output& output) const;
+  void Announce(Database& database, std::uint64_t hash, Change change, Output& output);
   // One that may be seen, to who watches now.
-  static void Tell(Database& database, std::uint64_t hash, Change change, Output& output);
+  void Tell(Database& database, std::uint64_t hash, Change change, Output& output);
   // All open conflicts of the database, to this one session. Gives the bytes it appended.
   std::size_t ReplayConflicts(Database& database, const WatchingSession& to, Output& output) const;
 
-  // The session's socket takes no more: from now on its watched keys are only marked.
+  // The session's socket takes no more: from now on what it watches is only marked.
   static void MarkLagging(Session& session);
   // The socket has drained: some newest values of what was marked. When nothing was marked any
   // more, no item is appended and the session is live again.
-  void Drain(Session& session, Output& output) const;
+  void Drain(Session& session, Output& output);
+
+  // A watch begins with what `since` has not seen: empty, only with what comes from now on; `0`,
+  // with all that is there. False: the token is none, or not of this database.
+  struct Begin {
+    bool from_now = true;
+    History::Judged judged{};
+    Revision since{};
+  };
+  [[nodiscard]] bool Judge(const Database& database, std::string_view since, Begin& begin) const;
+  void BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin);
+  void BeginKey(const std::shared_ptr<WatchingSession>& watching, std::string_view key,
+                const Begin& begin, Output& output);
+  // Who watched a pattern in it hears that nothing of it is there any more.
+  static void Forget(Database& database, Revision dropped, Output& output);
+  // Rights of a user have changed: its watches of patterns begin again.
+  void BeginAgain(const Database& database, std::string_view user);
+
+  // Some of what is yet to be told; once per turn.
+  void Advance(Output& output);
+  // Advance has something to do without anything else happening.
+  [[nodiscard]] bool has_work() const { return !advancing_.empty(); }
+  // Gives sessions that keep tokens a newer one; now and then.
+  void TellProgress(Session& session, Output& output);
 
  private:
-  // Gives the bytes that may be sent now; zero: it is told, or comes by itself later.
-  std::size_t TellDirty(const WatchedKey& watched, Database& database, SessionId to,
-                        Output& output) const;
+  enum class Step : std::uint8_t { kMore, kWaits, kDone };
 
+  // Gives the bytes that may be sent now; zero: it is told, or comes by itself later.
+  std::size_t TellDirty(const WatchedKey& watched, WatchingSession& to, Output& output) const;
+  void TellPattern(PatternWatch& watch, const Database& database, const Change& change,
+                   Output& output) const;
+  static bool MaySee(PatternWatch& watch, const Database& database, std::string_view key);
+  // All that may be seen up to there has been told to who is live.
+  [[nodiscard]] Revision ToldUpTo(const Database& database) const;
+
+  static void StartListing(PatternWatch& watch, std::string_view with);
+  static void StartSeeking(PatternWatch& watch);
+  Step AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output);
+  Step AdvanceListing(PatternWatch& watch, std::size_t& budget, Output& output) const;
+  static Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget);
+  Step AdvanceTelling(PatternWatch& watch, std::size_t& budget, Output& output) const;
+  Step Close(PatternWatch& watch, Output& output) const;
+  static void StartClosing(const PatternWatch& watch);
+  static Revision ClosesAt(const Database& database);
+  void CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output);
+  static void TellOne(const WatchingSession& to, Change change, Output& output);
+  void TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
+                 Output& output) const;
+
+  std::size_t entries_per_turn_;
   Revision durable_{UINT64_MAX};
+  Revision newest_;
+  History history_;
+  std::uint64_t told_ = 0;  // changes
+  std::deque<std::weak_ptr<PatternWatch>> advancing_;
+  std::vector<std::weak_ptr<PatternWatch>> waiting_;     // for the disk
+  std::vector<std::weak_ptr<WatchingSession>> closing_;  // so do these
 };
 
 }  // namespace nunc

@@ -172,12 +172,11 @@ void RevisionOrder::InsertAfter(Entry* place, Entry* entry) {
   place->newer_ = entry;
 }
 
-Entry* RevisionOrder::newest() const {
-  Entry* entry = newest_;
-  while (entry != nullptr && (entry->flags_ & Entry::kMarker) != 0) {
-    entry = entry->older_;
-  }
-  return entry;
+void RevisionOrder::InsertBefore(Entry* place, Entry* entry) {
+  entry->newer_ = place;
+  entry->older_ = place->older_;
+  (place->older_ != nullptr ? place->older_->newer_ : oldest_) = entry;
+  place->older_ = entry;
 }
 
 void RevisionOrder::EndWalks() {
@@ -192,11 +191,13 @@ void RevisionOrder::EndWalks() {
   }
 }
 
-RevisionWalk::RevisionWalk(RevisionOrder& order) : order_(order) {
+RevisionWalk::RevisionWalk(RevisionOrder& order, From from) : order_(order) {
   marker_.flags_ = Entry::kMarker;
-  marker_.newer_ = order.oldest_;
-  (order.oldest_ != nullptr ? order.oldest_->older_ : order.newest_) = &marker_;
-  order.oldest_ = &marker_;
+  if (from == From::kOldest && order.oldest_ != nullptr) {
+    order.InsertBefore(order.oldest_, &marker_);
+  } else {
+    order.Append(&marker_);
+  }
 }
 
 RevisionWalk::~RevisionWalk() {
@@ -206,10 +207,19 @@ RevisionWalk::~RevisionWalk() {
 }
 
 Entry* RevisionWalk::Next() {
-  Entry* entry = RevisionOrder::After(&marker_);
+  Entry* entry = Peek();
   if (entry != nullptr) {
     order_.Remove(&marker_);
     order_.InsertAfter(entry, &marker_);
+  }
+  return entry;
+}
+
+Entry* RevisionWalk::Previous() {
+  Entry* entry = RevisionOrder::Before(&marker_);
+  if (entry != nullptr) {
+    order_.Remove(&marker_);
+    order_.InsertBefore(entry, &marker_);
   }
   return entry;
 }

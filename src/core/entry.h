@@ -97,8 +97,9 @@ class RevisionOrder {
   void EndWalks();
 
   [[nodiscard]] Entry* oldest() const { return SkipMarkers(oldest_); }
-  [[nodiscard]] Entry* newest() const;
+  [[nodiscard]] Entry* newest() const { return SkipMarkersBack(newest_); }
   [[nodiscard]] static Entry* After(const Entry* entry) { return SkipMarkers(entry->newer_); }
+  [[nodiscard]] static Entry* Before(const Entry* entry) { return SkipMarkersBack(entry->older_); }
 
  private:
   friend class RevisionWalk;
@@ -109,7 +110,14 @@ class RevisionOrder {
     }
     return entry;
   }
+  [[nodiscard]] static Entry* SkipMarkersBack(Entry* entry) {
+    while (entry != nullptr && (entry->flags_ & Entry::kMarker) != 0) {
+      entry = entry->older_;
+    }
+    return entry;
+  }
   void InsertAfter(Entry* place, Entry* entry);
+  void InsertBefore(Entry* place, Entry* entry);
 
   Entry* oldest_ = nullptr;
   Entry* newest_ = nullptr;
@@ -121,13 +129,18 @@ class RevisionOrder {
 //          first: the walk then has ended.
 class RevisionWalk {
  public:
-  explicit RevisionWalk(RevisionOrder& order);
+  enum class From : std::uint8_t { kOldest, kNewest };
+  explicit RevisionWalk(RevisionOrder& order, From from = From::kOldest);
   ~RevisionWalk();
   RevisionWalk(const RevisionWalk&) = delete;
   RevisionWalk& operator=(const RevisionWalk&) = delete;
 
-  // Null at the end, for now: an entry that changes later stands behind it.
+  // The entry ahead; null at the end, for now: one that changes later stands behind it.
+  [[nodiscard]] Entry* Peek() const { return RevisionOrder::After(&marker_); }
+  // Goes over it.
   Entry* Next();
+  // Goes back over the entry behind; null at the beginning.
+  Entry* Previous();
 
  private:
   RevisionOrder& order_;

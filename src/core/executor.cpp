@@ -24,7 +24,13 @@ const PermissionList* RefreshPermissions(Session& session) {
 }  // namespace
 
 Executor::Executor(ExecutorOptions options)
-    : options_(std::move(options)), store_(options_.hash_seed, options_.password) {}
+    : options_(std::move(options)),
+      store_(options_.hash_seed, options_.password),
+      delivery_(options_.catch_up_entries_per_turn) {
+  // Of one that keeps nothing; another has its log say it.
+  history().Begin(options_.hash_seed,
+                  {.value = static_cast<std::uint64_t>(options_.start_time_ms / 1000)}, {});
+}
 
 // ---- sessions
 
@@ -58,23 +64,24 @@ Session* Executor::SessionOf(SessionId id) {
   return sessions_[id.slot].get();
 }
 
-WatchingSession* Executor::FindWatching(const Session& session, const Database& database) {
+std::shared_ptr<WatchingSession> Executor::FindWatching(const Session& session,
+                                                        const Database& database) {
   for (const Session::DatabaseWatches& watching : session.watches) {
     if (watching.database == &database) {
-      return watching.watches.get();
+      return watching.watches;
     }
   }
   return nullptr;
 }
 
-WatchingSession& Executor::WatchingIn(Session& session, Database& database) {
-  if (WatchingSession* found = FindWatching(session, database); found != nullptr) {
-    return *found;
+std::shared_ptr<WatchingSession> Executor::WatchingIn(Session& session, Database& database) {
+  if (std::shared_ptr<WatchingSession> found = FindWatching(session, database); found != nullptr) {
+    return found;
   }
   session.watches.push_back(
-      {.database = &database, .watches = std::make_unique<WatchingSession>(session.id)});
+      {.database = &database, .watches = std::make_shared<WatchingSession>(session.id, database)});
   session.watches.back().watches->set_lagging(session.lagging);
-  return *session.watches.back().watches;
+  return session.watches.back().watches;
 }
 
 void Executor::MarkLagging(SessionId id) {
@@ -94,16 +101,33 @@ void Executor::EndTurn(Output& output) {
     database->connections().changed = false;
     const std::uint64_t hash = database->Hash(kConnectionsKey);
     if (const Entry* entry = database->Find(kConnectionsKey, hash); entry != nullptr) {
-      Delivery::Tell(*database, hash, Delivery::ChangeOf(*entry), output);
+      delivery_.Tell(*database, hash, Delivery::ChangeOf(*entry), output);
     }
   }
   connections_changed_.clear();
+  for (const auto& [database, user] : std::exchange(rights_changed_, {})) {
+    if (Database* there = store_.Find(database); there != nullptr) {
+      delivery_.BeginAgain(*there, user);
+    }
+  }
+  delivery_.SetNewest(store_.revision());
+  delivery_.Advance(output);
   store_.FreeDropped();
 }
 
-void Executor::DropOldTombstones() {
+void Executor::Tick(Output& output) {
   for (const auto& [name, database] : store_.databases()) {
     database->DropOldTombstones(store_.LogTimeUs(now_.wall_us), kTombstonesPerTurn);
+  }
+  if (now_.mono_us < next_progress_us_) {
+    return;
+  }
+  next_progress_us_ = now_.mono_us + kProgressIntervalUs;
+  delivery_.SetNewest(store_.revision());
+  for (const std::unique_ptr<Session>& session : sessions_) {
+    if (session != nullptr) {
+      delivery_.TellProgress(*session, output);
+    }
   }
 }
 
@@ -137,7 +161,10 @@ std::optional<ErrorCode> Executor::CheckRights(Session& session, const Command& 
   if (session.database == nullptr) {
     return ErrorCode::kNoDatabaseSelected;
   }
-  if (row.level == Level::kKey && !secure && !Permits(session, row.permission, command.key)) {
+  // A watch of a pattern shows what may be read of it.
+  const bool pattern = command.verb == Verb::kWatch && IsWatchPattern(command.key);
+  if (row.level == Level::kKey && !secure && !pattern &&
+      !Permits(session, row.permission, command.key)) {
     return ErrorCode::kPermissionDenied;
   }
   return std::nullopt;
@@ -391,7 +418,15 @@ Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& out
                                  .in_conflict = fresh.in_conflict,
                                  .previous = place.previous});
   Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
+  NoteRights(place);
   return entry;
+}
+
+void Executor::NoteRights(const Place& place) {
+  if (place.key.starts_with(kPermissionKeyPrefix)) {
+    rights_changed_.emplace_back(place.database.id(),
+                                 place.key.substr(kPermissionKeyPrefix.size()));
+  }
 }
 
 void Executor::WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output) {
@@ -407,6 +442,7 @@ void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
   }
   output.record_items.push_back(
       {.type = RecordType::kRemove, .key = place.key, .previous = place.previous});
+  NoteRights(place);
   Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
   // Also for a key that is not there: existing clients hear that too.
   Announce(place.database, place.hash, {.kind = ChangeKind::kRemoved, .key = place.key},
@@ -424,7 +460,7 @@ void Executor::AnnounceNow(const Change& change, Output& output) {
   if (Database* database = store_.Find(change.database); database != nullptr) {
     const std::string_view watched =
         change.kind == ChangeKind::kConflict ? kConflictsKey : change.key;
-    Delivery::Tell(*database, database->Hash(watched), change, output);
+    delivery_.Tell(*database, database->Hash(watched), change, output);
   }
 }
 

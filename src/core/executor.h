@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/command.h"
@@ -57,10 +58,13 @@ class Executor {
   // A change whose `after` has been reached: who must hear of it, as of now.
   void AnnounceNow(const Change& change, Output& output);
 
-  // Tells watchers of `$connections` the newest count; frees some of what was dropped.
+  // Tells watchers of `$connections` the newest count, and those that are behind some of what they
+  // have yet to hear; frees some of what was dropped.
   void EndTurn(Output& output);
-  // Drops tombstones that have come of age; call it now and then.
-  void DropOldTombstones();
+  [[nodiscard]] bool has_work() const { return delivery_.has_work(); }
+  // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
+  void Tick(Output& output);
+  History& history() { return delivery_.history(); }
 
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
   // All of it as one, for an admin. Ok's number is the id of the database.
@@ -92,6 +96,8 @@ class Executor {
   void RemoveKey(Session& session, const Command& command, Output& output);
   void Keys(Session& session, const Command& command, Output& output);
   void Watch(Session& session, const Command& command, Output& output);
+  void WatchPattern(const Session& session, WatchingSession& watching, const Command& command,
+                    const Delivery::Begin& begin, Output& output);
   void Unwatch(Session& session, const Command& command, Output& output);
   void UnwatchAll(Session& session, Output& output);
   bool RefuseServerKey(const Session& session, std::string_view key, Output& output);
@@ -143,6 +149,7 @@ class Executor {
   // Changes and who hears of them (executor.cpp).
   // The reply that is being made rests on the key.
   Place Locate(Database& database, std::string_view key);
+  void NoteRights(const Place& place);
   Entry* WriteKey(const Place& place, const NewValue& fresh, Output& output);
   void WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output);
   void RemoveAndAnnounce(const Place& place, Output& output);
@@ -167,8 +174,9 @@ class Executor {
                     std::string_view text = {}, std::int64_t number = 0);
 
   Session* SessionOf(SessionId id);
-  WatchingSession& WatchingIn(Session& session, Database& database);
-  static WatchingSession* FindWatching(const Session& session, const Database& database);
+  std::shared_ptr<WatchingSession> WatchingIn(Session& session, Database& database);
+  static std::shared_ptr<WatchingSession> FindWatching(const Session& session,
+                                                       const Database& database);
 
   ExecutorOptions options_;
   Store store_;
@@ -185,6 +193,8 @@ class Executor {
   std::uint64_t operations_ = 0;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;
+  std::vector<std::pair<DatabaseId, std::string>> rights_changed_;  // of users, in this turn
+  std::int64_t next_progress_us_ = 0;
 };
 
 }  // namespace nunc

@@ -215,6 +215,7 @@ void Executor::ForgetDatabase(Database& database, Revision revision, Output& out
     }
     output.items.emplace_back(change);
   }
+  Delivery::Forget(database, revision, output);
   for (const std::unique_ptr<Session>& session : sessions_) {
     if (session == nullptr) {
       continue;

@@ -102,7 +102,7 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
 
 void Executor::Arbiter(Session& session, Output& output) {
   Database& database = *session.database;
-  WatchingSession& watching = WatchingIn(session, database);
+  WatchingSession& watching = *WatchingIn(session, database);
   const std::uint64_t hash = database.Hash(kConflictsKey);
   if (database.watches().Add(watching, kConflictsKey, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
@@ -135,7 +135,7 @@ bool Executor::NoteArbiter(Database& database, Output& output) {
 }
 
 bool Executor::IsArbiter(const Session& session, Database& database) {
-  const WatchingSession* watching = FindWatching(session, database);
+  const auto watching = FindWatching(session, database);
   return watching != nullptr &&
          database.watches().Contains(*watching, kConflictsKey, database.Hash(kConflictsKey));
 }

@@ -7,20 +7,24 @@ ExecutorTest::Status ExecutorTest::Run(SessionId id, const Command& command) {
   executor_.Execute(id, command, output_);
   Write();
   std::size_t statuses = 0;
+  const Reply* status = nullptr;
   for (const auto& item : output_.items) {
     const Reply* reply = std::get_if<Reply>(&item);
-    statuses += reply != nullptr && reply->is_status() ? 1U : 0U;
+    // What a watch begins with comes behind its status, replies do not.
+    EXPECT_TRUE(reply == nullptr || status == nullptr);
+    if (reply != nullptr && reply->is_status()) {
+      status = reply;
+      ++statuses;
+    }
   }
   EXPECT_EQ(statuses, 1U) << "each command has exactly one status";
-  const Reply* last = output_.items.empty() ? nullptr : std::get_if<Reply>(&output_.items.back());
-  if (last == nullptr || !last->is_status()) {
-    ADD_FAILURE() << "the status comes last";
+  if (status == nullptr) {
     return ErrorCode::kRejected;
   }
-  EXPECT_EQ(last->session, id);
-  error_text_ = last->text;
-  error_number_ = last->number;
-  return last->kind == ReplyKind::kOk ? kFine : Status(last->error);
+  EXPECT_EQ(status->session, id);
+  error_text_ = status->text;
+  error_number_ = status->number;
+  return status->kind == ReplyKind::kOk ? kFine : Status(status->error);
 }
 
 void ExecutorTest::Write() {

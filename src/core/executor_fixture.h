@@ -136,6 +136,11 @@ class ExecutorTest : public testing::Test {
     executor_.EndTurn(output_);
     Write();
   }
+  void Tick() {
+    output_.Clear();
+    executor_.Tick(output_);
+    Write();
+  }
   // False when nothing was left, so that the session is live again.
   bool Drain(SessionId id) {
     output_.Clear();

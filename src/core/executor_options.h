@@ -23,7 +23,8 @@ struct ExecutorOptions {
   std::size_t value_bytes_max = 0;
   AckLevel ack_default = AckLevel::kWritten;
   std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
-  bool has_log = false;                     // false: nothing is kept, nothing can be waited for
+  std::size_t catch_up_entries_per_turn = kCatchUpEntriesPerTurn;
+  bool has_log = false;  // false: nothing is kept, nothing can be waited for
 };
 
 }  // namespace nunc

@@ -411,10 +411,10 @@ TEST_F(ExecutorDataTest, OldTombstonesAreDroppedInTime) {
   const Database& db = *executor_.store().Find("db");
   const std::int64_t removed_us = executor_.store().LogTimeUs(0);
   SetTime(removed_us + kTombstoneAgeUsMax);
-  executor_.DropOldTombstones();
+  executor_.Tick(output_);
   EXPECT_EQ(db.tombstones(), 1U);
   SetTime(removed_us + 1 + kTombstoneAgeUsMax);
-  executor_.DropOldTombstones();
+  executor_.Tick(output_);
   EXPECT_EQ(db.tombstones(), 0U);
 }
 

@@ -23,29 +23,58 @@ void Executor::Keys(Session& session, const Command& command, Output& output) {
 
 void Executor::Watch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
-  WatchingSession& watching = WatchingIn(session, database);
+  const std::shared_ptr<WatchingSession> watching = WatchingIn(session, database);
+  delivery_.SetNewest(store_.revision());
+  Delivery::Begin begin;
+  if (!delivery_.Judge(database, command.since, begin)) {
+    return Error(session, ErrorCode::kBadToken, output, command.since);
+  }
+  if (IsWatchPattern(command.key)) {
+    return WatchPattern(session, *watching, command, begin, output);
+  }
   const std::uint64_t hash = database.Hash(command.key);
-  if (database.watches().Add(watching, command.key, hash) == Watches::Added::kLimit) {
+  if (database.watches().Add(*watching, command.key, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
   if (command.key == kConflictsKey && !NoteArbiter(database, output)) {
-    database.watches().Remove(watching, command.key, hash);
+    database.watches().Remove(*watching, command.key, hash);
     return Error(session, ErrorCode::kDiskFull, output);
   }
+  Ok(session, output);
+  delivery_.BeginKey(watching, command.key, begin, output);
+}
+
+void Executor::WatchPattern(const Session& session, WatchingSession& watching,
+                            const Command& command, const Delivery::Begin& begin, Output& output) {
+  std::string_view prefix = command.key;
+  prefix.remove_suffix(1);
+  const std::shared_ptr<PatternWatch> watch =
+      watching.database().watches().AddPattern(watching, prefix);
+  if (watch == nullptr) {
+    return Error(session, ErrorCode::kTooManyWatches, output);
+  }
+  watch->user = session.user;
+  watch->admin = session.admin;
+  watch->permissions_epoch = 0;
+  delivery_.BeginPattern(watch, begin);
   Ok(session, output);
 }
 
 void Executor::Unwatch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
-  if (WatchingSession* watching = FindWatching(session, database); watching != nullptr) {
-    database.watches().Remove(*watching, command.key, database.Hash(command.key));
+  if (const auto watching = FindWatching(session, database); watching != nullptr) {
+    if (IsWatchPattern(command.key)) {
+      database.watches().RemovePattern(*watching, command.key.substr(0, command.key.size() - 1));
+    } else {
+      database.watches().Remove(*watching, command.key, database.Hash(command.key));
+    }
   }
   Ok(session, output);
 }
 
 void Executor::UnwatchAll(Session& session, Output& output) {
   Database& database = *session.database;
-  if (WatchingSession* watching = FindWatching(session, database); watching != nullptr) {
+  if (const auto watching = FindWatching(session, database); watching != nullptr) {
     database.watches().RemoveAll(*watching);
   }
   Ok(session, output);

@@ -18,6 +18,13 @@ struct Term {
   friend auto operator<=>(Term, Term) = default;
 };
 
+// The newest revision of a term that is over.
+struct TermEnd {
+  Term term{};
+  Revision last{};
+  friend bool operator==(const TermEnd&, const TermEnd&) = default;
+};
+
 // Never used twice, also after its database is gone.
 struct DatabaseId {
   std::uint32_t value = 0;

@@ -37,6 +37,7 @@ enum class ErrorCode : std::uint8_t {
   kValueTooLong,  // number: the limit
   kUnknownDatabase,
   kInvalidToken,
+  kBadToken,  // text: what was given as a place to go on from
   kDatabaseExists,
   kTooManyDatabases,
   kTooManyWatches,
@@ -127,7 +128,7 @@ enum class ChangeKind : std::uint8_t {
   kSet,
   kRemoved,
   kConflict,  // for arbiters: value is the whole message
-  // What a watch of a pattern is told of itself; key is the pattern.
+  // What a watch is told of itself; key is its pattern, empty: those of keys in the database.
   kStarted,  // value says what follows: `snapshot`, `delta` or `current`
   kReady,    // all up to here has been told; value is a token to go on from
 };

@@ -22,7 +22,8 @@ enum class SessionKind : std::uint8_t {
 struct Session {
   struct DatabaseWatches {
     Database* database = nullptr;
-    std::unique_ptr<WatchingSession> watches;  // an address that watched keys may hold
+    // An address that watched keys may hold; shared as PatternWatch is.
+    std::shared_ptr<WatchingSession> watches;
   };
 
   SessionId id;

@@ -76,7 +76,7 @@ Watches::Added Watches::Add(WatchingSession& session, std::string_view key, std:
   if (found != keys_.end() && FindInterest(session, *found->second) != WatchingSession::kNone) {
     return Added::kAlready;
   }
-  if (session.interests_.size() >= kWatchesPerSessionMax) {
+  if (session.size() >= kWatchesPerSessionMax) {
     return Added::kLimit;
   }
   WatchedKey* watched = nullptr;
@@ -109,7 +109,42 @@ bool Watches::Remove(WatchingSession& session, std::string_view key, std::uint64
   return true;
 }
 
+std::shared_ptr<PatternWatch> WatchingSession::FindPattern(std::string_view prefix) const {
+  const auto found = patterns_.find(prefix);
+  return found == patterns_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<PatternWatch> Watches::AddPattern(WatchingSession& session,
+                                                  std::string_view prefix) {
+  if (std::shared_ptr<PatternWatch> found = session.FindPattern(prefix); found != nullptr) {
+    return found;
+  }
+  if (session.size() >= kWatchesPerSessionMax) {
+    return nullptr;
+  }
+  auto watch = std::make_shared<PatternWatch>();
+  watch->session = &session;
+  watch->prefix = prefix;
+  patterns_.Add(*watch);
+  session.patterns_.emplace(watch->prefix, watch);
+  return watch;
+}
+
+bool Watches::RemovePattern(WatchingSession& session, std::string_view prefix) {
+  const std::shared_ptr<PatternWatch> watch = session.FindPattern(prefix);
+  if (watch == nullptr) {
+    return false;
+  }
+  patterns_.Remove(*watch);
+  session.patterns_.erase(watch->prefix);
+  return true;
+}
+
 void Watches::RemoveAll(WatchingSession& session) {
+  for (const auto& [prefix, watch] : session.patterns_) {
+    patterns_.Remove(*watch);
+  }
+  session.patterns_.clear();
   while (!session.interests_.empty()) {
     Drop(session, static_cast<std::uint32_t>(session.interests_.size() - 1));
   }

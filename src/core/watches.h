@@ -12,16 +12,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/ids.h"
+#include "core/pattern_watches.h"
 
 namespace nunc {
 
+class Database;
 class WatchingSession;
 
 class WatchedKey {
@@ -45,12 +50,27 @@ class WatchedKey {
 // The watches of one session in one database.
 class WatchingSession {
  public:
-  explicit WatchingSession(SessionId id) : id_(id) {}
+  WatchingSession(SessionId id, Database& database) : id_(id), database_(database) {}
 
   [[nodiscard]] SessionId id() const { return id_; }
+  [[nodiscard]] Database& database() const { return database_; }
   [[nodiscard]] bool lagging() const { return lagging_; }
   void set_lagging(bool lagging) { lagging_ = lagging; }
-  [[nodiscard]] std::size_t size() const { return interests_.size(); }
+  [[nodiscard]] std::size_t size() const { return interests_.size() + patterns_.size(); }
+  // Shared so that who works on one later can see that it is gone.
+  using Patterns = std::map<std::string_view, std::shared_ptr<PatternWatch>>;  // by prefix
+  [[nodiscard]] const Patterns& patterns() const { return patterns_; }
+  // Null when it is not watched.
+  [[nodiscard]] std::shared_ptr<PatternWatch> FindPattern(std::string_view prefix) const;
+  // A change that several of its watches want is told once; false: it has been told.
+  bool BeginTelling(std::uint64_t change) { return std::exchange(told_, change) != change; }
+
+  // It has a watch that keeps tokens, and was given one at `token_at`.
+  bool wants_tokens = false;
+  Revision token_at{};
+  // Watches of keys were told a part of what they have yet to hear: a kReady closes it once this
+  // is on disk.
+  std::optional<Revision> closes_at;
 
   // Notes that the key of `interest` changed: it becomes the newest dirty one.
   void MarkDirty(std::uint32_t interest);
@@ -73,7 +93,10 @@ class WatchingSession {
   void Relink(std::uint32_t from, std::uint32_t to);
 
   SessionId id_;
+  Database& database_;
   bool lagging_ = false;
+  std::uint64_t told_ = 0;
+  Patterns patterns_;
   std::vector<Interest> interests_;
   std::uint32_t oldest_dirty_ = kNone;
   std::uint32_t newest_dirty_ = kNone;
@@ -87,6 +110,10 @@ class Watches {
   Added Add(WatchingSession& session, std::string_view key, std::uint64_t hash);
   // False when it was not watched.
   bool Remove(WatchingSession& session, std::string_view key, std::uint64_t hash);
+  // The one of a prefix that is watched already is given, too; null at the limit.
+  std::shared_ptr<PatternWatch> AddPattern(WatchingSession& session, std::string_view prefix);
+  bool RemovePattern(WatchingSession& session, std::string_view prefix);
+  // Those of keys and of patterns.
   void RemoveAll(WatchingSession& session);
 
   [[nodiscard]] bool Contains(const WatchingSession& session, std::string_view key,
@@ -94,6 +121,8 @@ class Watches {
   // Null when nobody watches it.
   [[nodiscard]] const WatchedKey* Find(std::string_view key, std::uint64_t hash) const;
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
+  [[nodiscard]] bool empty() const { return keys_.empty() && patterns_.empty(); }
+  [[nodiscard]] const PatternWatches& patterns() const { return patterns_; }
   // In byte order of the keys.
   [[nodiscard]] std::vector<const WatchedKey*> All() const;
 
@@ -114,6 +143,7 @@ class Watches {
 
   // The key of the map views the WatchedKey's own text, which stays where it is.
   std::unordered_map<HashedKey, std::unique_ptr<WatchedKey>, TakeHash> keys_;
+  PatternWatches patterns_;
 };
 
 }  // namespace nunc

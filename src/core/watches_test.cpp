@@ -12,12 +12,19 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "core/database.h"
 
 namespace nunc {
 namespace {
 
 std::uint64_t HashOf(std::string_view key) {
   return HashBytes(key, 9);
+}
+
+// Whose watches they are does not matter here.
+Database& AnyDatabase() {
+  static Database database({});
+  return database;
 }
 
 Watches::Added Add(Watches& watches, WatchingSession& session, std::string_view key) {
@@ -48,7 +55,7 @@ std::string TakeDirty(WatchingSession& session) {
 
 TEST(Watches, AKeyIsWatchedOnce) {
   Watches watches;
-  WatchingSession session({.slot = 1});
+  WatchingSession session({.slot = 1}, AnyDatabase());
   EXPECT_EQ(Add(watches, session, "key"), Watches::Added::kYes);
   EXPECT_EQ(Add(watches, session, "key"), Watches::Added::kAlready);
   EXPECT_EQ(session.size(), 1U);
@@ -57,7 +64,7 @@ TEST(Watches, AKeyIsWatchedOnce) {
 
 TEST(Watches, WhatNobodyWatchesIsNotKept) {
   Watches watches;
-  WatchingSession session({.slot = 1});
+  WatchingSession session({.slot = 1}, AnyDatabase());
   EXPECT_EQ(watches.Find("key", HashOf("key")), nullptr);
   EXPECT_FALSE(Remove(watches, session, "key"));
   EXPECT_EQ(Add(watches, session, "key"), Watches::Added::kYes);
@@ -70,8 +77,8 @@ TEST(Watches, WhatNobodyWatchesIsNotKept) {
 
 TEST(Watches, OneSessionsWatchIsNotAnothers) {
   Watches watches;
-  WatchingSession one({.slot = 1});
-  WatchingSession other({.slot = 2});
+  WatchingSession one({.slot = 1}, AnyDatabase());
+  WatchingSession other({.slot = 2}, AnyDatabase());
   EXPECT_EQ(Add(watches, one, "key"), Watches::Added::kYes);
   EXPECT_FALSE(Contains(watches, other, "key"));
   EXPECT_FALSE(Remove(watches, other, "key"));
@@ -83,14 +90,14 @@ TEST(Watches, OneSessionsWatchIsNotAnothers) {
 
 TEST(Watches, AtTheLimitASessionWatchesNoMore) {
   Watches watches;
-  WatchingSession session({.slot = 1});
+  WatchingSession session({.slot = 1}, AnyDatabase());
   for (std::size_t i = 0; i < kWatchesPerSessionMax; ++i) {
     ASSERT_EQ(Add(watches, session, std::to_string(i)), Watches::Added::kYes);
   }
   EXPECT_EQ(Add(watches, session, "new"), Watches::Added::kLimit);
   EXPECT_EQ(watches.size(), kWatchesPerSessionMax);
   EXPECT_EQ(Add(watches, session, "0"), Watches::Added::kAlready);
-  WatchingSession other({.slot = 2});
+  WatchingSession other({.slot = 2}, AnyDatabase());
   EXPECT_EQ(Add(watches, other, "new"), Watches::Added::kYes);
   EXPECT_EQ(Add(watches, session, "new"), Watches::Added::kLimit);
   EXPECT_TRUE(Remove(watches, session, "0"));
@@ -102,7 +109,7 @@ TEST(Watches, AtTheLimitASessionWatchesNoMore) {
 
 TEST(WatchingSession, DirtyKeysComeLowestNewestChangeFirst) {
   Watches watches;
-  WatchingSession session({.slot = 1});
+  WatchingSession session({.slot = 1}, AnyDatabase());
   for (const char* key : {"a", "b", "c"}) {
     EXPECT_EQ(Add(watches, session, key), Watches::Added::kYes);
   }
@@ -119,7 +126,7 @@ TEST(WatchingSession, DirtyKeysComeLowestNewestChangeFirst) {
 
 TEST(WatchingSession, AnUnwatchedKeyIsNoLongerDirty) {
   Watches watches;
-  WatchingSession session({.slot = 1});
+  WatchingSession session({.slot = 1}, AnyDatabase());
   for (const char* key : {"a", "b", "c"}) {
     EXPECT_EQ(Add(watches, session, key), Watches::Added::kYes);
     MarkAllDirty(watches, key);
@@ -142,8 +149,8 @@ class WatchesModel {
       keys_.push_back("key" + std::to_string(i));
     }
     for (std::size_t i = 0; i < kSessions; ++i) {
-      sides_.push_back(
-          {.real = std::make_unique<WatchingSession>(SessionId{static_cast<std::uint32_t>(i), 0})});
+      sides_.push_back({.real = std::make_unique<WatchingSession>(
+                            SessionId{static_cast<std::uint32_t>(i), 0}, AnyDatabase())});
     }
   }
 

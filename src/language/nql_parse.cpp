@@ -130,10 +130,27 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
     *FieldOf(command, argument.field) = word;
     return true;
   }
+  if (argument.kind == ArgumentKind::kWatchOptions) {
+    return TakeWatchOptions(word, rest, command);
+  }
   if (argument.kind == ArgumentKind::kDatabaseOptions) {
     return TakeDatabaseOptions(word, rest, command);
   }
   return TakeNumber(row, argument, word, command);
+}
+
+// [since TOKEN]. Existing clients may put anything else there.
+bool NqlParser::TakeWatchOptions(std::string_view word, Rest& rest, Command& command) {
+  if (word != "since") {
+    return true;
+  }
+  command.since = rest.ended ? std::string_view{} : TakeWord(rest);
+  if (command.since.empty()) {
+    command =
+        Reject("since must be followed by a token of an earlier 'ready', or 0 for everything");
+    return false;
+  }
+  return true;
 }
 
 // [none|newer|arbiter] [ack written|disk]

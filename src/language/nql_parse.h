@@ -34,6 +34,7 @@ class NqlParser {
   static std::string_view TakeWord(Rest& rest);
   // False: `command` has become kRejected.
   bool TakeArgument(const CommandRow& row, const Argument& argument, Rest& rest, Command& command);
+  bool TakeWatchOptions(std::string_view word, Rest& rest, Command& command);
   bool TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command);
   bool TakeNumber(const CommandRow& row, const Argument& argument, std::string_view word,
                   Command& command);

@@ -86,6 +86,9 @@ TextAround AroundText(ErrorCode code) {
     case ErrorCode::kBadName:
       return {"not a valid name: '",
               "'. Allowed are 1 to 128 bytes without spaces, control characters and / \\ , ; |"};
+    case ErrorCode::kBadToken:
+      return {.before = "no place of this database to go on from: '",
+              .after = "'. Give the token of the last 'ready', or 0 for everything"};
     case ErrorCode::kServerKey:
       return {"the server keeps ", " itself: it cannot be written"};
     case ErrorCode::kConflictUnresolved:

@@ -46,7 +46,7 @@ class Backup final : public BodySource {
     Node& node;
     const OpLog& log;
     ClusterId cluster{};
-    std::vector<SnapshotTerm> terms{};
+    std::vector<TermEnd> terms{};
   };
   // `only`: that database; zero: everything.
   Backup(Source source, DatabaseId only, std::shared_ptr<BackupHold> hold);

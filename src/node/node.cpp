@@ -63,7 +63,7 @@ void Node::Step(const Input& input, Output& output) {
             executor_.NoteTurn(in.last_turn);
           },
           [&](const TurnEnded&) { executor_.EndTurn(output); },
-          [&](const Tick&) { executor_.DropOldTombstones(); },
+          [&](const Tick&) { executor_.Tick(output); },
           [&](const SessionOpened& in) { executor_.Open(in.session, in.kind); },
           [&](const SessionClosed& in) {
             executor_.Close(in.session);
@@ -106,9 +106,11 @@ void Node::Settle(Output& output) {
   std::move(output.operations.begin(), output.operations.end(), std::back_inserter(operations_));
 }
 
-void Node::BeginTerm(Term term, const ChainEnd& end) {
+void Node::BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster,
+                     std::vector<TermEnd> before) {
   end_ = end;
   end_.term = term;
+  executor_.history().Begin(cluster, term, std::move(before));
   Output output;
   executor_.SetDurable(end.revision);
   gate_.Open(end.revision, output, [](const Change&) {});

@@ -87,8 +87,12 @@ class Node {
   void EnsureDatabase(std::string_view name, std::string_view token);
 
   // The log begins: what is loaded is as of `end`, all of it on disk, and records from now on are
-  // of `term`, the first one saying so.
-  void BeginTerm(Term term, const ChainEnd& end);
+  // of `term`, the first one saying so. The cluster and the terms before are what tokens of clients
+  // are held against.
+  void BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster = 0,
+                 std::vector<TermEnd> before = {});
+  // Another turn would tell more to who is behind, without anything else happening.
+  [[nodiscard]] bool has_work() const { return executor_.has_work(); }
   // Encoded records that have come up since ClearRecords.
   [[nodiscard]] std::string_view records() const { return records_; }
   void ClearRecords() { records_.clear(); }

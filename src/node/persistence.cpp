@@ -116,7 +116,7 @@ Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& 
       new Persistence(world, node, options, std::move(recovered), std::move(*log)));
   Output unheard;
   node.Step(TurnStarted{.now = persistence->now_, .log_room = persistence->log_room()}, unheard);
-  node.BeginTerm(meta.term, end);
+  node.BeginTerm(meta.term, end, meta.cluster[0] ^ meta.cluster[1], persistence->terms_);
   persistence->terms_.push_back({.term = meta.term, .last = end.revision});
   if (Result<void> ended = persistence->EndTurn(persistence->now_); !ended) {
     return tl::unexpected(ended.error());

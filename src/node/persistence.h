@@ -96,7 +96,7 @@ class Persistence {
   std::shared_ptr<MetaFile> meta_;  // the bulk worker's while marking_
   ClusterId cluster_;
   std::unique_ptr<OpLog> log_;
-  std::vector<SnapshotTerm> terms_;
+  std::vector<TermEnd> terms_;
   Snapshotter snapshotter_;
   RecoveryReport report_;
   News news_;

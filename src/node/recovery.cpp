@@ -28,7 +28,7 @@ class StoreVisitor final : public SnapshotVisitor {
   Store& store_;
 };
 
-void NoteTerm(std::vector<SnapshotTerm>& terms, Term term, Revision last) {
+void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last) {
   if (terms.empty() || terms.back().term < term) {
     terms.push_back({.term = term, .last = last});
   } else {

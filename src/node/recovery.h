@@ -59,7 +59,7 @@ struct RecoveryReport {
 struct Recovered {
   std::unique_ptr<MetaFile> meta;
   LogState log;
-  std::vector<SnapshotTerm> terms;      // of the history so far
+  std::vector<TermEnd> terms;           // of the history so far
   std::vector<SnapshotInfo> snapshots;  // whole ones, newest first
   RecoveryReport report;
 };

@@ -6,7 +6,7 @@
 namespace nunc {
 
 SnapshotHead MakeSnapshotHead(SnapshotKind kind, const Store& store, const ChainEnd& start,
-                              const ClusterId& cluster, std::vector<SnapshotTerm> terms) {
+                              const ClusterId& cluster, std::vector<TermEnd> terms) {
   return {.kind = kind,
           .cluster = cluster,
           .start = {.term = start.term,

@@ -18,7 +18,7 @@
 namespace nunc {
 
 SnapshotHead MakeSnapshotHead(SnapshotKind kind, const Store& store, const ChainEnd& start,
-                              const ClusterId& cluster, std::vector<SnapshotTerm> terms);
+                              const ClusterId& cluster, std::vector<TermEnd> terms);
 // False: the walk has ended, nothing was added.
 bool AddItem(BlockBuilder& builder, const StoreWalk::Item& item);
 // `only`: that database; zero: everything.

@@ -41,7 +41,7 @@ void Snapshotter::Submit(Work work) {
       [running = running_] { --running->in_flight; });
 }
 
-void Snapshotter::Begin(const ClusterId& cluster, std::vector<SnapshotTerm> terms) {
+void Snapshotter::Begin(const ClusterId& cluster, std::vector<TermEnd> terms) {
   running_ = std::make_shared<Running>();
   running_->disk = &world_.data;
   running_->start = node_.end().revision;

@@ -32,7 +32,7 @@ class Snapshotter {
   Snapshotter(const PersistenceWorld& world, Node& node, std::vector<SnapshotInfo> snapshots)
       : world_(world), node_(node), snapshots_(std::move(snapshots)) {}
 
-  void Begin(const ClusterId& cluster, std::vector<SnapshotTerm> terms);
+  void Begin(const ClusterId& cluster, std::vector<TermEnd> terms);
   [[nodiscard]] bool running() const { return running_ != nullptr; }
   // The store as of now is still what will be in it, with the log up to its end.
   [[nodiscard]] bool walking() const { return walk_.has_value(); }

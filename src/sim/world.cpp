@@ -144,6 +144,9 @@ Result<void> World::Live() {
 }
 
 std::int64_t World::NextTurnUs() const {
+  if (life_.node->has_work()) {
+    return schedule_.now_us();
+  }
   std::int64_t next_us = std::min(clock_.ScheduleUs(life_.persistence->next_us()), next_tick_us_);
   if (!quiet_) {
     next_us = std::min(next_us, next_command_us_);

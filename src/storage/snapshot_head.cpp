@@ -41,10 +41,10 @@ bool TakeFixedFields(Cursor& cursor, SnapshotHead& head, FixedFields& fixed) {
          cursor.Take(head.last_conflict) && cursor.Take(head.highest_database.value);
 }
 
-bool TakeTerms(Cursor& cursor, std::size_t count, std::vector<SnapshotTerm>& terms) {
+bool TakeTerms(Cursor& cursor, std::size_t count, std::vector<TermEnd>& terms) {
   terms.resize(count);
-  SnapshotTerm before;
-  for (SnapshotTerm& term : terms) {
+  TermEnd before;
+  for (TermEnd& term : terms) {
     if (!cursor.Take(term.term.value) || !cursor.Take(term.last.value)) return false;
     if (term.term <= before.term || term.last < before.last) return false;
     before = term;
@@ -56,8 +56,8 @@ bool TakeTerms(Cursor& cursor, std::size_t count, std::vector<SnapshotTerm>& ter
 
 std::string EncodeSnapshotHead(const SnapshotHead& head) {
   CHECK(head.filter.size() <= kNameBytesMax);
-  std::span<const SnapshotTerm> terms = head.terms;
-  if (terms.size() > kSnapshotTermsMax) terms = terms.last(kSnapshotTermsMax);
+  std::span<const TermEnd> terms = head.terms;
+  if (terms.size() > kTermEndsMax) terms = terms.last(kTermEndsMax);
   const std::size_t length = kSnapshotHeadBytesMin + terms.size() * kTermBytes + head.filter.size();
   std::string bytes;
   bytes.reserve(length);
@@ -77,7 +77,7 @@ std::string EncodeSnapshotHead(const SnapshotHead& head) {
   Append(bytes, head.last_conflict);
   Append(bytes, head.highest_database.value);
   Append(bytes, std::uint32_t{0});
-  for (const SnapshotTerm& term : terms) {
+  for (const TermEnd& term : terms) {
     Append(bytes, term.term.value);
     Append(bytes, term.last.value);
   }
@@ -129,7 +129,7 @@ Result<SnapshotHead> DecodeSnapshotHead(std::string_view bytes) {
     return Fail(Fault::kInvalid, "its kind is unknown: " + std::to_string(fixed.kind));
   }
   head.kind = SnapshotKind{fixed.kind};
-  if (fixed.filter_bytes > kNameBytesMax || fixed.terms > kSnapshotTermsMax ||
+  if (fixed.filter_bytes > kNameBytesMax || fixed.terms > kTermEndsMax ||
       cursor.left() != std::size_t{fixed.terms} * kTermBytes + fixed.filter_bytes) {
     return Damaged("the lengths of the head do not fit it");
   }

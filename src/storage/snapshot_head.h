@@ -5,7 +5,7 @@
 //          start S to its end E; the head names S, the end block names E.
 // Errors:  kInvalid: not a file of ours, or a newer format. kDamaged: everything else. `detail`
 //          says what, without the file's name.
-// Limits:  kSnapshotTermsMax; the length of a head is known, and checked, after its first 16 bytes.
+// Limits:  kTermEndsMax; the length of a head is known, and checked, after its first 16 bytes.
 // Source:  docs/formats.md, "Snapshots and backups"; docs/cluster.md §11.
 #pragma once
 
@@ -25,7 +25,7 @@ namespace nunc {
 inline constexpr std::uint32_t kSnapshotVersion = 1;
 // A head with more leaves the oldest out: who was away for longer than that many terms cannot be
 // told by their names where the logs part, and gets everything instead.
-inline constexpr std::size_t kSnapshotTermsMax = 65'536;
+inline constexpr std::size_t kTermEndsMax = 65'536;
 
 enum class SnapshotKind : std::uint8_t {
   kSnapshot = 1,  // entries alone; the log behind S stays where it is
@@ -41,19 +41,13 @@ struct SnapshotPoint {
   friend bool operator==(const SnapshotPoint&, const SnapshotPoint&) = default;
 };
 
-struct SnapshotTerm {
-  Term term{};
-  Revision last{};
-  friend bool operator==(const SnapshotTerm&, const SnapshotTerm&) = default;
-};
-
 struct SnapshotHead {
   SnapshotKind kind = SnapshotKind::kSnapshot;
   std::array<std::uint64_t, 2> cluster{};
   SnapshotPoint start{};
   DatabaseId highest_database{};  // ever used, dropped ones too
   std::int64_t last_conflict = 0;
-  std::vector<SnapshotTerm> terms{};  // ascending, up to S
+  std::vector<TermEnd> terms{};  // ascending, up to S
   std::string filter{};  // name of the one database that is backed up; empty: all of them
   friend bool operator==(const SnapshotHead&, const SnapshotHead&) = default;
 };
@@ -79,7 +73,7 @@ struct SnapshotEnd {
 inline constexpr std::size_t kSnapshotPrefixBytes = 16;
 inline constexpr std::size_t kSnapshotHeadBytesMin = 96;
 inline constexpr std::size_t kSnapshotHeadBytesMax =
-    kSnapshotHeadBytesMin + sizeof(std::uint64_t) * 2 * kSnapshotTermsMax + kNameBytesMax;
+    kSnapshotHeadBytesMin + sizeof(std::uint64_t) * 2 * kTermEndsMax + kNameBytesMax;
 
 // The last 8 bytes are the head's checksum. `head.filter` is empty or the name of a database.
 std::string EncodeSnapshotHead(const SnapshotHead& head);

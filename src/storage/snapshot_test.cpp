@@ -244,20 +244,20 @@ TEST(Snapshot, TheEndMustFitWhatCameBefore) {
 
 TEST(Snapshot, OfTooManyTermsTheOldestAreLeftOut) {
   SnapshotHead head;
-  for (std::uint64_t term = 1; term <= kSnapshotTermsMax + 1; ++term) {
+  for (std::uint64_t term = 1; term <= kTermEndsMax + 1; ++term) {
     head.terms.push_back({.term = {term}, .last = {term}});
   }
   const std::string bytes = EncodeSnapshotHead(head);
   EXPECT_LE(bytes.size(), kSnapshotHeadBytesMax);
   const auto back = DecodeSnapshotHead(bytes);
   ASSERT_TRUE(back);
-  EXPECT_EQ(back->terms.size(), kSnapshotTermsMax);
+  EXPECT_EQ(back->terms.size(), kTermEndsMax);
   EXPECT_EQ(back->terms.front().term.value, 2U);
   EXPECT_EQ(back->terms.back(), head.terms.back());
 }
 
 TEST(Snapshot, TermsAscend) {
-  const auto detail = [](std::vector<SnapshotTerm> terms) {
+  const auto detail = [](std::vector<TermEnd> terms) {
     const auto back = DecodeSnapshotHead(EncodeSnapshotHead({.terms = std::move(terms)}));
     return back ? "" : back.error().detail;
   };

@@ -84,7 +84,7 @@ void Hub::StartTurn() {
 std::int64_t Hub::WaitUs() const {
   const bool resumes = !resume_.empty() && !gate_full();
   if (told_too_late_ || resumes || !fresh_.empty() || !backlog_.empty() ||
-      node_.store().has_dropped()) {
+      node_.store().has_dropped() || node_.has_work()) {
     return 0;
   }
   std::int64_t next_us = next_tick_us_;
@@ -211,7 +211,8 @@ void Hub::TickAll() {
   }
   if (now_.mono_us >= next_node_tick_us_) {
     next_node_tick_us_ = now_.mono_us + kNodeTickUs;
-    Step(Tick{});
+    node_.Step(Tick{}, output_);
+    Route(output_);
   }
 }
 

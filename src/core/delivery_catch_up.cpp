@@ -1,0 +1,390 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "core/delivery.h"
+
+namespace nunc {
+namespace {
+
+// How much a watch is given at once, so that it cannot fill its socket's queue.
+constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
+
+Change RemovedChange(const Entry& tombstone) {
+  return {.kind = ChangeKind::kRemoved, .key = tombstone.key(), .revision = tombstone.revision()};
+}
+
+}  // namespace
+
+// ---- tokens and the words around what is told
+
+Revision Delivery::ToldUpTo(const Database& database) const {
+  // `$$` keys wait for the disk in every database, and who watches them must not be given a token
+  // beyond one that waits.
+  const bool waits = database.level() == AckLevel::kDisk || database.secure_revision() > durable_;
+  return waits ? std::min(durable_, newest_) : newest_;
+}
+
+void Delivery::TellOne(const WatchingSession& to, Change change, Output& output) {
+  change.database = to.database().id();
+  change.first = output.targets.size();
+  change.count = 1;
+  output.targets.push_back(to.id());
+  output.items.emplace_back(change);
+}
+
+void Delivery::TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
+                         Output& output) const {
+  const Token token = history_.At(revision, to.database().id());
+  TellOne(to,
+          {.kind = ChangeKind::kReady,
+           .key = output.Keep(std::string(pattern)),
+           .value = output.Keep(FormatToken(token)),
+           .revision = revision},
+          output);
+}
+
+void Delivery::TellProgress(Session& session, Output& output) {
+  if (session.lagging) {
+    return;
+  }
+  for (const Session::DatabaseWatches& watching : session.watches) {
+    WatchingSession& to = *watching.watches;
+    const Revision revision = ToldUpTo(to.database());
+    const bool behind =
+        std::any_of(to.patterns().begin(), to.patterns().end(),
+                    [](const auto& watch) { return watch.second->catch_up != nullptr; });
+    if (to.wants_tokens && !behind && !to.closes_at && to.token_at < revision) {
+      to.token_at = revision;
+      TellReady(to, {}, revision, output);
+    }
+  }
+}
+
+// ---- the beginning of a watch
+
+bool Delivery::Judge(const Database& database, std::string_view since, Begin& begin) const {
+  begin.from_now = since.empty();
+  if (since.empty() || since == "0") {
+    return true;
+  }
+  const std::optional<Token> token = ParseToken(since);
+  if (!token) {
+    return false;
+  }
+  begin.since = token->revision;
+  begin.judged = history_.Judge(*token, database.id(), newest_);
+  return begin.judged.worth != History::Worth::kForeign &&
+         begin.judged.worth != History::Worth::kFuture;
+}
+
+void Delivery::StartListing(PatternWatch& watch, std::string_view with) {
+  watch.catch_up = std::make_unique<CatchUp>();
+  watch.catch_up->phase = CatchUp::Phase::kListing;
+  watch.catch_up->begins = with;
+}
+
+void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin) {
+  watch->catch_up = nullptr;
+  watch->wants_tokens = !begin.from_now;
+  if (begin.from_now) {
+    return;
+  }
+  WatchingSession& session = *watch->session;
+  session.wants_tokens = true;
+  if (begin.judged.worth == History::Worth::kGood) {
+    watch->catch_up = std::make_unique<CatchUp>();
+    watch->catch_up->from = begin.since;
+    watch->catch_up->begins = "delta";
+  } else if (begin.judged.worth == History::Worth::kRewound) {
+    const Token shared = history_.At(begin.judged.shared, session.database().id());
+    StartListing(*watch, "rewind " + FormatToken(shared));
+  } else {
+    StartListing(*watch, "snapshot");
+  }
+  advancing_.push_back(watch);
+}
+
+void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::string_view key,
+                        const Begin& begin, Output& output) {
+  if (begin.from_now) {
+    return;
+  }
+  watching->wants_tokens = true;
+  const Database& database = watching->database();
+  const Entry* entry = database.FindAny(key, database.Hash(key));
+  const bool delta = begin.judged.worth == History::Worth::kGood;
+  const Revision changed = entry == nullptr ? database.horizon() : entry->revision();
+  const bool news = !delta || changed > begin.since;
+  const bool there = entry != nullptr && !entry->is_tombstone();
+  Change started{.kind = ChangeKind::kStarted,
+                 .key = output.Keep(std::string(key)),
+                 .value = !delta ? "snapshot"
+                          : news ? "delta"
+                                 : "current"};
+  if (begin.judged.worth == History::Worth::kRewound) {
+    const Token shared = history_.At(begin.judged.shared, database.id());
+    started.value = output.Keep("rewind " + FormatToken(shared));
+  }
+  TellOne(*watching, started, output);
+  // What is not on disk is told when the gate opens for it.
+  if (news && (there || delta) && NeededFor(database, key, changed) <= durable_) {
+    Change change{.kind = ChangeKind::kRemoved, .key = started.key};
+    if (there) {
+      change = ChangeOf(*entry);
+    } else if (entry != nullptr) {
+      change.revision = changed;
+    }
+    change.more = true;
+    const Revision shown =
+        NeededFor(database, key, there ? database.ShownRevision(*entry) : changed);
+    change.after = shown > durable_ ? shown : Revision{};
+    TellOne(*watching, change, output);
+  }
+  watching->closes_at = ClosesAt(database);
+  if (!watching->lagging()) {
+    CloseKeys(watching, output);
+  }
+}
+
+void Delivery::Forget(Database& database, Revision dropped, Output& output) {
+  database.watches().patterns().ForEach([&](PatternWatch& watch) {
+    TellOne(*watch.session,
+            {.kind = ChangeKind::kStarted,
+             .key = output.Keep(watch.pattern()),
+             .value = "dropped",
+             .after = dropped},
+            output);
+  });
+}
+
+void Delivery::BeginAgain(const Database& database, std::string_view user) {
+  database.watches().patterns().ForEach([&](PatternWatch& watch) {
+    if (user == (watch.user.empty() ? "all" : watch.user)) {
+      StartListing(watch, "rights");
+      advancing_.push_back(watch.session->FindPattern(watch.prefix));
+    }
+  });
+}
+
+// ---- slices
+
+void Delivery::SetDurable(Revision durable) {
+  durable_ = durable;
+  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(advancing_));
+  waiting_.clear();
+}
+
+void Delivery::Advance(Output& output) {
+  for (const std::weak_ptr<WatchingSession>& closing : std::exchange(closing_, {})) {
+    const std::shared_ptr<WatchingSession> watching = closing.lock();
+    // One that lags is closed when it has drained.
+    if (watching != nullptr && watching->closes_at && !watching->lagging()) {
+      CloseKeys(watching, output);
+    }
+  }
+  std::size_t budget = entries_per_turn_;
+  std::deque<std::weak_ptr<PatternWatch>> left;
+  for (std::size_t i = 0; i < kCatchUpsAtOnce && budget > 0 && !advancing_.empty(); ++i) {
+    const std::shared_ptr<PatternWatch> watch = advancing_.front().lock();
+    advancing_.pop_front();
+    // Drain comes back to one that lags.
+    if (watch == nullptr || watch->catch_up == nullptr || watch->session->lagging()) {
+      continue;
+    }
+    switch (AdvanceOne(*watch, budget, output)) {
+      case Step::kMore:
+        left.push_back(watch);
+        break;
+      case Step::kWaits:
+        waiting_.push_back(watch);
+        break;
+      case Step::kDone:
+        watch->catch_up = nullptr;
+    }
+  }
+  // In front again: no more than these hold a place in the order of revisions.
+  advancing_.insert(advancing_.begin(), left.begin(), left.end());
+}
+
+Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output) {
+  if (watch.catch_up->phase == CatchUp::Phase::kBehind) {
+    StartSeeking(watch);
+  }
+  if (std::string begins = std::exchange(watch.catch_up->begins, {}); !begins.empty()) {
+    TellOne(*watch.session,
+            {.kind = ChangeKind::kStarted,
+             .key = output.Keep(watch.pattern()),
+             .value = output.Keep(std::move(begins))},
+            output);
+  }
+  switch (watch.catch_up->phase) {
+    case CatchUp::Phase::kBehind:
+      break;
+    case CatchUp::Phase::kListing:
+      return AdvanceListing(watch, budget, output);
+    case CatchUp::Phase::kSeeking:
+      return AdvanceSeeking(watch, budget);
+    case CatchUp::Phase::kTelling:
+      return AdvanceTelling(watch, budget, output);
+    case CatchUp::Phase::kClosing:
+      return Close(watch, output);
+  }
+  return Step::kMore;
+}
+
+// From now on what changes is met by the walk, which comes to the end of the order.
+void Delivery::StartSeeking(PatternWatch& watch) {
+  Database& database = watch.session->database();
+  CatchUp& catch_up = *watch.catch_up;
+  if (database.horizon() > catch_up.from) {
+    return StartListing(watch, "snapshot");
+  }
+  if (!catch_up.begins.empty() && database.newest_revision() <= catch_up.from) {
+    catch_up.begins = "current";
+  }
+  catch_up.walk =
+      std::make_unique<RevisionWalk>(database.revision_order(), RevisionWalk::From::kNewest);
+  catch_up.phase = CatchUp::Phase::kSeeking;
+}
+
+void Delivery::StartClosing(const PatternWatch& watch) {
+  const Database& database = watch.session->database();
+  CatchUp& catch_up = *watch.catch_up;
+  catch_up.phase = CatchUp::Phase::kClosing;
+  catch_up.walk = nullptr;
+  catch_up.closes_at = ClosesAt(database);
+}
+
+// What has been changed and not told, because it is not on disk, is told by then.
+Revision Delivery::ClosesAt(const Database& database) {
+  return database.level() == AckLevel::kDisk ? database.newest_revision()
+                                             : database.secure_revision();
+}
+
+void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output) {
+  if (*watching->closes_at > durable_) {
+    closing_.push_back(watching);
+    return;
+  }
+  watching->closes_at.reset();
+  watching->token_at = ToldUpTo(watching->database());
+  TellReady(*watching, {}, watching->token_at, output);
+}
+
+Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget,
+                                        Output& output) const {
+  const WatchingSession& session = *watch.session;
+  const Database& database = session.database();
+  CatchUp& catch_up = *watch.catch_up;
+  KeyOrder::Cursor cursor =
+      database.Seek(std::max<std::string_view>(catch_up.listed_to, watch.prefix));
+  if (!cursor.at_end() && cursor.entry()->key() == catch_up.listed_to) {
+    cursor.Advance();
+  }
+  std::size_t bytes = 0;
+  std::string_view listed_to;
+  for (; !cursor.at_end() && cursor.entry()->key().starts_with(watch.prefix); cursor.Advance()) {
+    if (budget == 0 || bytes >= kSliceBytes) {
+      catch_up.listed_to = listed_to;
+      return Step::kMore;
+    }
+    --budget;
+    const Entry& entry = *cursor.entry();
+    listed_to = entry.key();
+    // What is not on disk yet is told by the gate, as to who is live: the key is behind the listing
+    // then.
+    if (!MaySee(watch, database, entry.key()) ||
+        NeededFor(database, entry.key(), entry.revision()) > durable_) {
+      continue;
+    }
+    Change change = ChangeOf(entry);
+    const Revision shown = NeededFor(database, entry.key(), database.ShownRevision(entry));
+    change.after = shown > durable_ ? shown : Revision{};
+    change.more = true;
+    TellOne(session, change, output);
+    bytes += change.key.size() + change.value.size();
+  }
+  StartClosing(watch);
+  return Close(watch, output);
+}
+
+Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget) {
+  CatchUp& catch_up = *watch.catch_up;
+  if (watch.session->database().horizon() > catch_up.from) {
+    StartListing(watch, "snapshot");
+    return Step::kMore;
+  }
+  for (; budget > 0; --budget) {
+    const Entry* entry = catch_up.walk->Previous();
+    if (entry == nullptr || entry->revision() <= catch_up.from) {
+      catch_up.phase = CatchUp::Phase::kTelling;
+      return Step::kMore;
+    }
+  }
+  return Step::kMore;
+}
+
+Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget,
+                                        Output& output) const {
+  const WatchingSession& session = *watch.session;
+  const Database& database = session.database();
+  CatchUp& catch_up = *watch.catch_up;
+  // A tombstone that it had yet to come to may be gone.
+  if (database.horizon() > catch_up.from) {
+    StartListing(watch, "snapshot");
+    return Step::kMore;
+  }
+  for (std::size_t bytes = 0; bytes < kSliceBytes && budget > 0; --budget) {
+    const Entry* entry = catch_up.walk->Peek();
+    if (entry == nullptr) {
+      // No revision orders the keys that the server keeps itself: they come again.
+      const Entry* connections = database.Find(kConnectionsKey);
+      if (connections != nullptr && connections->key().starts_with(watch.prefix) &&
+          MaySee(watch, database, kConnectionsKey)) {
+        Change change = ChangeOf(*connections);
+        change.more = true;
+        TellOne(session, change, output);
+      }
+      StartClosing(watch);
+      return Close(watch, output);
+    }
+    if (NeededFor(database, entry->key(), entry->revision()) > durable_) {
+      return Step::kWaits;
+    }
+    catch_up.walk->Next();
+    if (entry->revision() > catch_up.from && entry->key().starts_with(watch.prefix) &&
+        MaySee(watch, database, entry->key())) {
+      Change change = entry->is_tombstone() ? RemovedChange(*entry) : ChangeOf(*entry);
+      const Revision shown = NeededFor(database, entry->key(), database.ShownRevision(*entry));
+      change.after = shown > durable_ ? shown : Revision{};
+      change.more = true;
+      TellOne(session, change, output);
+      bytes += change.key.size() + change.value.size();
+    }
+    catch_up.from = std::max(catch_up.from, entry->revision());
+  }
+  return Step::kMore;
+}
+
+Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
+  CatchUp& catch_up = *watch.catch_up;
+  if (catch_up.closes_at > durable_) {
+    return Step::kWaits;
+  }
+  if (catch_up.missed) {
+    const Revision from = *catch_up.missed;
+    catch_up = {};
+    catch_up.from = from;
+    StartSeeking(watch);
+    return Step::kMore;
+  }
+  if (watch.wants_tokens) {
+    WatchingSession& session = *watch.session;
+    session.token_at = ToldUpTo(session.database());
+    TellReady(session, watch.pattern(), session.token_at, output);
+  }
+  return Step::kDone;
+}
+
+}  // namespace nunc

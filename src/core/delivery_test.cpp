@@ -1,0 +1,251 @@
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "core/executor_fixture.h"
+
+namespace nunc {
+namespace {
+
+// Watches of patterns and with tokens, one rule at a time; src/sim/watch_test.cpp has all at once.
+class DeliveryTest : public ExecutorTest {
+ protected:
+  DeliveryTest() {
+    MakeDatabase("db");
+    writer_ = Join();
+    watcher_ = Join();
+    EndTurn();
+  }
+  Status Watch(std::string_view pattern, std::string_view since = {}) {
+    Command command = ask::Watch(pattern);
+    command.since = since;
+    const Status status = Run(watcher_, command);
+    Take(watcher_);
+    return status;
+  }
+  void Write(std::string_view key, std::string_view value) {
+    EXPECT_EQ(Run(writer_, ask::Set(key, value)), kFine);
+  }
+  // What comes until nothing is left to be told; the tokens are cut off.
+  Lines TakeAll() {
+    do {
+      EndTurn();
+    } while (executor_.has_work());
+    Lines lines = Take(watcher_);
+    for (std::string& line : lines) {
+      if (line.starts_with("ready ")) {
+        token_ = line.substr(line.rfind(' ') + 1);
+        line.resize(line.rfind(' '));
+      }
+    }
+    return lines;
+  }
+
+  SessionId writer_;
+  SessionId watcher_;
+  std::string token_;  // of the last `ready`
+};
+
+TEST_F(DeliveryTest, APatternWithoutATokenIsToldOnlyWhatComes) {
+  Write("a/1", "old");
+  EXPECT_EQ(Watch("a/*"), kFine);
+  Write("a/1", "new");
+  Write("b", "other");
+  EXPECT_EQ(Run(writer_, ask::Remove("a/1")), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"set a/1 new 1", "removed a/1"}));
+}
+
+TEST_F(DeliveryTest, FromNothingAllThatIsThereIsListedInKeyOrder) {
+  Write("a/2", "2");
+  Write("b", "other");
+  Write("a/1", "1");
+  EXPECT_EQ(Watch("a/*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started a/* snapshot", "set a/1 1 0", "set a/2 2 0", "ready a/*"}));
+  Write("a/3", "3");
+  EXPECT_EQ(TakeAll(), Lines{"set a/3 3 0"});
+}
+
+TEST_F(DeliveryTest, FromATokenOnlyWhatHasChangedSinceIsTold) {
+  Write("a/1", "1");
+  Write("a/2", "2");
+  Write("a/3", "3");
+  EXPECT_EQ(Watch("a/*", "0"), kFine);
+  TakeAll();
+  EXPECT_EQ(Run(watcher_, ask::Unwatch("a/*")), kFine);
+  Write("a/1", "4");
+  Write("a/1", "5");
+  Write("b", "other");
+  EXPECT_EQ(Run(writer_, ask::Remove("a/2")), kFine);
+  Take(watcher_);
+  EXPECT_EQ(Watch("a/*", token_), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started a/* delta", "set a/1 5 2", "removed a/2", "ready a/*"}));
+  EXPECT_EQ(Watch("a/*", token_), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started a/* current", "ready a/*"}));
+}
+
+TEST_F(DeliveryTest, OneKeyIsResumedToo) {
+  Write("k", "1");
+  Command watch = ask::Watch("k");
+  watch.since = "0";
+  EXPECT_EQ(Run(watcher_, watch), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"ok", "started k snapshot", "set k 1 0", "ready "}));
+  Write("k", "2");
+  EXPECT_EQ(TakeAll(), Lines{"set k 2 1"});
+  watch.since = token_;
+  EXPECT_EQ(Run(watcher_, watch), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"ok", "started k delta", "set k 2 1", "ready "}));
+  EXPECT_EQ(Run(writer_, ask::Remove("k")), kFine);
+  Take(watcher_);
+  EXPECT_EQ(Run(watcher_, watch), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"ok", "started k delta", "removed k", "ready "}));
+}
+
+TEST_F(DeliveryTest, WhatIsNoTokenOfThisDatabaseIsRefused) {
+  EXPECT_EQ(Watch("a/*", "nonsense"), ErrorCode::kBadToken);
+  EXPECT_EQ(error_text_, "nonsense");
+  EXPECT_EQ(Watch("a/*", "0"), kFine);
+  TakeAll();
+  const std::string token = token_;
+  EXPECT_EQ(Watch("k", token.substr(0, token.size() - 8) + "00000000"), ErrorCode::kBadToken);
+  EXPECT_EQ(Watch("k", "9" + token), ErrorCode::kBadToken);  // the future
+  EXPECT_EQ(Watch("k", token), kFine);
+}
+
+TEST_F(DeliveryTest, ATermThatIsNotKnownGivesASnapshot) {
+  Write("a", "1");
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  TakeAll();
+  executor_.history().Begin(5, {0}, {});
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  TakeAll();
+  executor_.history().Begin(5, {9}, {});
+  EXPECT_EQ(Watch("a*", token_), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started a* snapshot", "set a 1 0", "ready a*"}));
+}
+
+TEST_F(DeliveryTest, ATokenOfALostTailIsAnsweredRewindAndASnapshot) {
+  Write("a", "1");
+  executor_.history().Begin(5, {3}, {});
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  TakeAll();
+  executor_.history().Begin(5, {4}, {{{3}, {1}}});
+  EXPECT_EQ(Watch("a*", token_), kFine);
+  const Lines lines = TakeAll();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(lines[0].starts_with("started a* rewind 4.1.")) << lines[0];
+}
+
+TEST_F(DeliveryTest, AWatchShowsWhatItsUserMayReadAlone) {
+  const SessionId admin = JoinAdmin();
+  EXPECT_EQ(Run(admin, ask::Named(Verb::kCreateUser, "ann", "secret")), kFine);
+  EXPECT_EQ(Run(admin, ask::SetPermissions("ann", "rw a/*")), kFine);
+  EndTurn();
+  EXPECT_EQ(Run(watcher_, ask::UseDb("db", "secret", "ann")), kFine);
+  Write("a/1", "1");
+  Write("b", "2");
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set a/1 1 0", "ready *"}));
+  Write("b", "3");
+  Write("a/1", "4");
+  EXPECT_EQ(TakeAll(), Lines{"set a/1 4 1"});
+  // A right that is lost, one that is won: what is not named may not be seen any more.
+  EXPECT_EQ(Run(admin, ask::SetPermissions("ann", "r b*")), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * rights", "set b 3 1", "ready *"}));
+  Write("a/1", "5");
+  EXPECT_EQ(TakeAll(), Lines{});
+}
+
+TEST_F(DeliveryTest, SecureKeysAreForAdminsAlone) {
+  EXPECT_EQ(Watch("$$*", "0"), ErrorCode::kSecureKey);
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set $connections 2 1", "ready *"}));
+  EXPECT_EQ(Run(watcher_, ask::Named(Verb::kAuth, "admin", "pwd")), kFine);
+  EXPECT_EQ(Watch("$$*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started $$* snapshot", "set $$token token 0", "ready $$*"}));
+}
+
+TEST_F(DeliveryTest, ADroppedDatabaseEndsItsWatches) {
+  EXPECT_EQ(Watch("a*"), kFine);
+  EXPECT_EQ(Run(ConnectAdmin(), ask::Named(Verb::kDropDb, "db")), kFine);
+  EXPECT_EQ(TakeAll(), Lines{"started a* dropped"});
+}
+
+TEST_F(DeliveryTest, AChangeThatSeveralWatchesOfASessionWantIsToldOnce) {
+  EXPECT_EQ(Watch("*"), kFine);
+  EXPECT_EQ(Watch("a*"), kFine);
+  EXPECT_EQ(Watch("a"), kFine);
+  Write("a", "1");
+  EXPECT_EQ(Take(watcher_), Lines{"set a 1 0"});
+  EXPECT_EQ(Run(watcher_, ask::Unwatch("a*")), kFine);
+  EXPECT_EQ(Run(watcher_, ask::Plain(Verb::kUnwatchAll)), kFine);
+  Take(watcher_);
+  Write("a", "2");
+  EXPECT_EQ(Take(watcher_), Lines{});
+}
+
+TEST_F(DeliveryTest, PatternsCountAsWatches) {
+  for (std::size_t i = 0; i < kWatchesPerSessionMax; ++i) {
+    ASSERT_EQ(Watch(std::to_string(i) + (i % 2 == 0 ? "*" : "")), kFine);
+  }
+  EXPECT_EQ(Watch("a*"), ErrorCode::kTooManyWatches);
+  EXPECT_EQ(Watch("a"), ErrorCode::kTooManyWatches);
+  EXPECT_EQ(Watch("0*"), kFine) << "which is there already";
+}
+
+TEST_F(DeliveryTest, ALongListingIsToldInSlicesAndMeetsWhatChangesMeanwhile) {
+  for (std::size_t i = 0; i < 1'000; ++i) {
+    Write("a/" + std::to_string(i), "1");
+  }
+  Write("b/1", "1");
+  Write("b/2", "1");
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  EndTurn();
+  EXPECT_TRUE(executor_.has_work());
+  static_assert(kCatchUpEntriesPerTurn == 1'000);
+  // `started`, and all that were looked at but $$token.
+  EXPECT_EQ(Take(watcher_).size(), kCatchUpEntriesPerTurn);
+  Write("a/0", "2");                                   // has been listed
+  Write("b/1", "2");                                   // is yet to be
+  EXPECT_EQ(Run(writer_, ask::Remove("b/2")), kFine);  // and will not be there
+  EXPECT_EQ(TakeAll(),
+            (Lines{"set a/0 2 1", "set a/998 1 0", "set a/999 1 0", "set b/1 2 1", "ready *"}));
+}
+
+TEST_F(DeliveryTest, OneThatLagsIsToldOnceWhatChangedMeanwhile) {
+  EXPECT_EQ(Watch("a*"), kFine);
+  executor_.MarkLagging(watcher_);
+  Write("a1", "1");
+  Write("a2", "1");
+  Write("a1", "2");
+  EXPECT_EQ(TakeAll(), Lines{});
+  EXPECT_FALSE(Drain(watcher_));
+  EXPECT_EQ(TakeAll(), (Lines{"set a2 1 0", "set a1 2 1"}));
+  Write("a1", "3");
+  EXPECT_EQ(Take(watcher_), Lines{"set a1 3 2"});
+}
+
+TEST_F(DeliveryTest, AnIdleWatchIsGivenNewerTokens) {
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  TakeAll();
+  Write("b", "1");
+  SetTime(2 * kProgressIntervalUs);
+  Tick();
+  EXPECT_EQ(TakeAll(), Lines{"ready "});
+  const std::string token = token_;
+  SetTime(4 * kProgressIntervalUs);
+  Tick();
+  EXPECT_EQ(TakeAll(), Lines{}) << "nothing is newer";
+  Write("b", "2");
+  SetTime(5 * kProgressIntervalUs - 1);
+  Tick();
+  EXPECT_EQ(TakeAll(), Lines{}) << "not yet";
+  SetTime(5 * kProgressIntervalUs);
+  Tick();
+  EXPECT_EQ(TakeAll(), Lines{"ready "});
+  EXPECT_NE(token_, token);
+}
+
+}  // namespace
+}  // namespace nunc

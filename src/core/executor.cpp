@@ -64,26 +64,6 @@ Session* Executor::SessionOf(SessionId id) {
   return sessions_[id.slot].get();
 }
 
-std::shared_ptr<WatchingSession> Executor::FindWatching(const Session& session,
-                                                        const Database& database) {
-  for (const Session::DatabaseWatches& watching : session.watches) {
-    if (watching.database == &database) {
-      return watching.watches;
-    }
-  }
-  return nullptr;
-}
-
-std::shared_ptr<WatchingSession> Executor::WatchingIn(Session& session, Database& database) {
-  if (std::shared_ptr<WatchingSession> found = FindWatching(session, database); found != nullptr) {
-    return found;
-  }
-  session.watches.push_back(
-      {.database = &database, .watches = std::make_shared<WatchingSession>(session.id, database)});
-  session.watches.back().watches->set_lagging(session.lagging);
-  return session.watches.back().watches;
-}
-
 void Executor::MarkLagging(SessionId id) {
   if (Session* session = SessionOf(id); session != nullptr) {
     Delivery::MarkLagging(*session);
@@ -278,20 +258,6 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
 }
 
 // ---- data
-
-void Executor::Get(Session& session, const Command& command, Output& output) {
-  const Entry* entry = Locate(*session.database, command.key).existing;
-  Reply reply{.text = entry == nullptr ? std::string_view{} : entry->value()};
-  if (command.verb == Verb::kGet) {
-    reply.kind = entry == nullptr ? ReplyKind::kNoValue : ReplyKind::kValue;
-  } else {
-    reply.kind = entry == nullptr ? ReplyKind::kNoValueVersion : ReplyKind::kValueVersion;
-    reply.number = entry == nullptr ? 0 : Delivery::ChangeOf(*entry).version;
-  }
-  reply.revision = entry == nullptr ? Revision{} : entry->revision();
-  Data(session, reply, output);
-  Ok(session, output);
-}
 
 void Executor::SetKey(Session& session, const Command& command, Output& output) {
   if (RefuseServerKey(session, command.key, output)) {

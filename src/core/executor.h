@@ -89,7 +89,7 @@ class Executor {
   bool Permits(Session& session, Permission permission, std::string_view key);
   void Dispatch(Session& session, const Command& command, Output& output);
 
-  // Data (executor.cpp).
+  // Data (executor.cpp; what only reads: executor_read.cpp, watches: executor_watch.cpp).
   void Get(Session& session, const Command& command, Output& output);
   void SetKey(Session& session, const Command& command, Output& output);
   void Increment(Session& session, const Command& command, Output& output);
@@ -141,7 +141,6 @@ class Executor {
   // These give false where the log has no room.
   [[nodiscard]] bool NoteArbiter(Database& database, Output& output);
   [[nodiscard]] bool ForgetConflicts(Database& database, std::string_view key, Output& output);
-  static bool IsArbiter(const Session& session, Database& database);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
@@ -174,9 +173,6 @@ class Executor {
                     std::string_view text = {}, std::int64_t number = 0);
 
   Session* SessionOf(SessionId id);
-  std::shared_ptr<WatchingSession> WatchingIn(Session& session, Database& database);
-  static std::shared_ptr<WatchingSession> FindWatching(const Session& session,
-                                                       const Database& database);
 
   ExecutorOptions options_;
   Store store_;

@@ -24,6 +24,12 @@ std::size_t RemovalBytes(const Keys& keys) {
   return bytes + bytes / kClosingBytesPerRecord * kRecordBytesAround;
 }
 
+bool IsArbiter(const Session& session, Database& database) {
+  const auto watching = session.FindWatching(database);
+  return watching != nullptr &&
+         database.watches().Contains(*watching, kConflictsKey, database.Hash(kConflictsKey));
+}
+
 }  // namespace
 
 // A write whose version is behind the stored one, or on a key that waits for a decision.
@@ -102,7 +108,7 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
 
 void Executor::Arbiter(Session& session, Output& output) {
   Database& database = *session.database;
-  WatchingSession& watching = *WatchingIn(session, database);
+  WatchingSession& watching = *session.WatchingIn(database);
   const std::uint64_t hash = database.Hash(kConflictsKey);
   if (database.watches().Add(watching, kConflictsKey, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
@@ -132,12 +138,6 @@ bool Executor::NoteArbiter(Database& database, Output& output) {
   Need(Delivery::NeededFor(database, kConflictsKey, stamp.revision));
   CloseRecord();
   return true;
-}
-
-bool Executor::IsArbiter(const Session& session, Database& database) {
-  const auto watching = FindWatching(session, database);
-  return watching != nullptr &&
-         database.watches().Contains(*watching, kConflictsKey, database.Hash(kConflictsKey));
 }
 
 // Removing a key decides its conflicts: nothing is left to merge with.

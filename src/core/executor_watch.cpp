@@ -1,29 +1,10 @@
 #include "core/executor.h"
-#include "core/permissions.h"
 
 namespace nunc {
 
-void Executor::Keys(Session& session, const Command& command, Output& output) {
-  const std::string_view pattern = command.key;
-  NeedListing(*session.database);
-  const std::string_view prefix = PatternPrefix(pattern);  // all that can bound the walk
-  for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
-       cursor.Advance()) {
-    const std::string_view key = cursor.entry()->key();
-    if (!key.starts_with(prefix)) {
-      break;
-    }
-    if (MatchesPattern(key, pattern) && (session.admin || !IsSecureKey(key))) {
-      output.rows.push_back({.name = key});
-    }
-  }
-  Data(session, {.kind = ReplyKind::kKeys}, output);
-  Ok(session, output);
-}
-
 void Executor::Watch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
-  const std::shared_ptr<WatchingSession> watching = WatchingIn(session, database);
+  const std::shared_ptr<WatchingSession> watching = session.WatchingIn(database);
   delivery_.SetNewest(store_.revision());
   Delivery::Begin begin;
   if (!delivery_.Judge(database, command.since, begin)) {
@@ -62,7 +43,7 @@ void Executor::WatchPattern(const Session& session, WatchingSession& watching,
 
 void Executor::Unwatch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
-  if (const auto watching = FindWatching(session, database); watching != nullptr) {
+  if (const auto watching = session.FindWatching(database); watching != nullptr) {
     if (IsWatchPattern(command.key)) {
       database.watches().RemovePattern(*watching, command.key.substr(0, command.key.size() - 1));
     } else {
@@ -74,7 +55,7 @@ void Executor::Unwatch(Session& session, const Command& command, Output& output)
 
 void Executor::UnwatchAll(Session& session, Output& output) {
   Database& database = *session.database;
-  if (const auto watching = FindWatching(session, database); watching != nullptr) {
+  if (const auto watching = session.FindWatching(database); watching != nullptr) {
     database.watches().RemoveAll(*watching);
   }
   Ok(session, output);

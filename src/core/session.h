@@ -38,6 +38,10 @@ struct Session {
   const PermissionList* permissions = nullptr;
   // One per database that it watches something in; watches stay when another one is selected.
   std::vector<DatabaseWatches> watches;
+
+  // Null: it has not watched anything there yet.
+  [[nodiscard]] std::shared_ptr<WatchingSession> FindWatching(const Database& in) const;
+  std::shared_ptr<WatchingSession> WatchingIn(Database& in);
 };
 
 }  // namespace nunc

@@ -19,6 +19,9 @@ inline constexpr std::size_t kDatabasesMax = 10'000;
 // Ids of databases are never used again; then no more can be made.
 inline constexpr std::uint32_t kDatabaseIdMax = 10'000'000;
 inline constexpr std::size_t kWatchesPerSessionMax = 100'000;
+inline constexpr std::size_t kGetManyKeysMax = 1'000;
+// Keys and values of one reply about keys that were named. Beyond it the command is refused.
+inline constexpr std::size_t kReplyBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kOpenConflictsPerDatabaseMax = 10'000;
 // Of the text that an arbiter gets: both values and the key. Beyond it the write is refused.
 inline constexpr std::size_t kConflictBytesMax = std::size_t{15} << 20;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "core/conflicts.h"
@@ -26,6 +27,7 @@ enum class Verb : std::uint8_t {
   kOplog,
   kGet,
   kGetSafe,
+  kGetMany,
   kSet,
   kSetSafe,
   kIncrement,
@@ -54,6 +56,8 @@ struct Command {
   std::string_view secret{};  // token or password
   std::string_view since{};   // of watch: a token, `0`: everything; empty: from now on
   std::string_view value{};   // value, permission list, database names
+  // Of get-many.
+  std::span<const std::string_view> keys{};
   // The version a write names; empty: whatever is stored. A negative one is refused by the core.
   std::optional<std::int64_t> version{};
   std::int64_t amount = 1;  // of increment

@@ -115,6 +115,12 @@ constexpr std::array kTable = {
                .permission = Permission::kRead,
                .arguments = {Word("KEY", Field::kKey, "get-safe must contain a key")},
                .summary = "answers the version and the value of a key"},
+    CommandRow{
+        .verb = Verb::kGetMany,
+        .name = "get-many",
+        .level = Level::kDatabase,
+        .arguments = {Typed("KEY [KEY...]", ArgumentKind::kKeys, "get-many must contain a key")},
+        .summary = "answers those of several keys that exist and may be read"},
     CommandRow{.verb = Verb::kSet,
                .name = "set",
                .level = Level::kKey,

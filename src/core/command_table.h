@@ -28,6 +28,7 @@ enum class ArgumentKind : std::uint8_t {
   kWord,             // up to the next space
   kRest,             // all that is left, spaces included
   kLogin,            // all that is left: TOKEN, or USER and TOKEN
+  kKeys,             // all that is left, each word a key
   kVersion,          // whole number; out of 32 bits: unconditional
   kAmount,           // whole number of 64 bits; empty: 1
   kConflictId,       // whole number

@@ -119,6 +119,14 @@ std::optional<ErrorCode> Executor::CheckForm(const Command& command, const Comma
       return refusal;
     }
   }
+  if (command.keys.size() > kGetManyKeysMax) {
+    return ErrorCode::kTooManyKeys;
+  }
+  for (const std::string_view key : command.keys) {
+    if (const std::optional<ErrorCode> refusal = CheckKey(key, kKeyBytesMax); refusal) {
+      return refusal;
+    }
+  }
   if (command.value.size() > options_.value_bytes_max) {
     return ErrorCode::kValueTooLong;
   }
@@ -199,6 +207,8 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
     case Verb::kGet:
     case Verb::kGetSafe:
       return Get(session, command, output);
+    case Verb::kGetMany:
+      return GetMany(session, command, output);
     case Verb::kSet:
     case Verb::kSetSafe:
       return SetKey(session, command, output);

@@ -87,6 +87,7 @@ class Executor {
                                        const CommandRow& row);
   [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
   bool Permits(Session& session, Permission permission, std::string_view key);
+  bool MayRead(Session& session, std::string_view key);
   void Dispatch(Session& session, const Command& command, Output& output);
 
   // Data (executor.cpp; what only reads: executor_read.cpp, watches: executor_watch.cpp).
@@ -94,6 +95,7 @@ class Executor {
   void SetKey(Session& session, const Command& command, Output& output);
   void Increment(Session& session, const Command& command, Output& output);
   void RemoveKey(Session& session, const Command& command, Output& output);
+  void GetMany(Session& session, const Command& command, Output& output);
   void Keys(Session& session, const Command& command, Output& output);
   void Watch(Session& session, const Command& command, Output& output);
   void WatchPattern(const Session& session, WatchingSession& watching, const Command& command,

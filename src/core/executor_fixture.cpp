@@ -2,6 +2,19 @@
 
 namespace nunc {
 
+namespace {
+
+std::string EntriesIn(const Output& output) {
+  std::string text;
+  for (const Output::Row& row : output.rows) {
+    text.append(", ").append(row.name).append(" " + std::to_string(row.version) + ' ');
+    text.append(row.detail);
+  }
+  return text.empty() ? text : text.substr(1);
+}
+
+}  // namespace
+
 ExecutorTest::Status ExecutorTest::Run(SessionId id, const Command& command) {
   output_.Clear();
   executor_.Execute(id, command, output_);
@@ -68,6 +81,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "auth invalid";
     case ReplyKind::kDatabaseCreated:
       return "database created";
+    case ReplyKind::kEntries:
+      return "values" + EntriesIn(output_);
     case ReplyKind::kKeys:
       return "keys " + rows;
     case ReplyKind::kDatabases:

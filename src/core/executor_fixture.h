@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,11 @@ inline Command Get(std::string_view key) {
 }
 inline Command GetSafe(std::string_view key) {
   return Plain(Verb::kGetSafe, key);
+}
+inline Command GetMany(std::span<const std::string_view> keys) {
+  Command command = Plain(Verb::kGetMany);
+  command.keys = keys;
+  return command;
 }
 inline Command Set(std::string_view key, std::string_view value) {
   return Plain(Verb::kSet, key, value);

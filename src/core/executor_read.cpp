@@ -1,7 +1,17 @@
+#include "base/limits.h"
 #include "core/executor.h"
 #include "core/permissions.h"
 
 namespace nunc {
+namespace {
+
+Output::Row RowOfEntry(const Entry& entry) {
+  return {.name = entry.key(),
+          .detail = entry.value(),
+          .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()}};
+}
+
+}  // namespace
 
 void Executor::Get(Session& session, const Command& command, Output& output) {
   const Entry* entry = Locate(*session.database, command.key).existing;
@@ -14,6 +24,32 @@ void Executor::Get(Session& session, const Command& command, Output& output) {
   }
   reply.revision = entry == nullptr ? Revision{} : entry->revision();
   Data(session, reply, output);
+  Ok(session, output);
+}
+
+// As the commands that name one key, for those that show what they find.
+bool Executor::MayRead(Session& session, std::string_view key) {
+  return IsSecureKey(key) ? session.admin : Permits(session, Permission::kRead, key);
+}
+
+void Executor::GetMany(Session& session, const Command& command, Output& output) {
+  std::size_t bytes = 0;
+  for (const std::string_view key : command.keys) {
+    if (!MayRead(session, key)) {
+      continue;
+    }
+    const Entry* entry = Locate(*session.database, key).existing;
+    if (entry == nullptr) {
+      continue;
+    }
+    bytes += key.size() + entry->value().size();
+    if (bytes > kReplyBytesMax) {
+      output.rows.clear();
+      return Error(session, ErrorCode::kReplyTooLong, output);
+    }
+    output.rows.push_back(RowOfEntry(*entry));
+  }
+  Data(session, {.kind = ReplyKind::kEntries}, output);
   Ok(session, output);
 }
 

@@ -40,6 +40,8 @@ enum class ErrorCode : std::uint8_t {
   kBadToken,  // text: what was given as a place to go on from
   kDatabaseExists,
   kTooManyDatabases,
+  kTooManyKeys,
+  kReplyTooLong,
   kTooManyWatches,
   kBadPermissionList,  // text: what is wrong
   kServerKey,          // text: the key
@@ -81,6 +83,7 @@ enum class ReplyKind : std::uint8_t {
   kAuthValid,
   kAuthInvalid,
   kDatabaseCreated,
+  kEntries,    // rows: key, value, version
   kKeys,       // rows: name
   kDatabases,  // rows: name, strategy
   kConflicts,  // rows: text of each open conflict
@@ -156,6 +159,7 @@ struct Output {
   struct Row {
     std::string_view name{};
     std::string_view detail{};
+    std::int64_t version = 0;
   };
   // A record of the op log; its items are record_items[first_item, first_item + item_count).
   struct Logged {

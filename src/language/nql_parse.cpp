@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace nunc {
@@ -125,6 +126,10 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
     }
     return true;
   }
+  if (argument.kind == ArgumentKind::kKeys) {
+    TakeKeys(rest, command);
+    return true;
+  }
   const std::string_view word = TakeWord(rest);
   if (argument.kind == ArgumentKind::kWord) {
     *FieldOf(command, argument.field) = word;
@@ -151,6 +156,15 @@ bool NqlParser::TakeWatchOptions(std::string_view word, Rest& rest, Command& com
     return false;
   }
   return true;
+}
+
+// One more than allowed is taken, so that the core sees it; the rest would only need memory.
+void NqlParser::TakeKeys(Rest& rest, Command& command) {
+  keys_.clear();
+  while (!rest.ended && keys_.size() <= kGetManyKeysMax) {
+    keys_.push_back(TakeWord(rest));
+  }
+  command.keys = keys_;
 }
 
 // [none|newer|arbiter] [ack written|disk]

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/command.h"
 #include "core/command_table.h"
@@ -35,6 +36,7 @@ class NqlParser {
   // False: `command` has become kRejected.
   bool TakeArgument(const CommandRow& row, const Argument& argument, Rest& rest, Command& command);
   bool TakeWatchOptions(std::string_view word, Rest& rest, Command& command);
+  void TakeKeys(Rest& rest, Command& command);
   bool TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command);
   bool TakeNumber(const CommandRow& row, const Argument& argument, std::string_view word,
                   Command& command);
@@ -42,6 +44,7 @@ class NqlParser {
 
   std::string reason_;
   std::string value_;
+  std::vector<std::string_view> keys_;
 };
 
 }  // namespace nunc

@@ -1,10 +1,14 @@
 #include "language/nql_parse.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "core/command_table.h"
 
 namespace nunc {
@@ -117,6 +121,28 @@ TEST(NqlParse, ResolveTakesFiveParts) {
   EXPECT_EQ(RejectionOf("resolve"), "opp id mandatory");
   EXPECT_EQ(RejectionOf("resolve x d k 1 v"),
             "resolve: ID must be a whole number of 64 bits, not 'x'");
+}
+
+TEST(NqlParse, GetManyTakesEachWordAsAKey) {
+  NqlParser parser;
+  const Command command = parser.Parse("get-many a  b");
+  EXPECT_EQ(command.verb, Verb::kGetMany);
+  const std::vector<std::string_view> keys = {"a", "", "b"};
+  EXPECT_TRUE(std::ranges::equal(command.keys, keys));
+  EXPECT_EQ(parser.Parse("get-many k").keys.size(), 1U);
+  EXPECT_EQ(RejectionOf("get-many"), "get-many must contain a key");
+  EXPECT_TRUE(parser.Parse("get k").keys.empty());
+}
+
+TEST(NqlParse, OfTooManyKeysOneMoreThanAllowedIsKept) {
+  NqlParser parser;
+  std::string text = "get-many";
+  for (std::size_t i = 0; i < kGetManyKeysMax; ++i) {
+    text += " k";
+  }
+  EXPECT_EQ(parser.Parse(text).keys.size(), kGetManyKeysMax);
+  EXPECT_EQ(parser.Parse(text + " k").keys.size(), kGetManyKeysMax + 1);
+  EXPECT_EQ(parser.Parse(text + " k k k").keys.size(), kGetManyKeysMax + 1);
 }
 
 TEST(NqlParse, UnknownAndEmptyCommandsAreNamed) {

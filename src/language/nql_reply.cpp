@@ -44,6 +44,35 @@ void AppendRows(std::string& out, std::span<const Output::Row> rows, std::string
   }
 }
 
+void AppendEntries(std::string& out, std::span<const Output::Row> entries) {
+  for (const Output::Row& entry : entries) {
+    out.append("\n").append(entry.name) += ' ';
+    AppendNumber(out, entry.version);
+    out.append(" ").append(entry.detail);
+  }
+}
+
+void AppendListing(std::string& out, const Reply& reply, std::span<const Output::Row> rows) {
+  switch (reply.kind) {
+    case ReplyKind::kEntries:
+      out += "values ";
+      AppendNumber(out, static_cast<std::int64_t>(rows.size()));
+      return AppendEntries(out, rows);
+    case ReplyKind::kKeys:
+      out += "keys ";
+      return AppendRows(out, rows, ",", "");
+    case ReplyKind::kDatabases:
+      out += "dbs-list ";
+      return AppendRows(out, rows, "\n", " : ");
+    case ReplyKind::kConflicts:
+      out += "conflitcts-list ";
+      return AppendRows(out, rows, "\n", "");
+    default:
+      out += reply.text;
+      return AppendRows(out, rows, "\n", "");
+  }
+}
+
 void AppendCommandWords(std::string& out) {
   out += "commands-list ";
   for (const CommandRow& row : CommandTable()) {
@@ -114,6 +143,39 @@ TextAround AroundText(ErrorCode code) {
   }
 }
 
+// Of what goes beyond a limit that is always the same.
+std::string_view LimitText(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kKeyTooLong:
+      static_assert(kKeyBytesMax == 4096);
+      return "the key is too long: allowed are 4096 bytes";
+    case ErrorCode::kBadSecret:
+      static_assert(kSecretBytesMax == 1024);
+      return "the token must be 1 to 1024 bytes";
+    case ErrorCode::kTooManyDatabases:
+      static_assert(kDatabasesMax == 10'000);
+      return "too many databases: allowed are 10000";
+    case ErrorCode::kTooManyKeys:
+      static_assert(kGetManyKeysMax == 1'000);
+      return "too many keys: allowed are 1000 in one get-many";
+    case ErrorCode::kReplyTooLong:
+      static_assert(kReplyBytesMax == 16'777'216);
+      return "the answer is too long: allowed are 16777216 bytes of keys and values; ask for fewer "
+             "keys at once";
+    case ErrorCode::kTooManyWatches:
+      static_assert(kWatchesPerSessionMax == 100'000);
+      return "too many watches: allowed are 100000 per connection and database";
+    case ErrorCode::kTooManyConflicts:
+      static_assert(kOpenConflictsPerDatabaseMax == 10'000);
+      return "too many open conflicts: allowed are 10000 per database";
+    case ErrorCode::kConflictTooLong:
+      static_assert(kConflictBytesMax == std::size_t{15} << 20);
+      return "the conflict is too long for an arbiter: key and both values may have 15 MiB";
+    default:
+      return {};
+  }
+}
+
 // Texts that are always the same; empty: the reply's own text says it.
 std::string_view ErrorText(ErrorCode code) {
   switch (code) {
@@ -127,27 +189,15 @@ std::string_view ErrorText(ErrorCode code) {
       return "permission denied\n";
     case ErrorCode::kEmptyKey:
       return "the key must not be empty";
-    case ErrorCode::kKeyTooLong:
-      static_assert(kKeyBytesMax == 4096);
-      return "the key is too long: allowed are 4096 bytes";
     case ErrorCode::kKeyCharacter:
       return "the key holds a control character: allowed is any text without spaces and control "
              "characters";
-    case ErrorCode::kBadSecret:
-      static_assert(kSecretBytesMax == 1024);
-      return "the token must be 1 to 1024 bytes";
     case ErrorCode::kUnknownDatabase:
       return "Not a valid database name";
     case ErrorCode::kInvalidToken:
       return "Invalid token";
     case ErrorCode::kDatabaseExists:
       return "database already exists";
-    case ErrorCode::kTooManyDatabases:
-      static_assert(kDatabasesMax == 10'000);
-      return "too many databases: allowed are 10000";
-    case ErrorCode::kTooManyWatches:
-      static_assert(kWatchesPerSessionMax == 100'000);
-      return "too many watches: allowed are 100000 per connection and database";
     case ErrorCode::kTokenRemoval:
       return "$$token key cannot be removed";
     case ErrorCode::kNegativeVersion:
@@ -158,12 +208,6 @@ std::string_view ErrorText(ErrorCode code) {
       return "Invalid version!";
     case ErrorCode::kNoArbiter:
       return "An conflitct happend and there is no arbiter client not connected";
-    case ErrorCode::kTooManyConflicts:
-      static_assert(kOpenConflictsPerDatabaseMax == 10'000);
-      return "too many open conflicts: allowed are 10000 per database";
-    case ErrorCode::kConflictTooLong:
-      static_assert(kConflictBytesMax == std::size_t{15} << 20);
-      return "the conflict is too long for an arbiter: key and both values may have 15 MiB";
     case ErrorCode::kDiskFull:
       return "the disk is full: nothing can be written until there is space. Reading goes on";
     case ErrorCode::kNoLog:
@@ -181,7 +225,7 @@ std::string_view ErrorText(ErrorCode code) {
     case ErrorCode::kSnapshotWithoutDatabase:
       return "No database selected";
     default:
-      return {};
+      return LimitText(code);
   }
 }
 
@@ -212,19 +256,12 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kDatabaseCreated:
       out += "create-db success\n";
       return;
+    case ReplyKind::kEntries:
     case ReplyKind::kKeys:
-      out += "keys ";
-      AppendRows(out, RowsOf(reply, output), ",", "");
-      out += '\n';
-      return;
     case ReplyKind::kDatabases:
-      out += "dbs-list ";
-      AppendRows(out, RowsOf(reply, output), "\n", " : ");
-      out += '\n';
-      return;
     case ReplyKind::kConflicts:
-      out += "conflitcts-list ";
-      AppendRows(out, RowsOf(reply, output), "\n", "");
+    case ReplyKind::kLines:
+      AppendListing(out, reply, RowsOf(reply, output));
       out += '\n';
       return;
     case ReplyKind::kPendingOps:
@@ -244,11 +281,6 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       return;
     case ReplyKind::kPong:
       out += "pong\n";
-      return;
-    case ReplyKind::kLines:
-      out += reply.text;
-      AppendRows(out, RowsOf(reply, output), "\n", "");
-      out += '\n';
       return;
     case ReplyKind::kOk:
     case ReplyKind::kError:

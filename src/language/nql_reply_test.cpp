@@ -55,6 +55,13 @@ TEST(NqlReply, ListingsBeginWithACommaAndAreBareWhenEmpty) {
   EXPECT_EQ(Data({.kind = ReplyKind::kDatabases}, output), "dbs-list \nd : newer\n");
 }
 
+TEST(NqlReply, EntriesAreALineEachBelowTheirNumber) {
+  Output output;
+  EXPECT_EQ(Data({.kind = ReplyKind::kEntries}, output), "values 0\n");
+  output.rows = {{.name = "a", .detail = "x y", .version = 4}, {.name = "b", .version = -2}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kEntries}, output), "values 2\na 4 x y\nb -2 \n");
+}
+
 TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
   Output output;
   output.counters = {.commands = 9, .query_time_ms_average = 0.25};

@@ -1,6 +1,7 @@
 #include "node/gate.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace nunc {
@@ -11,8 +12,8 @@ std::size_t Gate::HeldChange::bytes() const {
 
 std::size_t Gate::HeldReply::bytes() const {
   std::size_t sum = sizeof(*this) + text.size();
-  for (const auto& [name, detail] : rows) {
-    sum += sizeof(rows.front()) + name.size() + detail.size();
+  for (const HeldRow& row : rows) {
+    sum += sizeof(row) + row.name.size() + row.detail.size();
   }
   return sum;
 }
@@ -53,7 +54,8 @@ void Gate::Hold(const Reply& reply, const Output& output) {
   held.reply.text = {};
   for (std::size_t i = 0; i < reply.row_count; ++i) {
     const Output::Row& row = output.rows[reply.first_row + i];
-    held.rows.emplace_back(row.name, row.detail);
+    held.rows.push_back(
+        {.name = std::string(row.name), .detail = std::string(row.detail), .version = row.version});
   }
   if (by_slot_.size() <= reply.session.slot) {
     by_slot_.resize(std::size_t{reply.session.slot} + 1);
@@ -142,9 +144,10 @@ void Gate::Release(HeldReply held, Output& output) {
   Reply reply = held.reply;
   reply.text = output.Keep(std::move(held.text));
   reply.first_row = output.rows.size();
-  for (auto& [name, detail] : held.rows) {
-    const std::string_view kept = output.Keep(std::move(name));
-    output.rows.push_back({.name = kept, .detail = output.Keep(std::move(detail))});
+  for (HeldRow& row : held.rows) {
+    output.rows.push_back({.name = output.Keep(std::move(row.name)),
+                           .detail = output.Keep(std::move(row.detail)),
+                           .version = row.version});
   }
   output.items.emplace_back(reply);
 }
@@ -175,7 +178,7 @@ void Gate::Finish(const OperationResult& result, Output& output) {
     data.reply.kind = ReplyKind::kLines;
     data.reply.row_count = result.lines.size();
     for (const std::string& line : result.lines) {
-      data.rows.emplace_back(line, std::string());
+      data.rows.push_back({.name = line, .detail = {}});
     }
     bytes_ += data.bytes();
     waiting.replies.insert(status, std::move(data));

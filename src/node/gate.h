@@ -17,7 +17,6 @@
 #include <functional>
 #include <queue>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/ids.h"
@@ -54,10 +53,15 @@ class Gate {
     std::vector<SessionId> targets;
     [[nodiscard]] std::size_t bytes() const;
   };
+  struct HeldRow {
+    std::string name;
+    std::string detail;
+    std::int64_t version = 0;
+  };
   struct HeldReply {
     Reply reply;  // its views are empty
     std::string text;
-    std::vector<std::pair<std::string, std::string>> rows;
+    std::vector<HeldRow> rows;
     [[nodiscard]] std::size_t bytes() const;
   };
   struct Waiting {

@@ -62,7 +62,9 @@ class GateTest : public testing::Test {
                            std::to_string(static_cast<int>(reply->kind)) + ' ' +
                            std::string(reply->text);
         for (std::size_t i = 0; i < reply->row_count; ++i) {
-          line += '|' + std::string(output.rows[reply->first_row + i].name);
+          const Output::Row& row = output.rows[reply->first_row + i];
+          line.append("|").append(row.name).append(row.detail);
+          line += row.version == 0 ? "" : std::to_string(row.version);
         }
         lines.push_back(line);
       } else {
@@ -134,11 +136,12 @@ TEST_F(GateTest, AChangeWithTargetsKeepsThem) {
 
 TEST_F(GateTest, AListingKeepsItsRows) {
   Output output;
-  output.rows = {{.name = "other"}, {.name = "a"}, {.name = "b"}};
+  output.rows = {{.name = "other"}, {.name = "a"}, {.name = "b", .detail = "x", .version = 7}};
   output.items.emplace_back(Reply{
       .session = kAnn, .kind = ReplyKind::kKeys, .first_row = 1, .row_count = 2, .after = {11}});
   gate_.Filter(output);
-  EXPECT_EQ(Open(11), Lines{"ann 9 |a|b"});
+  EXPECT_EQ(Open(11),
+            Lines{"ann " + std::to_string(static_cast<int>(ReplyKind::kKeys)) + " |a|bx7"});
 }
 
 TEST_F(GateTest, AReplyWaitsForItsOperationAndForTheDisk) {

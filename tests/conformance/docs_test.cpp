@@ -92,6 +92,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kSegmentBytesMax", kSegmentBytesMax},
     {"kMemoryBytesMaxMin", kMemoryBytesMaxMin},
     {"kConflictBytesMax", kConflictBytesMax},
+    {"kGetManyKeysMax", kGetManyKeysMax},
+    {"kReplyBytesMax", kReplyBytesMax},
     {"kHeldRepliesMax", kHeldRepliesMax},
     {"kHeldBytesMax", kHeldBytesMax},
     {"kCatchUpEntriesPerTurn", kCatchUpEntriesPerTurn},

@@ -1,0 +1,88 @@
+// The commands that NunDB does not have, over each door: what one asks is what another one sees,
+// and an answer of several lines is one message.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import {
+  createDatabase,
+  httpPost,
+  openAdmin,
+  startServer,
+  stopCleanly,
+  TcpClient,
+  WsClient,
+} from './harness.mjs';
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(() => stopCleanly(server));
+
+// `ask` gives the data of a command as one text, `refused` the text of its error.
+const doors = {
+  async tcp(db) {
+    const client = await TcpClient.open(server.tcp, db);
+    return {
+      ask: async (line) => (await client.expectOk(line)).map((text) => `${text}\n`).join(''),
+      refused: async (line) => /^error (.*) $/.exec((await client.command(line)).at(-1))[1],
+      close: () => client.close(),
+    };
+  },
+  async websocket(db) {
+    const client = await WsClient.open(server.ws, db);
+    return {
+      async ask(line) {
+        const messages = await client.expectOk(line);
+        assert.equal(messages.length, 1, line);
+        return messages[0];
+      },
+      refused: async (line) => /^error (.*) \n$/.exec((await client.command(line)).at(-1))[1],
+      close: () => client.close(),
+    };
+  },
+  async http(db) {
+    const ask = async (line) => {
+      const { body } = await httpPost(server.http, `use-db ${db} ${db};${line}`);
+      return body.replace(/^empty;/, '');
+    };
+    return { ask, refused: ask, close: () => {} };
+  },
+};
+
+for (const [name, open] of Object.entries(doors)) {
+  describe(name, () => {
+    let door;
+    before(async () => {
+      const db = await createDatabase(server, `verbs-${name}`, {
+        more: ['set a 1', 'set a 2', 'set b two words', 'set empty'],
+      });
+      door = await open(db);
+    });
+    after(() => door.close());
+
+    test('get-many shows what there is, in the order asked', async () => {
+      assert.equal(
+        await door.ask('get-many b missing $$token a empty'),
+        'values 3\nb 0 two words\na 1 2\nempty 0 \n',
+      );
+      assert.equal(await door.ask('get-many missing'), 'values 0\n');
+      assert.equal(await door.refused('get-many'), 'get-many must contain a key');
+      assert.equal(await door.refused('get-many a  b'), 'the key must not be empty');
+      const most = `get-many${' a'.repeat(1000)}`;
+      assert.equal(await door.ask(most), `values 1000\n${'a 1 2\n'.repeat(1000)}`);
+      assert.equal(
+        await door.refused(`${most} a`),
+        'too many keys: allowed are 1000 in one get-many',
+      );
+    });
+  });
+}
+
+test('list-commands names them', async () => {
+  const admin = await openAdmin(server);
+  const words = (await admin.expectOk('list-commands'))[0].split(',');
+  for (const word of ['get-many']) {
+    assert.ok(words.includes(word), word);
+  }
+  await admin.close();
+});

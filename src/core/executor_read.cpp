@@ -33,6 +33,7 @@ bool Executor::MayRead(Session& session, std::string_view key) {
 }
 
 void Executor::GetMany(Session& session, const Command& command, Output& output) {
+  output.entries_visited = command.keys.size();
   std::size_t bytes = 0;
   for (const std::string_view key : command.keys) {
     if (!MayRead(session, key)) {
@@ -59,6 +60,7 @@ void Executor::Keys(Session& session, const Command& command, Output& output) {
   const std::string_view prefix = PatternPrefix(pattern);  // all that can bound the walk
   for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
        cursor.Advance()) {
+    ++output.entries_visited;
     const std::string_view key = cursor.entry()->key();
     if (!key.starts_with(prefix)) {
       break;

@@ -174,8 +174,9 @@ struct Output {
   std::vector<Logged> records;  // what changed, in order
   std::vector<RecordItem> record_items;
   std::vector<Operation> operations;
-  Counters counters;              // of kMetrics
-  std::deque<std::string> texts;  // what no one else holds; a deque never moves them
+  Counters counters;                // of kMetrics
+  std::size_t entries_visited = 0;  // by the command, shown or not: what made it long
+  std::deque<std::string> texts;    // what no one else holds; a deque never moves them
 
   void Clear() {
     items.clear();
@@ -184,6 +185,7 @@ struct Output {
     records.clear();
     record_items.clear();
     operations.clear();
+    entries_visited = 0;
     texts.clear();
   }
   std::string_view Keep(std::string text) { return texts.emplace_back(std::move(text)); }

@@ -17,6 +17,8 @@ constexpr std::int64_t kTickUsMin = 10'000;
 constexpr std::int64_t kNodeTickUs = 1'000'000;
 // A change with more watchers than this (about 0.3 ms of sending) is sent from the backlog.
 constexpr std::size_t kFewWatchersMax = 64;
+// A command that looks at no more entries than this is a small one.
+constexpr std::size_t kFewVisitedMax = 64;
 constexpr std::uint64_t kCommandsPerLook = 32;
 constexpr std::int64_t kCpuLookUs = 1'000;
 // The backlog's part of a slice that newer output cannot take.
@@ -317,7 +319,8 @@ bool Hub::Execute(SessionId session, const Command& command) {
   const std::uint64_t wide_before = wide_changes_;
   Route(output_);
   // Looking at the clock costs as much as a small command, so not after each.
-  const bool large = !output_.rows.empty() || output_.targets.size() > kFewWatchersMax;
+  const bool large = !output_.rows.empty() || output_.entries_visited > kFewVisitedMax ||
+                     output_.targets.size() > kFewWatchersMax;
   if (large || commands_ % kCommandsPerLook == 0) {
     turn_used_up_ = MonotonicUs() - now_.mono_us > kRunSliceUs;
   }

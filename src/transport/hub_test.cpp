@@ -105,7 +105,19 @@ TEST_F(HubTest, CommandsThatTakeLongerThanTheirSliceWaitBehindTheOthers) {
   Send(heavy, "set needle v\n");
   TurnsUntil(heavy, "ok \n");
 
-  // Each looks at every key: all of them take far longer than a slice.
+  // Each looks at every key: all of them take far longer than a slice, also where they find
+  // nothing.
+  Send(heavy, Repeat("keys *absent\n", kListings));
+  EXPECT_TRUE(hub_.Turn());
+  const std::size_t all_absent = Repeat("keys \nok \n", kListings).size();
+  std::size_t absent = Received(heavy).size();
+  EXPECT_LT(absent, all_absent / 8);
+  for (int turn = 0; turn < 1000 && absent < all_absent; ++turn) {
+    EXPECT_TRUE(hub_.Turn());
+    absent += Received(heavy).size();
+  }
+  EXPECT_EQ(absent, all_absent);
+
   Send(heavy, Repeat("keys *needle\n", kListings));
   EXPECT_TRUE(hub_.Turn());
   const std::size_t first_turn = Received(heavy).size();

@@ -51,6 +51,12 @@ inline constexpr std::size_t kChunkLineBytesMax = 1024;  // chunk size and exten
 // An HTTP answer at this size runs no further command of its request; each says so.
 inline constexpr std::size_t kHttpAnswerBytesMax = std::size_t{64} << 20;
 
+// One part of a scan. At a limit the part ends, and says where to go on.
+inline constexpr std::int64_t kScanRowsDefault = 1'000;
+inline constexpr std::int64_t kScanRowsMax = 10'000;  // that may be asked for; beyond it: an error
+inline constexpr std::size_t kScanBytesMax = std::size_t{1} << 20;  // keys and values; but one row
+inline constexpr std::size_t kScanVisitedMax = 20'000;              // keys looked at, shown or not
+
 // Connections. At the limit: accepted and closed at once, with a reason where the protocol has one.
 inline constexpr std::size_t kConnectionsMaxDefault = 100'000;
 // With this much unsent a connection is not read, and its watches lag (newest values later).

@@ -33,6 +33,7 @@ enum class Verb : std::uint8_t {
   kIncrement,
   kRemove,
   kKeys,
+  kScan,
   kWatch,
   kUnwatch,
   kUnwatchAll,
@@ -58,6 +59,10 @@ struct Command {
   std::string_view value{};   // value, permission list, database names
   // Of get-many.
   std::span<const std::string_view> keys{};
+  // Of scan: the key behind which it begins, and how many it shows; empty: from the start, so many
+  // as usual.
+  std::string_view after{};
+  std::optional<std::int64_t> limit{};
   // The version a write names; empty: whatever is stored. A negative one is refused by the core.
   std::optional<std::int64_t> version{};
   std::int64_t amount = 1;  // of increment

@@ -218,6 +218,8 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return RemoveKey(session, command, output);
     case Verb::kKeys:
       return Keys(session, command, output);
+    case Verb::kScan:
+      return Scan(session, command, output);
     case Verb::kWatch:
       return Watch(session, command, output);
     case Verb::kUnwatch:

@@ -97,6 +97,7 @@ class Executor {
   void RemoveKey(Session& session, const Command& command, Output& output);
   void GetMany(Session& session, const Command& command, Output& output);
   void Keys(Session& session, const Command& command, Output& output);
+  void Scan(Session& session, const Command& command, Output& output);
   void Watch(Session& session, const Command& command, Output& output);
   void WatchPattern(const Session& session, WatchingSession& watching, const Command& command,
                     const Delivery::Begin& begin, Output& output);

@@ -83,6 +83,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "database created";
     case ReplyKind::kEntries:
       return "values" + EntriesIn(output_);
+    case ReplyKind::kScan:
+      return "scan" + EntriesIn(output_) + (text.empty() ? " end" : " more " + text);
     case ReplyKind::kKeys:
       return "keys " + rows;
     case ReplyKind::kDatabases:

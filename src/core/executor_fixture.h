@@ -69,6 +69,13 @@ inline Command Remove(std::string_view key) {
 inline Command Keys(std::string_view pattern) {
   return Plain(Verb::kKeys, pattern);
 }
+inline Command Scan(std::string_view prefix, std::string_view after = {},
+                    std::optional<std::int64_t> limit = std::nullopt) {
+  Command command = Plain(Verb::kScan, prefix);
+  command.after = after;
+  command.limit = limit;
+  return command;
+}
 inline Command Watch(std::string_view key) {
   return Plain(Verb::kWatch, key);
 }

@@ -68,8 +68,9 @@ TEST_F(ExecutorLogTest, EachChangeIsARecordOfItsResult) {
 TEST_F(ExecutorLogTest, WhatChangesNothingIsNoRecord) {
   Run(client_, ask::Set("k", "x"));
   const Revision before = Newest();
-  for (const Command& command : {ask::Get("k"), ask::Keys(""), ask::Watch("k"), ask::Increment("k"),
-                                 ask::SetSafe("k", -7, "v"), ask::Plain(Verb::kPing)}) {
+  for (const Command& command :
+       {ask::Get("k"), ask::Keys(""), ask::Scan(""), ask::Watch("k"), ask::Increment("k"),
+        ask::SetSafe("k", -7, "v"), ask::Plain(Verb::kPing)}) {
     Run(client_, command);
     EXPECT_EQ(Records(), Texts{});
   }

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
 #include "base/limits.h"
 #include "core/executor.h"
 #include "core/permissions.h"
@@ -9,6 +13,19 @@ Output::Row RowOfEntry(const Entry& entry) {
   return {.name = entry.key(),
           .detail = entry.value(),
           .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()}};
+}
+
+// `$$` keys lie together; the first name behind them.
+constexpr std::string_view kBehindSecureKeys = "$%";
+
+// At the first key that lies behind `after` and may begin with `prefix`.
+KeyOrder::Cursor ScanFrom(const Database& database, std::string_view prefix,
+                          std::string_view after) {
+  KeyOrder::Cursor cursor = database.Seek(std::max(prefix, after));
+  if (!cursor.at_end() && cursor.entry()->key() == after) {
+    cursor.Advance();
+  }
+  return cursor;
 }
 
 }  // namespace
@@ -70,6 +87,48 @@ void Executor::Keys(Session& session, const Command& command, Output& output) {
     }
   }
   Data(session, {.kind = ReplyKind::kKeys}, output);
+  Ok(session, output);
+}
+
+void Executor::Scan(Session& session, const Command& command, Output& output) {
+  const std::int64_t limit = command.limit.value_or(kScanRowsDefault);
+  if (limit < 1 || limit > kScanRowsMax) {
+    return Error(session, ErrorCode::kScanLimit, output, output.Keep(std::to_string(limit)));
+  }
+  std::string_view prefix = command.key;
+  if (prefix.ends_with('*')) {
+    prefix.remove_suffix(1);
+  }
+  const Database& database = *session.database;
+  NeedListing(database);
+  Reply reply{.kind = ReplyKind::kScan};
+  std::size_t bytes = 0;
+  std::string_view last;
+  KeyOrder::Cursor cursor = ScanFrom(database, prefix, command.after);
+  while (!cursor.at_end() && cursor.entry()->key().starts_with(prefix)) {
+    const Entry& entry = *cursor.entry();
+    if (IsSecureKey(entry.key()) && !session.admin) {
+      // At once and uncounted, so that none of them is ever where a part ends.
+      cursor = database.Seek(kBehindSecureKeys);
+      continue;
+    }
+    const bool shown = MayRead(session, entry.key());
+    const std::size_t size = shown ? entry.key().size() + entry.value().size() : 0;
+    const std::size_t rows = output.rows.size();
+    if (rows == static_cast<std::size_t>(limit) || output.entries_visited == kScanVisitedMax ||
+        (rows > 0 && bytes + size > kScanBytesMax)) {
+      reply.text = last;
+      break;
+    }
+    if (shown) {
+      output.rows.push_back(RowOfEntry(entry));
+      bytes += size;
+    }
+    ++output.entries_visited;
+    last = entry.key();
+    cursor.Advance();
+  }
+  Data(session, reply, output);
   Ok(session, output);
 }
 

@@ -1,5 +1,8 @@
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -76,6 +79,7 @@ TEST_F(ExecutorReadTest, SoManyKeysAreTakenAndNotOneMore) {
   Words keys(kGetManyKeysMax, "a");
   EXPECT_EQ(Run(client_, ask::GetMany(keys)), kFine);
   EXPECT_EQ(output_.rows.size(), kGetManyKeysMax);
+  EXPECT_EQ(output_.entries_visited, kGetManyKeysMax);
   keys.push_back("a");
   EXPECT_EQ(Run(client_, ask::GetMany(keys)), ErrorCode::kTooManyKeys);
 }
@@ -100,6 +104,106 @@ TEST_F(ExecutorReadTest, AKeyThatWaitsForAnArbiterIsShownAsGetSafeShowsIt) {
   EXPECT_EQ(Run(arbiter, ask::SetSafe("k", 1, "new")), ErrorCode::kConflictUnresolved);
   EXPECT_EQ(Ask(arbiter, ask::GetSafe("k")), "value-version -2 old");
   EXPECT_EQ(Ask(arbiter, ask::GetMany(Words{"k"})), "values k -2 old");
+}
+
+// ---- scan
+
+TEST_F(ExecutorReadTest, AScanShowsTheKeysOfAPrefixInOrder) {
+  for (const char* key : {"b", "ab", "a*", "ac", "a", "\xC3\xA9"}) {
+    Write(key, "1");
+  }
+  EXPECT_EQ(Ask(client_, ask::Scan("a")), "scan a 0 1, a* 0 1, ab 0 1, ac 0 1 end");
+  EXPECT_EQ(Ask(client_, ask::Scan("a*")), Ask(client_, ask::Scan("a")));
+  EXPECT_EQ(Ask(client_, ask::Scan("a**")), "scan a* 0 1 end");
+  EXPECT_EQ(Ask(client_, ask::Scan("c")), "scan end");
+  const std::string everything = Ask(client_, ask::Scan("*"));
+  EXPECT_TRUE(everything.starts_with("scan $connections 1 2, a 0 1, ")) << everything;
+  EXPECT_TRUE(everything.ends_with(", b 0 1, \xC3\xA9 0 1 end")) << everything;
+  EXPECT_EQ(Ask(client_, ask::Scan("")), everything);
+}
+
+TEST_F(ExecutorReadTest, AScanGoesOnBehindTheKeyThatItNamed) {
+  for (const char* key : {"a1", "a2", "a3", "b"}) {
+    Write(key, "1");
+  }
+  EXPECT_EQ(Ask(client_, ask::Scan("a", "", 2)), "scan a1 0 1, a2 0 1 more a2");
+  EXPECT_EQ(Ask(client_, ask::Scan("a", "a2", 2)), "scan a3 0 1 end");
+  // Exactly as many as there are is all; the key may have gone; before the prefix is its start.
+  EXPECT_EQ(Ask(client_, ask::Scan("a", "a1", 2)), "scan a2 0 1, a3 0 1 end");
+  EXPECT_EQ(Ask(client_, ask::Scan("a", "a25")), "scan a3 0 1 end");
+  EXPECT_EQ(Ask(client_, ask::Scan("a", "A")), Ask(client_, ask::Scan("a")));
+  EXPECT_EQ(Ask(client_, ask::Scan("a", "b")), "scan end");
+}
+
+TEST_F(ExecutorReadTest, AScanShowsOnlyWhatMayBeRead) {
+  for (const char* key : {"$$a", "$%", "closed", "open"}) {
+    Write(key, "1");
+  }
+  const SessionId user = JoinUser("r open,$*|w *");
+  EXPECT_EQ(Ask(user, ask::Scan("$$")), "scan end");
+  EXPECT_EQ(Ask(user, ask::Scan("o")), "scan open 0 1 end");
+  EXPECT_EQ(Ask(user, ask::Scan("c")), "scan end");
+  EXPECT_EQ(Ask(user, ask::Scan("$%")), "scan $% 0 1 end");
+  EXPECT_EQ(Ask(admin_, ask::Scan("$$a")), "scan $$a 0 1 end");
+  // No part ends at a `$$` key, whose name is not to be known.
+  EXPECT_EQ(Ask(user, ask::Scan("$", "$$", 1)), "scan $% 0 1 more $%");
+  EXPECT_EQ(Ask(admin_, ask::Scan("$", "$$", 1)), "scan $$a 0 1 more $$a");
+  Write("$#", "2");
+  Write("$%", std::string(kScanBytesMax, 'v'));
+  EXPECT_EQ(Ask(user, ask::Scan("$#")), "scan $# 0 2 end");
+  EXPECT_EQ(Ask(user, ask::Scan("$", "$!")), "scan $# 0 2 more $#");
+}
+
+TEST_F(ExecutorReadTest, AScanHasALimitWithinBounds) {
+  for (std::int64_t i = 0; i <= kScanRowsMax; ++i) {
+    Write("k" + std::to_string(i), "");
+  }
+  const auto rows = [this](std::optional<std::int64_t> limit) {
+    EXPECT_EQ(Run(client_, ask::Scan("k", "", limit)), kFine);
+    return static_cast<std::int64_t>(output_.rows.size());
+  };
+  EXPECT_EQ(rows(std::nullopt), kScanRowsDefault);
+  EXPECT_EQ(rows(1), 1);
+  EXPECT_EQ(rows(kScanRowsMax), kScanRowsMax);
+  for (const std::int64_t bad : {kScanRowsMax + 1, std::int64_t{0}, std::int64_t{-1}}) {
+    EXPECT_EQ(Run(client_, ask::Scan("k", "", bad)), ErrorCode::kScanLimit);
+    EXPECT_EQ(error_text_, std::to_string(bad));
+  }
+}
+
+TEST_F(ExecutorReadTest, APartOfAScanEndsAtSoManyBytesButShowsOne) {
+  static_assert(kValueBytesMax == kScanBytesMax);
+  const std::string half(kScanBytesMax / 2 - 1, 'v');
+  Write("a", half);
+  Write("b", half);
+  Write("c", "");
+  const auto keys = [this](std::string_view after) {
+    EXPECT_EQ(Run(client_, ask::Scan("*", after)), kFine);
+    std::string text;
+    for (const Output::Row& row : output_.rows) {
+      text += row.name;
+    }
+    return text + "|" + std::string(std::get<Reply>(output_.items.front()).text);
+  };
+  EXPECT_EQ(keys("Z"), "ab|b");  // the key of one byte more is one too many
+  Run(client_, ask::Remove("c"));
+  EXPECT_EQ(keys("Z"), "ab|");
+  Write("b", half + "v");
+  EXPECT_EQ(keys("Z"), "a|a");
+  Write("a", std::string(kScanBytesMax, 'v'));
+  EXPECT_EQ(keys("Z"), "a|a");
+}
+
+TEST_F(ExecutorReadTest, APartOfAScanEndsWhenItHasLookedAtSoManyKeys) {
+  for (std::size_t i = 0; i < kScanVisitedMax; ++i) {
+    Write("k" + std::to_string(100'000 + i), "");
+  }
+  const SessionId user = JoinUser("r z*");
+  EXPECT_EQ(Ask(user, ask::Scan("k")), "scan end");
+  Write("kz", "");
+  Write("z", "1");
+  EXPECT_EQ(Ask(user, ask::Scan("k")), "scan more k119999");
+  EXPECT_EQ(Ask(user, ask::Scan("", "k119999")), "scan z 0 1 end");
 }
 
 }  // namespace

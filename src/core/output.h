@@ -42,6 +42,7 @@ enum class ErrorCode : std::uint8_t {
   kTooManyDatabases,
   kTooManyKeys,
   kReplyTooLong,
+  kScanLimit,  // text: the number
   kTooManyWatches,
   kBadPermissionList,  // text: what is wrong
   kServerKey,          // text: the key
@@ -85,6 +86,7 @@ enum class ReplyKind : std::uint8_t {
   kDatabaseCreated,
   kEntries,    // rows: key, value, version
   kKeys,       // rows: name
+  kScan,       // rows: key, value, version; text: the key where it goes on, empty at the end
   kDatabases,  // rows: name, strategy
   kConflicts,  // rows: text of each open conflict
   kPendingOps,

@@ -141,6 +141,9 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
   if (argument.kind == ArgumentKind::kDatabaseOptions) {
     return TakeDatabaseOptions(word, rest, command);
   }
+  if (argument.kind == ArgumentKind::kScanOptions) {
+    return TakeScanOptions(word, rest, command);
+  }
   return TakeNumber(row, argument, word, command);
 }
 
@@ -165,6 +168,36 @@ void NqlParser::TakeKeys(Rest& rest, Command& command) {
     keys_.push_back(TakeWord(rest));
   }
   command.keys = keys_;
+}
+
+// [after KEY] [limit N], in any order.
+bool NqlParser::TakeScanOptions(std::string_view word, Rest& rest, Command& command) {
+  for (;; word = TakeWord(rest)) {
+    const bool after = word == "after" && command.after.empty();
+    if (!after && (word != "limit" || command.limit)) {
+      command = Reject("scan takes `after KEY` and `limit N`, each once, not " + Quoted(word));
+      return false;
+    }
+    const std::string_view value = rest.ended ? std::string_view{} : TakeWord(rest);
+    std::int64_t limit = 0;
+    if (after && value.empty()) {
+      command = Reject("scan: after must be followed by a key");
+      return false;
+    }
+    if (!after && !ReadInt64(value, limit)) {
+      command = Reject("scan: the limit must be a whole number from 1 to " +
+                       std::to_string(kScanRowsMax) + ", not " + Quoted(value));
+      return false;
+    }
+    if (after) {
+      command.after = value;
+    } else {
+      command.limit = limit;
+    }
+    if (rest.ended) {
+      return true;
+    }
+  }
 }
 
 // [none|newer|arbiter] [ack written|disk]

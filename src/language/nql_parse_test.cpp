@@ -134,6 +134,37 @@ TEST(NqlParse, GetManyTakesEachWordAsAKey) {
   EXPECT_TRUE(parser.Parse("get k").keys.empty());
 }
 
+TEST(NqlParse, ScanTakesItsOptionsInAnyOrder) {
+  NqlParser parser;
+  Command command = parser.Parse("scan p*");
+  EXPECT_EQ(command.verb, Verb::kScan);
+  EXPECT_EQ(command.key, "p*");
+  EXPECT_EQ(command.after, "");
+  EXPECT_EQ(command.limit, std::nullopt);
+  command = parser.Parse("scan p after limit limit 7");
+  EXPECT_EQ(command.after, "limit");
+  EXPECT_EQ(command.limit, 7);
+  command = parser.Parse("scan  limit +5 after k");  // of the empty prefix
+  EXPECT_EQ(command.key, "");
+  EXPECT_EQ(command.after, "k");
+  EXPECT_EQ(command.limit, 5);
+  EXPECT_EQ(parser.Parse("scan p limit 0").limit, 0);  // the core says what is allowed
+}
+
+TEST(NqlParse, WhatScanDoesNotTakeIsNamed) {
+  constexpr std::string_view kOptions = "scan takes `after KEY` and `limit N`, each once, not ";
+  EXPECT_EQ(RejectionOf("scan"), "scan must contain a prefix, or *");
+  EXPECT_EQ(RejectionOf("scan p from k"), std::string(kOptions) + "'from'");
+  EXPECT_EQ(RejectionOf("scan p "), std::string(kOptions) + "''");
+  EXPECT_EQ(RejectionOf("scan p after k after k"), std::string(kOptions) + "'after'");
+  EXPECT_EQ(RejectionOf("scan p limit 1 limit 1"), std::string(kOptions) + "'limit'");
+  EXPECT_EQ(RejectionOf("scan p after"), "scan: after must be followed by a key");
+  EXPECT_EQ(RejectionOf("scan p limit"),
+            "scan: the limit must be a whole number from 1 to 10000, not ''");
+  EXPECT_EQ(RejectionOf("scan p limit ten"),
+            "scan: the limit must be a whole number from 1 to 10000, not 'ten'");
+}
+
 TEST(NqlParse, OfTooManyKeysOneMoreThanAllowedIsKept) {
   NqlParser parser;
   std::string text = "get-many";

@@ -58,6 +58,11 @@ void AppendListing(std::string& out, const Reply& reply, std::span<const Output:
       out += "values ";
       AppendNumber(out, static_cast<std::int64_t>(rows.size()));
       return AppendEntries(out, rows);
+    case ReplyKind::kScan:
+      out += "scan ";
+      AppendNumber(out, static_cast<std::int64_t>(rows.size()));
+      out.append(reply.text.empty() ? " end" : " more ").append(reply.text);
+      return AppendEntries(out, rows);
     case ReplyKind::kKeys:
       out += "keys ";
       return AppendRows(out, rows, ",", "");
@@ -128,6 +133,9 @@ TextAround AroundText(ErrorCode code) {
       return {"", " must be resolved first"};
     case ErrorCode::kUnfinished:
       return {"the database ", " is not restored to its end: restore it again, or drop it"};
+    case ErrorCode::kScanLimit:
+      static_assert(kScanRowsMax == 10'000);
+      return {"scan: the limit must be a whole number from 1 to 10000, not '", "'"};
     case ErrorCode::kSnapshotFlag:
       return {"snapshot takes true or false before the database names, not '", "'"};
     case ErrorCode::kReplicateSnapshotUnknown:
@@ -257,6 +265,7 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       out += "create-db success\n";
       return;
     case ReplyKind::kEntries:
+    case ReplyKind::kScan:
     case ReplyKind::kKeys:
     case ReplyKind::kDatabases:
     case ReplyKind::kConflicts:

@@ -62,6 +62,13 @@ TEST(NqlReply, EntriesAreALineEachBelowTheirNumber) {
   EXPECT_EQ(Data({.kind = ReplyKind::kEntries}, output), "values 2\na 4 x y\nb -2 \n");
 }
 
+TEST(NqlReply, AScanSaysHowItEndsAboveItsEntries) {
+  Output output;
+  EXPECT_EQ(Data({.kind = ReplyKind::kScan}, output), "scan 0 end\n");
+  output.rows = {{.name = "a", .detail = "x", .version = 4}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kScan, .text = "b"}, output), "scan 1 more b\na 4 x\n");
+}
+
 TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
   Output output;
   output.counters = {.commands = 9, .query_time_ms_average = 0.25};

@@ -75,13 +75,36 @@ for (const [name, open] of Object.entries(doors)) {
         'too many keys: allowed are 1000 in one get-many',
       );
     });
+
+    test('scan goes through a prefix part by part', async () => {
+      assert.equal(await door.ask('scan b'), 'scan 1 end\nb 0 two words\n');
+      assert.equal(await door.ask('scan missing*'), 'scan 0 end\n');
+      let after = '$connections';
+      const seen = [];
+      for (;;) {
+        const [title, ...lines] = (await door.ask(`scan * limit 1 after ${after}`)).split('\n');
+        seen.push(...lines.slice(0, -1));
+        const more = /^scan 1 more (.+)$/.exec(title);
+        if (!more) {
+          assert.equal(title, 'scan 1 end');
+          break;
+        }
+        after = more[1];
+      }
+      assert.deepEqual(seen, ['a 1 2', 'b 0 two words', 'empty 0 ']);
+      const allowed = 'scan: the limit must be a whole number from 1 to 10000, not';
+      assert.equal(await door.ask('scan a limit 10000'), 'scan 1 end\na 1 2\n');
+      for (const bad of ['0', '10001', 'all']) {
+        assert.equal(await door.refused(`scan a limit ${bad}`), `${allowed} '${bad}'`);
+      }
+    });
   });
 }
 
 test('list-commands names them', async () => {
   const admin = await openAdmin(server);
   const words = (await admin.expectOk('list-commands'))[0].split(',');
-  for (const word of ['get-many']) {
+  for (const word of ['get-many', 'scan']) {
     assert.ok(words.includes(word), word);
   }
   await admin.close();

@@ -30,6 +30,7 @@ enum class Verb : std::uint8_t {
   kGetMany,
   kSet,
   kSetSafe,
+  kPut,
   kIncrement,
   kRemove,
   kKeys,
@@ -65,6 +66,9 @@ struct Command {
   std::optional<std::int64_t> limit{};
   // The version a write names; empty: whatever is stored. A negative one is refused by the core.
   std::optional<std::int64_t> version{};
+  // Of put: only when the stored version is exactly this one; only when the key is missing.
+  std::optional<std::uint32_t> if_version{};
+  bool if_absent = false;
   std::int64_t amount = 1;  // of increment
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;

@@ -140,6 +140,20 @@ constexpr std::array kTable = {
                             "set-safe must be followed by a version and key"),
                       Rest("VALUE", Field::kValue, "set-safe must be followed by a key")},
         .summary = "stores a value unless the key has changed since VERSION"},
+    CommandRow{
+        .verb = Verb::kPut,
+        .name = "put",
+        .level = Level::kKey,
+        .permission = Permission::kWrite,
+        .effect = Effect::kWrites,
+        .arguments = {Word("KEY", Field::kKey,
+                           "put must contain a key: put KEY [if-version N|if-absent] : VALUE"),
+                      Typed(
+                          "[if-version N|if-absent] : VALUE", ArgumentKind::kPutOptions,
+                          "put must have ` : ` before the value: put KEY [if-version N|if-absent] "
+                          ": VALUE")},
+        .summary =
+            "stores a value, if the key has version N or is missing; answers the new version"},
     CommandRow{.verb = Verb::kIncrement,
                .name = "increment",
                .level = Level::kKey,

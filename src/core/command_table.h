@@ -33,6 +33,7 @@ enum class ArgumentKind : std::uint8_t {
   kAmount,           // whole number of 64 bits; empty: 1
   kConflictId,       // whole number
   kWatchOptions,     // [since TOKEN]; other words are ignored
+  kPutOptions,       // [if-version N|if-absent] : and all that is left
   kScanOptions,      // [after KEY] [limit N], in any order
   kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
 };

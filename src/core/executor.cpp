@@ -21,6 +21,11 @@ const PermissionList* RefreshPermissions(Session& session) {
   return session.permissions;
 }
 
+// Of a key that waits for an arbiter.
+std::string NewestConflict(Database& database, std::string_view key) {
+  return ConflictKey(key, database.conflicts().OpenOf(key).back());
+}
+
 }  // namespace
 
 Executor::Executor(ExecutorOptions options)
@@ -211,6 +216,7 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return GetMany(session, command, output);
     case Verb::kSet:
     case Verb::kSetSafe:
+    case Verb::kPut:
       return SetKey(session, command, output);
     case Verb::kIncrement:
       return Increment(session, command, output);
@@ -284,6 +290,10 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   const Place place = Locate(*session.database, command.key);
   const Entry* existing = place.existing;
+  if ((command.if_version || command.if_absent) &&
+      RefuseCondition(session, command, existing, output)) {
+    return;
+  }
   const bool behind = existing != nullptr && command.version &&
                       static_cast<std::uint64_t>(*command.version) < existing->version();
   if (existing != nullptr && (existing->in_conflict() || behind)) {
@@ -300,6 +310,36 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
   Ok(session, output, version);
+  if (command.verb == Verb::kPut) {
+    Data(session, {.kind = ReplyKind::kPut, .number = version}, output);
+  }
+  Ok(session, output);
+}
+
+bool Executor::RefuseCondition(const Session& session, const Command& command,
+                               const Entry* existing, Output& output) {
+  if (existing != nullptr && existing->in_conflict()) {
+    // A condition cannot be handed to an arbiter, as an amount cannot.
+    Error(session, ErrorCode::kConflictUnresolved, output,
+          output.Keep(NewestConflict(*session.database, command.key)));
+    return true;
+  }
+  if (existing == nullptr) {
+    if (command.if_version) {
+      Error(session, ErrorCode::kKeyAbsent, output, {}, *command.if_version);
+    }
+    return command.if_version.has_value();
+  }
+  if (command.if_absent) {
+    Error(session, ErrorCode::kKeyExists, output, {}, existing->version());
+    return true;
+  }
+  if (*command.if_version == existing->version()) {
+    return false;
+  }
+  Error(session, ErrorCode::kVersionDiffers, output,
+        output.Keep(std::to_string(*command.if_version)), existing->version());
+  return true;
 }
 
 void Executor::Increment(Session& session, const Command& command, Output& output) {
@@ -313,9 +353,8 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   if (existing != nullptr) {
     if (existing->in_conflict()) {
       // An amount cannot be handed to an arbiter, and the decision would overwrite it.
-      const ConflictId newest = session.database->conflicts().OpenOf(command.key).back();
       return Error(session, ErrorCode::kConflictUnresolved, output,
-                   output.Keep(ConflictKey(command.key, newest)));
+                   output.Keep(NewestConflict(*session.database, command.key)));
     }
     const std::string_view text = existing->value();
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);

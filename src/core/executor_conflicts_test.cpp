@@ -86,6 +86,19 @@ TEST_F(ExecutorConflictTest, AnOlderVersionIsHandedToTheArbiter) {
             "value-version 0 resolve 1000000 db 3 k old new value");
 }
 
+TEST_F(ExecutorConflictTest, WhileOneIsOpenAPutJoinsTheQueueUnlessItHasACondition) {
+  BecomeArbiter(arbiter_);
+  MakeConflicts("k", {"one"});
+  for (const Command& command : {ask::Put("k", "two", 3), ask::PutNew("k", "two")}) {
+    EXPECT_EQ(Run(writer_, command), ErrorCode::kConflictUnresolved);
+    EXPECT_EQ(error_text_, Name("k", kFirst));
+    EXPECT_EQ(Take(arbiter_), Lines{});
+  }
+  EXPECT_EQ(Run(writer_, ask::Put("k", "two")), ErrorCode::kConflictUnresolved);
+  EXPECT_EQ(error_text_, Name("k", kFirst + 1));
+  EXPECT_EQ(Take(arbiter_).size(), 1U);
+}
+
 TEST_F(ExecutorConflictTest, WhileOneIsOpenEveryWriteJoinsTheQueueBehindTheLast) {
   BecomeArbiter(arbiter_);
   MakeConflicts("k", {"one"});

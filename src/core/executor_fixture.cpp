@@ -81,6 +81,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "auth invalid";
     case ReplyKind::kDatabaseCreated:
       return "database created";
+    case ReplyKind::kPut:
+      return "put " + number;
     case ReplyKind::kEntries:
       return "values" + EntriesIn(output_);
     case ReplyKind::kScan:

@@ -100,6 +100,54 @@ TEST_F(ExecutorDataTest, ARemovedKeyStartsAgain) {
   EXPECT_EQ(Ask(client_, ask::GetSafe("k")), "value-version 0 w");
 }
 
+// ---- conditions
+
+TEST_F(ExecutorDataTest, APutWithoutAConditionIsASetThatAnswersTheVersion) {
+  EXPECT_EQ(Ask(client_, ask::Put("k", "a")), "put 0");
+  EXPECT_EQ(Ask(client_, ask::Put("k", "")), "put 1");
+  EXPECT_EQ(Ask(client_, ask::GetSafe("k")), "value-version 1 ");
+  EXPECT_EQ(Run(client_, ask::Watch("k")), kFine);
+  Take(client_);
+  EXPECT_EQ(Run(client_, ask::Put("k", "b")), kFine);
+  EXPECT_EQ(Take(client_), (Lines{"set k b 2", "put 2", "ok"}));
+  EXPECT_EQ(Run(client_, ask::Put("$connections", "b")), ErrorCode::kServerKey);
+  EXPECT_EQ(Run(client_, ask::Put("$$k", "b")), ErrorCode::kSecureKey);
+}
+
+TEST_F(ExecutorDataTest, APutOfAVersionNeedsExactlyThatOne) {
+  EXPECT_EQ(Run(client_, ask::Put("k", "a", 3)), ErrorCode::kKeyAbsent);
+  EXPECT_EQ(error_number_, 3);
+  EXPECT_EQ(Run(client_, ask::SetSafe("k", 3, "a")), kFine);
+  for (const std::uint32_t other : {0U, 3U, 5U}) {
+    EXPECT_EQ(Run(client_, ask::Put("k", "b", other)), ErrorCode::kVersionDiffers);
+    EXPECT_EQ(error_number_, 4);
+    EXPECT_EQ(error_text_, std::to_string(other));
+  }
+  EXPECT_EQ(Ask(client_, ask::GetSafe("k")), "value-version 4 a");
+  EXPECT_EQ(Ask(client_, ask::Put("k", "b", 4)), "put 5");
+  EXPECT_EQ(Ask(client_, ask::GetSafe("k")), "value-version 5 b");
+  EXPECT_EQ(Run(client_, ask::Remove("k")), kFine);
+  EXPECT_EQ(Run(client_, ask::Put("k", "b", 5)), ErrorCode::kKeyAbsent);
+  EXPECT_EQ(Ask(client_, ask::Get("k")), "no value");
+}
+
+TEST_F(ExecutorDataTest, APutOfTheLastVersionIsTakenNoMore) {
+  constexpr auto kLast = std::numeric_limits<std::uint32_t>::max();
+  EXPECT_EQ(Run(client_, ask::SetSafe("k", kVersionMax - 2, "a")), kFine);
+  EXPECT_EQ(Ask(client_, ask::Put("k", "b", kLast - 1)), "put 4294967295");
+  EXPECT_EQ(Run(client_, ask::Put("k", "c", kLast)), ErrorCode::kVersionLimit);
+}
+
+TEST_F(ExecutorDataTest, APutOfAMissingKeyNeedsItToBeMissing) {
+  EXPECT_EQ(Ask(client_, ask::PutNew("k", "a")), "put 0");
+  EXPECT_EQ(Run(client_, ask::Set("k", "b")), kFine);
+  EXPECT_EQ(Run(client_, ask::PutNew("k", "c")), ErrorCode::kKeyExists);
+  EXPECT_EQ(error_number_, 1);
+  EXPECT_EQ(Ask(client_, ask::GetSafe("k")), "value-version 1 b");
+  EXPECT_EQ(Run(client_, ask::Remove("k")), kFine);
+  EXPECT_EQ(Ask(client_, ask::PutNew("k", "a")), "put 0");
+}
+
 // ---- increments
 
 TEST_F(ExecutorDataTest, IncrementCountsAMissingKeyAsZero) {
@@ -312,10 +360,10 @@ TEST_F(ExecutorPermissionTest, EachCommandNeedsItsOwnLetter) {
   const struct {
     const char* list;
     Command command;
-  } needs[] = {
-      {"r k", ask::Get("k")},      {"r k", ask::GetSafe("k")},         {"r k", ask::Watch("k")},
-      {"w k", ask::Set("k", "1")}, {"w k", ask::SetSafe("k", 9, "1")}, {"i k", ask::Increment("k")},
-      {"x k", ask::Remove("k")}};
+  } needs[] = {{"w k", ask::Put("k", "1")},  {"r k", ask::Get("k")},
+               {"r k", ask::GetSafe("k")},   {"r k", ask::Watch("k")},
+               {"w k", ask::Set("k", "1")},  {"w k", ask::SetSafe("k", 9, "1")},
+               {"i k", ask::Increment("k")}, {"x k", ask::Remove("k")}};
   for (const char* list : {"r k", "w k", "i k", "x k"}) {
     EXPECT_EQ(Run(admin_, ask::SetPermissions("ada", list)), kFine);
     for (const auto& need : needs) {

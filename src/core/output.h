@@ -50,6 +50,9 @@ enum class ErrorCode : std::uint8_t {
   kNegativeVersion,
   kVersionLimit,
   kInvalidVersion,
+  kVersionDiffers,  // number: the present one; text: the one that was named
+  kKeyAbsent,       // number: the version that was named
+  kKeyExists,       // number: its version
   kNoArbiter,
   kConflictUnresolved,  // text: the conflict's key
   kTooManyConflicts,
@@ -84,6 +87,7 @@ enum class ReplyKind : std::uint8_t {
   kAuthValid,
   kAuthInvalid,
   kDatabaseCreated,
+  kPut,        // number: the new version
   kEntries,    // rows: key, value, version
   kKeys,       // rows: name
   kScan,       // rows: key, value, version; text: the key where it goes on, empty at the end

@@ -141,6 +141,9 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
   if (argument.kind == ArgumentKind::kDatabaseOptions) {
     return TakeDatabaseOptions(word, rest, command);
   }
+  if (argument.kind == ArgumentKind::kPutOptions) {
+    return TakePutOptions(word, rest, command);
+  }
   if (argument.kind == ArgumentKind::kScanOptions) {
     return TakeScanOptions(word, rest, command);
   }
@@ -168,6 +171,37 @@ void NqlParser::TakeKeys(Rest& rest, Command& command) {
     keys_.push_back(TakeWord(rest));
   }
   command.keys = keys_;
+}
+
+// [if-version N|if-absent] : VALUE
+bool NqlParser::TakePutOptions(std::string_view word, Rest& rest, Command& command) {
+  constexpr std::int64_t kVersionMax = std::numeric_limits<std::uint32_t>::max();
+  for (; word != ":"; word = TakeWord(rest)) {
+    const bool first = !command.if_version && !command.if_absent;
+    if (first && word == "if-absent") {
+      command.if_absent = true;
+    } else if (first && word == "if-version") {
+      const std::string_view value = rest.ended ? std::string_view{} : TakeWord(rest);
+      std::int64_t version = 0;
+      if (!ReadInt64(value, version) || version < 0 || version > kVersionMax) {
+        command = Reject("put: if-version must be followed by a whole number from 0 to " +
+                         std::to_string(kVersionMax) + ", not " + Quoted(value));
+        return false;
+      }
+      command.if_version = static_cast<std::uint32_t>(version);
+    } else {
+      command = Reject("put takes one of `if-version N` and `if-absent`, then ` : `, not " +
+                       Quoted(word) + ": put KEY [if-version N|if-absent] : VALUE");
+      return false;
+    }
+    if (rest.ended) {
+      command = Reject(std::string(RowOf(Verb::kPut).argument_list().back().missing));
+      return false;
+    }
+  }
+  command.value = WithoutLineFeeds(std::exchange(rest.text, {}));
+  rest.ended = true;
+  return true;
 }
 
 // [after KEY] [limit N], in any order.

@@ -134,6 +134,49 @@ TEST(NqlParse, GetManyTakesEachWordAsAKey) {
   EXPECT_TRUE(parser.Parse("get k").keys.empty());
 }
 
+TEST(NqlParse, PutTakesAllBehindTheColonAsItsValue) {
+  NqlParser parser;
+  Command command = parser.Parse("put k : a : b ");
+  EXPECT_EQ(command.verb, Verb::kPut);
+  EXPECT_EQ(command.key, "k");
+  EXPECT_EQ(command.value, "a : b ");
+  EXPECT_EQ(command.if_version, std::nullopt);
+  EXPECT_FALSE(command.if_absent);
+  command = parser.Parse("put k if-version 4294967295 : if-absent\nx");
+  EXPECT_EQ(command.if_version, 4294967295U);
+  EXPECT_FALSE(command.if_absent);
+  EXPECT_EQ(command.value, "if-absentx");
+  command = parser.Parse("put : if-absent :");
+  EXPECT_EQ(command.key, ":");
+  EXPECT_TRUE(command.if_absent);
+  EXPECT_EQ(command.value, "");
+  EXPECT_EQ(parser.Parse("put k : ").value, "");
+  EXPECT_EQ(parser.Parse("put k :  ").value, " ");
+}
+
+TEST(NqlParse, WhatPutDoesNotTakeIsNamedAndItsFormShown) {
+  constexpr std::string_view kForm = "put KEY [if-version N|if-absent] : VALUE";
+  const auto expect = [kForm](std::string_view text, std::string_view what) {
+    EXPECT_EQ(RejectionOf(text), std::string(what).append(": ").append(kForm));
+  };
+  expect("put", "put must contain a key");
+  expect("put k", "put must have ` : ` before the value");
+  expect("put k if-absent", "put must have ` : ` before the value");
+  expect("put k if-version 1", "put must have ` : ` before the value");
+  constexpr std::string_view kOne =
+      "put takes one of `if-version N` and `if-absent`, then ` : `, not ";
+  for (const char* word : {"v", ":v", "", "if-version"}) {
+    const bool second = std::string_view(word) == "if-version";
+    expect("put k " + std::string(second ? "if-absent " : "") + word + " 1 : v",
+           std::string(kOne) + "'" + word + "'");
+  }
+  for (const char* bad : {"-1", "4294967296", "x", ""}) {
+    EXPECT_EQ(RejectionOf("put k if-version " + std::string(bad)),
+              "put: if-version must be followed by a whole number from 0 to 4294967295, not '" +
+                  std::string(bad) + "'");
+  }
+}
+
 TEST(NqlParse, ScanTakesItsOptionsInAnyOrder) {
   NqlParser parser;
   Command command = parser.Parse("scan p*");

@@ -151,6 +151,25 @@ TextAround AroundText(ErrorCode code) {
   }
 }
 
+// Texts with the reply's number in them; empty: there is none.
+TextAround AroundNumber(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kValueTooLong:
+      return {"the value is too long: allowed are ", " bytes"};
+    case ErrorCode::kMemoryFull:
+      return {"the memory is full: the store may have ",
+              " bytes (--max-memory). Removing and reading go on"};
+    case ErrorCode::kVersionDiffers:
+      return {"the key has version ", ", not "};
+    case ErrorCode::kKeyAbsent:
+      return {"the key is absent, not at version ", ""};
+    case ErrorCode::kKeyExists:
+      return {"the key exists already, at version ", ""};
+    default:
+      return {"", ""};
+  }
+}
+
 // Of what goes beyond a limit that is always the same.
 std::string_view LimitText(ErrorCode code) {
   switch (code) {
@@ -264,6 +283,11 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kDatabaseCreated:
       out += "create-db success\n";
       return;
+    case ReplyKind::kPut:
+      out += "put ";
+      AppendNumber(out, reply.number);
+      out += '\n';
+      return;
     case ReplyKind::kEntries:
     case ReplyKind::kScan:
     case ReplyKind::kKeys:
@@ -301,16 +325,13 @@ void AppendErrorText(std::string& out, const Reply& reply, const Output& output)
   if (reply.error == ErrorCode::kSnapshotUnknownDatabases) {
     return AppendUnknownDatabases(out, RowsOf(reply, output));
   }
-  if (reply.error == ErrorCode::kValueTooLong) {
-    out += "the value is too long: allowed are ";
+  if (const TextAround number = AroundNumber(reply.error); !number.before.empty()) {
+    out += number.before;
     AppendNumber(out, reply.number);
-    out += " bytes";
-    return;
-  }
-  if (reply.error == ErrorCode::kMemoryFull) {
-    out += "the memory is full: the store may have ";
-    AppendNumber(out, reply.number);
-    out += " bytes (--max-memory). Removing and reading go on";
+    out += number.after;
+    if (reply.error == ErrorCode::kVersionDiffers) {
+      out += reply.text;
+    }
     return;
   }
   const std::string_view fixed = ErrorText(reply.error);

@@ -77,6 +77,16 @@ TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
             "replication_time_moving_avg: 0.0, get_query_time_moving_avg: 0.25\n\n");
 }
 
+TEST(NqlReply, AFailedConditionTellsWhatIsThere) {
+  EXPECT_EQ(Data({.kind = ReplyKind::kPut, .number = 4}), "put 4\n");
+  const auto status = [](ErrorCode code, std::string_view text = {}) {
+    return Status({.kind = ReplyKind::kError, .error = code, .text = text, .number = 4});
+  };
+  EXPECT_EQ(status(ErrorCode::kVersionDiffers, "3"), "error the key has version 4, not 3 \n");
+  EXPECT_EQ(status(ErrorCode::kKeyAbsent), "error the key is absent, not at version 4 \n");
+  EXPECT_EQ(status(ErrorCode::kKeyExists), "error the key exists already, at version 4 \n");
+}
+
 TEST(NqlReply, UnknownDatabasesAreNamed) {
   Output output;
   output.rows = {{.name = "a"}};

@@ -98,13 +98,35 @@ for (const [name, open] of Object.entries(doors)) {
         assert.equal(await door.refused(`scan a limit ${bad}`), `${allowed} '${bad}'`);
       }
     });
+
+    test('put stores under a condition and answers the version', async () => {
+      assert.equal(await door.ask('put p if-absent : {"a": "x;y"}'), 'put 0\n');
+      assert.equal(await door.ask('put p if-version 0 : two : words'), 'put 1\n');
+      assert.equal(await door.ask('get-safe p'), 'value-version 1 two : words\n');
+      assert.equal(
+        await door.refused('put p if-version 0 : late'),
+        'the key has version 1, not 0',
+      );
+      assert.equal(
+        await door.refused('put p if-absent : late'),
+        'the key exists already, at version 1',
+      );
+      assert.equal(
+        await door.refused('put missing if-version 3 : v'),
+        'the key is absent, not at version 3',
+      );
+      assert.equal(await door.ask('put p :'), 'put 2\n');
+      assert.equal(await door.ask('get-safe p'), 'value-version 2 \n');
+      const form = 'put KEY [if-version N|if-absent] : VALUE';
+      assert.ok((await door.refused('put p value')).endsWith(`not 'value': ${form}`));
+    });
   });
 }
 
 test('list-commands names them', async () => {
   const admin = await openAdmin(server);
   const words = (await admin.expectOk('list-commands'))[0].split(',');
-  for (const word of ['get-many', 'scan']) {
+  for (const word of ['get-many', 'scan', 'put']) {
     assert.ok(words.includes(word), word);
   }
   await admin.close();

@@ -44,6 +44,7 @@ enum class Verb : std::uint8_t {
   kListCommands,
   kMetricsState,
   kClusterState,
+  kWhoami,
   kPing,
   // Not a command: a request that could not be read. Its error takes its place in the order of the
   // replies like any other.

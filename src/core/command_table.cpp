@@ -229,6 +229,10 @@ constexpr std::array kTable = {
                .name = "cluster-state",
                .level = Level::kAdmin,
                .summary = "lists the members and their roles"},
+    CommandRow{.verb = Verb::kWhoami,
+               .name = "whoami",
+               .level = Level::kOpen,
+               .summary = "answers the selected database, the user and whether it is an admin"},
     CommandRow{
         .verb = Verb::kPing, .name = "ping", .level = Level::kOpen, .summary = "answers pong"},
 };

@@ -266,6 +266,8 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
     case Verb::kClusterState:
       Data(session, {.kind = ReplyKind::kCluster, .text = options_.address}, output);
       return Ok(session, output);
+    case Verb::kWhoami:
+      return Whoami(session, output);
     case Verb::kPing:
       Data(session, {.kind = ReplyKind::kPong}, output);
       return Ok(session, output);

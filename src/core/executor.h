@@ -122,6 +122,7 @@ class Executor {
   void SetPermissions(Session& session, const Command& command, Output& output);
   void Snapshot(Session& session, const Command& command, Output& output);
   void ReplicateSnapshot(Session& session, const Command& command, Output& output);
+  static void Whoami(const Session& session, Output& output);
   void Debug(Session& session, const Command& command, Output& output);
   void Select(Session& session, Database* database);
   void Deselect(Session& session);

@@ -346,6 +346,18 @@ void Executor::NoteTurn(const TurnTime& turn) {
   longest_turn_.cpu_us = std::max(longest_turn_.cpu_us, turn.cpu_us);
 }
 
+void Executor::Whoami(const Session& session, Output& output) {
+  // A user is one of a database; who has none selected is nobody.
+  const bool nowhere = session.database == nullptr;
+  const std::string_view database = nowhere ? std::string_view{} : session.database->name();
+  const std::string_view user = nowhere ? std::string_view{} : session.user;
+  output.rows.push_back({.name = "database", .detail = database});
+  output.rows.push_back({.name = "user", .detail = user});
+  output.rows.push_back({.name = "admin", .detail = session.admin ? "true" : "false"});
+  Data(session, {.kind = ReplyKind::kWhoami}, output);
+  Ok(session, output);
+}
+
 void Executor::Debug(Session& session, const Command& command, Output& output) {
   if (command.name == "list-dbs") {
     NeedListing(store_.admin());

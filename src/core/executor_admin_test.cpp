@@ -272,5 +272,22 @@ TEST_F(ExecutorAdminTest, StateCommandsAnswerOneLine) {
   EXPECT_EQ(output_.counters.query_time_ms_average, 1.5);
 }
 
+// ---- whoami
+
+TEST_F(ExecutorTest, WhoamiShowsWhatTheSessionHas) {
+  MakeDatabase("db");
+  const SessionId client = Connect();
+  const Command whoami = ask::Plain(Verb::kWhoami);
+  EXPECT_EQ(Ask(client, whoami), "whoami database,user,admin:false");
+  EXPECT_EQ(Run(client, ask::UseDb("db", "token")), kFine);
+  EXPECT_EQ(Ask(client, whoami), "whoami database:db,user,admin:false");
+  EXPECT_EQ(Run(client, ask::Named(Verb::kAuth, "admin", "pwd")), kFine);
+  EXPECT_EQ(Run(client, ask::Named(Verb::kCreateUser, "ada", "secret")), kFine);
+  EXPECT_EQ(Run(client, ask::UseDb("db", "secret", "ada")), kFine);
+  EXPECT_EQ(Ask(client, whoami), "whoami database:db,user:ada,admin:true");
+  EXPECT_EQ(Run(client, ask::Named(Verb::kDropDb, "db")), kFine);
+  EXPECT_EQ(Ask(client, whoami), "whoami database,user,admin:true");
+}
+
 }  // namespace
 }  // namespace nunc

@@ -103,6 +103,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "metrics " + std::to_string(output_.counters.commands);
     case ReplyKind::kCluster:
       return "cluster " + text;
+    case ReplyKind::kWhoami:
+      return "whoami " + rows;
     case ReplyKind::kLines:
       return "lines " + text + ' ' + rows;
     case ReplyKind::kPong:

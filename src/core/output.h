@@ -98,6 +98,7 @@ enum class ReplyKind : std::uint8_t {
   kCommands,
   kMetrics,  // counters
   kCluster,  // text: the own address
+  kWhoami,   // rows: field, value
   kPong,
   kLines,  // text: the title; rows: lines
 };

@@ -72,6 +72,13 @@ void AppendListing(std::string& out, const Reply& reply, std::span<const Output:
     case ReplyKind::kConflicts:
       out += "conflitcts-list ";
       return AppendRows(out, rows, "\n", "");
+    case ReplyKind::kWhoami:
+      out += "whoami";
+      for (const Output::Row& row : rows) {
+        out.append("\n").append(row.name).append(row.detail.empty() ? ":" : ": ");
+        out.append(row.detail);
+      }
+      return;
     default:
       out += reply.text;
       return AppendRows(out, rows, "\n", "");
@@ -293,6 +300,7 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kKeys:
     case ReplyKind::kDatabases:
     case ReplyKind::kConflicts:
+    case ReplyKind::kWhoami:
     case ReplyKind::kLines:
       AppendListing(out, reply, RowsOf(reply, output));
       out += '\n';

@@ -69,6 +69,12 @@ TEST(NqlReply, AScanSaysHowItEndsAboveItsEntries) {
   EXPECT_EQ(Data({.kind = ReplyKind::kScan, .text = "b"}, output), "scan 1 more b\na 4 x\n");
 }
 
+TEST(NqlReply, WhoamiIsALineForEachField) {
+  Output output;
+  output.rows = {{.name = "database", .detail = "d"}, {.name = "user"}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kWhoami}, output), "whoami\ndatabase: d\nuser:\n");
+}
+
 TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
   Output output;
   output.counters = {.commands = 9, .query_time_ms_average = 0.25};

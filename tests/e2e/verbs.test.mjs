@@ -120,13 +120,20 @@ for (const [name, open] of Object.entries(doors)) {
       const form = 'put KEY [if-version N|if-absent] : VALUE';
       assert.ok((await door.refused('put p value')).endsWith(`not 'value': ${form}`));
     });
+
+    test('whoami tells what the session has', async () => {
+      assert.equal(
+        await door.ask('whoami'),
+        `whoami\ndatabase: verbs-${name}\nuser:\nadmin: false\n`,
+      );
+    });
   });
 }
 
 test('list-commands names them', async () => {
   const admin = await openAdmin(server);
   const words = (await admin.expectOk('list-commands'))[0].split(',');
-  for (const word of ['get-many', 'scan', 'put']) {
+  for (const word of ['get-many', 'scan', 'put', 'whoami']) {
     assert.ok(words.includes(word), word);
   }
   await admin.close();

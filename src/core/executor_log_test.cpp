@@ -1,5 +1,6 @@
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -197,6 +198,31 @@ TEST_F(ExecutorDiskTest, WhatRestsOnAnUnsyncedChangeSaysSo) {
   Run(client_, ask::SetSafe("k", 9, "v"));
   Run(watcher_, ask::SetSafe("k", 1, "v"));
   EXPECT_EQ(After(), Newest());
+}
+
+TEST_F(ExecutorDiskTest, WhatShowsSeveralKeysOrRefusesAConditionRestsOnWhatIsThere) {
+  Run(client_, ask::Set("old", "1"));
+  executor_.SetDurable(Newest());
+  Run(client_, ask::Set("gone", "1"));
+  Run(client_, ask::Remove("gone"));
+  const Revision removal = Newest();
+  Run(client_, ask::Set("k", "1"));
+  const std::vector<std::string_view> synced = {"old", "absent"};
+  Run(watcher_, ask::GetMany(synced));
+  EXPECT_LT(After(), removal);
+  const std::vector<std::string_view> removed = {"old", "gone"};
+  Run(watcher_, ask::GetMany(removed));
+  EXPECT_EQ(After(), removal);
+  Run(watcher_, ask::Scan("old"));  // also on what may have been among them
+  EXPECT_EQ(After(), Newest());
+  Run(watcher_, ask::PutNew("old", "v"));
+  EXPECT_LT(After(), removal);
+  Run(watcher_, ask::Put("gone", "v", 3));
+  EXPECT_EQ(After(), removal);
+  for (const Command& command : {ask::PutNew("k", "v"), ask::Put("k", "v", 7)}) {
+    EXPECT_NE(Run(watcher_, command), kFine);
+    EXPECT_EQ(After(), Newest());
+  }
 }
 
 TEST_F(ExecutorDiskTest, AnUnsyncedChangeHasNoTargetsUntilItIsAnnounced) {

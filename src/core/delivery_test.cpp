@@ -32,7 +32,7 @@ class DeliveryTest : public ExecutorTest {
   Lines TakeAll() {
     do {
       EndTurn();
-    } while (executor_.has_work());
+    } while (executor_.delivery().has_work());
     Lines lines = Take(watcher_);
     for (std::string& line : lines) {
       if (line.starts_with("ready ")) {
@@ -117,20 +117,20 @@ TEST_F(DeliveryTest, ATermThatIsNotKnownGivesASnapshot) {
   Write("a", "1");
   EXPECT_EQ(Watch("a*", "0"), kFine);
   TakeAll();
-  executor_.history().Begin(5, {0}, {});
+  executor_.delivery().history().Begin(5, {0}, {});
   EXPECT_EQ(Watch("a*", "0"), kFine);
   TakeAll();
-  executor_.history().Begin(5, {9}, {});
+  executor_.delivery().history().Begin(5, {9}, {});
   EXPECT_EQ(Watch("a*", token_), kFine);
   EXPECT_EQ(TakeAll(), (Lines{"started a* snapshot", "set a 1 0", "ready a*"}));
 }
 
 TEST_F(DeliveryTest, ATokenOfALostTailIsAnsweredRewindAndASnapshot) {
   Write("a", "1");
-  executor_.history().Begin(5, {3}, {});
+  executor_.delivery().history().Begin(5, {3}, {});
   EXPECT_EQ(Watch("a*", "0"), kFine);
   TakeAll();
-  executor_.history().Begin(5, {4}, {{{3}, {1}}});
+  executor_.delivery().history().Begin(5, {4}, {{{3}, {1}}});
   EXPECT_EQ(Watch("a*", token_), kFine);
   const Lines lines = TakeAll();
   ASSERT_EQ(lines.size(), 3U);
@@ -202,7 +202,7 @@ TEST_F(DeliveryTest, ALongListingIsToldInSlicesAndMeetsWhatChangesMeanwhile) {
   Write("b/2", "1");
   EXPECT_EQ(Watch("*", "0"), kFine);
   EndTurn();
-  EXPECT_TRUE(executor_.has_work());
+  EXPECT_TRUE(executor_.delivery().has_work());
   static_assert(kCatchUpEntriesPerTurn == 1'000);
   // `started`, and all that were looked at but $$token.
   EXPECT_EQ(Take(watcher_).size(), kCatchUpEntriesPerTurn);

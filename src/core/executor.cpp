@@ -33,8 +33,8 @@ Executor::Executor(ExecutorOptions options)
       store_(options_.hash_seed, options_.password),
       delivery_(options_.catch_up_entries_per_turn) {
   // Of one that keeps nothing; another has its log say it.
-  history().Begin(options_.hash_seed,
-                  {.value = static_cast<std::uint64_t>(options_.start_time_ms / 1000)}, {});
+  delivery_.history().Begin(
+      options_.hash_seed, {.value = static_cast<std::uint64_t>(options_.start_time_ms / 1000)}, {});
 }
 
 // ---- sessions
@@ -311,11 +311,10 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
     version = existing->version() + 1;
   }
   WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
-  Ok(session, output, version);
   if (command.verb == Verb::kPut) {
     Data(session, {.kind = ReplyKind::kPut, .number = version}, output);
   }
-  Ok(session, output);
+  Ok(session, output, version);
 }
 
 bool Executor::RefuseCondition(const Session& session, const Command& command,

@@ -51,8 +51,6 @@ class Executor {
   void MarkLagging(SessionId id);
   void Drain(SessionId id, Output& output);
 
-  // Everything up to there is on disk.
-  void SetDurable(Revision durable) { delivery_.SetDurable(durable); }
   // So many bytes of records are sure to find a place.
   void SetLogRoom(std::size_t bytes) { log_room_ = bytes; }
   // A change whose `after` has been reached: who must hear of it, as of now.
@@ -61,10 +59,8 @@ class Executor {
   // Tells watchers of `$connections` the newest count, and those that are behind some of what they
   // have yet to hear; frees some of what was dropped.
   void EndTurn(Output& output);
-  [[nodiscard]] bool has_work() const { return delivery_.has_work(); }
   // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
   void Tick(Output& output);
-  History& history() { return delivery_.history(); }
 
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
   // All of it as one, for an admin. Ok's number is the id of the database.
@@ -76,6 +72,8 @@ class Executor {
   void Noop(Output& output);
 
   [[nodiscard]] Store& store() { return store_; }
+  Delivery& delivery() { return delivery_; }
+  [[nodiscard]] const Delivery& delivery() const { return delivery_; }
 
  private:
   // Rights and form (executor.cpp).
@@ -122,7 +120,7 @@ class Executor {
   void SetPermissions(Session& session, const Command& command, Output& output);
   void Snapshot(Session& session, const Command& command, Output& output);
   void ReplicateSnapshot(Session& session, const Command& command, Output& output);
-  static void Whoami(const Session& session, Output& output);
+  void Whoami(const Session& session, Output& output) const;
   void Debug(Session& session, const Command& command, Output& output);
   void Select(Session& session, Database* database);
   void Deselect(Session& session);

@@ -346,7 +346,7 @@ void Executor::NoteTurn(const TurnTime& turn) {
   longest_turn_.cpu_us = std::max(longest_turn_.cpu_us, turn.cpu_us);
 }
 
-void Executor::Whoami(const Session& session, Output& output) {
+void Executor::Whoami(const Session& session, Output& output) const {
   // A user is one of a database; who has none selected is nobody.
   const bool nowhere = session.database == nullptr;
   const std::string_view database = nowhere ? std::string_view{} : session.database->name();

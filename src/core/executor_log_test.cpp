@@ -147,7 +147,7 @@ TEST_F(ExecutorLogTest, WhoUsesADroppedDatabaseHasNoneAndWatchersHearThatAllIsGo
 
 TEST_F(ExecutorLogTest, AtLevelWrittenOnlySecretsWaitForTheDisk) {
   const Revision synced = Newest();
-  executor_.SetDurable(synced);
+  executor_.delivery().SetDurable(synced);
   Run(client_, ask::Set("k", "1"));
   EXPECT_LE(After(), synced);
   const SessionId admin = JoinAdmin();
@@ -166,7 +166,7 @@ class ExecutorDiskTest : public ExecutorLogTest {
   ExecutorDiskTest() {
     output_.Clear();
     executor_.CreateDatabase({.name = "disk", .token = "token", .level = AckLevel::kDisk}, output_);
-    executor_.SetDurable(Newest());
+    executor_.delivery().SetDurable(Newest());
     client_ = Join("disk");
     watcher_ = Join("disk");
   }
@@ -176,7 +176,7 @@ class ExecutorDiskTest : public ExecutorLogTest {
 
 TEST_F(ExecutorDiskTest, WhatRestsOnAnUnsyncedChangeSaysSo) {
   Run(client_, ask::Set("old", "1"));
-  executor_.SetDurable(Newest());
+  executor_.delivery().SetDurable(Newest());
   Run(client_, ask::Set("k", "1"));
   const Revision unsynced = Newest();
   EXPECT_EQ(After(), unsynced);
@@ -202,7 +202,7 @@ TEST_F(ExecutorDiskTest, WhatRestsOnAnUnsyncedChangeSaysSo) {
 
 TEST_F(ExecutorDiskTest, WhatShowsSeveralKeysOrRefusesAConditionRestsOnWhatIsThere) {
   Run(client_, ask::Set("old", "1"));
-  executor_.SetDurable(Newest());
+  executor_.delivery().SetDurable(Newest());
   Run(client_, ask::Set("gone", "1"));
   Run(client_, ask::Remove("gone"));
   const Revision removal = Newest();
@@ -234,7 +234,7 @@ TEST_F(ExecutorDiskTest, AnUnsyncedChangeHasNoTargetsUntilItIsAnnounced) {
   EXPECT_EQ(held.count, 0U);
   EXPECT_EQ(held.after, Newest());
   EXPECT_EQ(held.database, executor_.store().Find("disk")->id());
-  executor_.SetDurable(Newest());
+  executor_.delivery().SetDurable(Newest());
   output_.Clear();
   executor_.AnnounceNow(held, output_);
   ASSERT_EQ(output_.items.size(), 1U);
@@ -246,7 +246,7 @@ TEST_F(ExecutorDiskTest, ADrainedSessionIsNotShownWhatIsNotSynced) {
   Run(watcher_, ask::Watch("b"));
   executor_.MarkLagging(watcher_);
   Run(client_, ask::Set("a", "1"));
-  executor_.SetDurable(Newest());
+  executor_.delivery().SetDurable(Newest());
   output_.Clear();
   executor_.AnnounceNow({.database = executor_.store().Find("disk")->id(), .key = "a"}, output_);
   executor_.AnnounceNow({.database = executor_.store().Find("disk")->id(), .key = "b"}, output_);
@@ -261,7 +261,7 @@ TEST_F(ExecutorDiskTest, ADrainedSessionHearsOfAKeyThatWaitsForAnArbiterSinceThe
   executor_.CreateDatabase(
       {.name = "arb", .token = "token", .strategy = Strategy::kArbiter, .level = AckLevel::kDisk},
       output_);
-  executor_.SetDurable(Newest());
+  executor_.delivery().SetDurable(Newest());
   const SessionId client = Join("arb");
   const SessionId watcher = Join("arb");
   Run(client, ask::Plain(Verb::kArbiter));
@@ -269,7 +269,7 @@ TEST_F(ExecutorDiskTest, ADrainedSessionHearsOfAKeyThatWaitsForAnArbiterSinceThe
   Run(watcher, ask::Watch("other"));
   executor_.MarkLagging(watcher);
   Run(client, ask::SetSafe("k", 3, "1"));
-  executor_.SetDurable(Newest());
+  executor_.delivery().SetDurable(Newest());
   executor_.AnnounceNow({.database = executor_.store().Find("arb")->id(), .key = "k"}, output_);
   Run(client, ask::SetSafe("k", 1, "2"));  // the conflict is not synced, the value is
   Run(watcher, ask::Get("k"));

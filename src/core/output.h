@@ -16,66 +16,12 @@
 #include <variant>
 #include <vector>
 
+#include "core/error_code.h"
 #include "core/ids.h"
 #include "core/operation.h"
 #include "core/record.h"
 
 namespace nunc {
-
-// The texts are the language's business (language/nql_reply.cpp).
-enum class ErrorCode : std::uint8_t {
-  kRejected,  // the request could not be read; Reply::text says why
-  kNotAuth,
-  kSecureKey,
-  kNoDatabaseSelected,
-  kPermissionDenied,
-  kEmptyKey,
-  kKeyTooLong,
-  kKeyCharacter,
-  kBadName,  // text: the name
-  kBadSecret,
-  kValueTooLong,  // number: the limit
-  kUnknownDatabase,
-  kInvalidToken,
-  kBadToken,  // text: what was given as a place to go on from
-  kDatabaseExists,
-  kTooManyDatabases,
-  kTooManyKeys,
-  kReplyTooLong,
-  kScanLimit,  // text: the number
-  kTooManyWatches,
-  kBadPermissionList,  // text: what is wrong
-  kServerKey,          // text: the key
-  kTokenRemoval,
-  kNegativeVersion,
-  kVersionLimit,
-  kInvalidVersion,
-  kVersionDiffers,  // number: the present one; text: the one that was named
-  kKeyAbsent,       // number: the version that was named
-  kKeyExists,       // number: its version
-  kNoArbiter,
-  kConflictUnresolved,  // text: the conflict's key
-  kTooManyConflicts,
-  kConflictTooLong,
-  kNotArbiter,
-  kConflictNotOpen,   // text: the conflict's key
-  kConflictNotFirst,  // text: the key of the one that comes first
-  kNotNumeric,
-  kNumberOverflow,
-  kSnapshotWithoutDatabase,
-  kSnapshotFlag,              // text: the word
-  kSnapshotUnknownDatabases,  // rows: the names
-  kReplicateSnapshotUnknown,  // text: the name
-  kUnknownDebugCommand,       // text: the word
-  kDiskFull,
-  kMemoryFull,       // number: the limit
-  kNoLog,            // the server keeps nothing on disk
-  kBadOplogCommand,  // text: what is wrong
-  kOperationFailed,  // text: why
-  kUnfinished,       // text: the database, whose restore has not ended
-  kBadImport,        // no part of a backup, or not one for what the database has already
-  kAdminDrop,        // the admin database cannot be dropped
-};
 
 enum class ReplyKind : std::uint8_t {
   kOk,

@@ -72,7 +72,7 @@ void Node::Step(const Input& input, Output& output) {
           [&](const SessionLagging& in) { executor_.MarkLagging(in.session); },
           [&](const SessionDrained& in) { executor_.Drain(in.session, output); },
           [&](const LogSynced& in) {
-            executor_.SetDurable(in.durable);
+            executor_.delivery().SetDurable(in.durable);
             gate_.Open(in.durable, output, [this, &output](const Change& change) {
               executor_.AnnounceNow(change, output);
             });
@@ -110,9 +110,9 @@ void Node::BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster,
                      std::vector<TermEnd> before) {
   end_ = end;
   end_.term = term;
-  executor_.history().Begin(cluster, term, std::move(before));
+  executor_.delivery().history().Begin(cluster, term, std::move(before));
   Output output;
-  executor_.SetDurable(end.revision);
+  executor_.delivery().SetDurable(end.revision);
   gate_.Open(end.revision, output, [](const Change&) {});
   executor_.Noop(output);
   Settle(output);

@@ -92,7 +92,7 @@ class Node {
   void BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster = 0,
                  std::vector<TermEnd> before = {});
   // Another turn would tell more to who is behind, without anything else happening.
-  [[nodiscard]] bool has_work() const { return executor_.has_work(); }
+  [[nodiscard]] bool has_work() const { return executor_.delivery().has_work(); }
   // Encoded records that have come up since ClearRecords.
   [[nodiscard]] std::string_view records() const { return records_; }
   void ClearRecords() { records_.clear(); }

@@ -64,8 +64,6 @@ function(nunc_test name)
   list(TRANSFORM ARG_DEPENDS PREPEND nunc_)
   add_executable(${name}_test ${ARG_SOURCES})
   target_compile_definitions(${name}_test PRIVATE NUNC_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  # GoogleTest's headers take longer to read than most tests take to compile.
-  set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON)
   target_link_libraries(${name}_test
     PRIVATE nunc_flags ${ARG_DEPENDS} ${ARG_LINK} GTest::gtest GTest::gtest_main)
   if(NUNC_SANITIZE)

@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstring>
@@ -69,6 +70,22 @@ bool Utf8Validator::Push(std::string_view piece) {
 bool IsValidUtf8(std::string_view text) {
   Utf8Validator check;
   return check.Push(text) && check.AtBoundary();
+}
+
+void AppendRepairedUtf8(std::string& out, std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    const char* const ascii_end = SkipAscii(at, end);
+    out.append(at, ascii_end);
+    at = ascii_end;
+    if (at == end) break;
+    const std::size_t size = std::size_t{LeadOf(static_cast<std::uint8_t>(*at)).missing} + 1;
+    const std::string_view character(at, std::min(size, static_cast<std::size_t>(end - at)));
+    const bool whole = size > 1 && IsValidUtf8(character);
+    out.append(whole ? character : "\xEF\xBF\xBD");
+    at += whole ? character.size() : 1;
+  }
 }
 
 }  // namespace nunc

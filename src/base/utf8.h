@@ -5,11 +5,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nunc {
 
 bool IsValidUtf8(std::string_view text);
+
+// Appends `text` with U+FFFD in place of each byte that belongs to no character.
+void AppendRepairedUtf8(std::string& out, std::string_view text);
 
 // The same over a text that arrives in pieces:
 //   Utf8Validator check;

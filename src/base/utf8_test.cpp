@@ -98,6 +98,21 @@ TEST(Utf8, TextCutAnywhereIsValidInPieces) {
   }
 }
 
+TEST(Utf8, RepairingKeepsCharactersAndReplacesEveryOtherByte) {
+  const auto repaired = [](std::string_view text) {
+    std::string out;
+    AppendRepairedUtf8(out, text);
+    EXPECT_TRUE(IsValidUtf8(out));
+    return out;
+  };
+  EXPECT_EQ(repaired(""), "");
+  EXPECT_EQ(repaired("abc \xC3\xA9 \xF0\x9F\x98\x80."), "abc \xC3\xA9 \xF0\x9F\x98\x80.");
+  EXPECT_EQ(repaired("a\xFFz"), "a\xEF\xBF\xBDz");
+  EXPECT_EQ(repaired("\xC3(\xC3\xA9"), "\xEF\xBF\xBD(\xC3\xA9");
+  EXPECT_EQ(repaired("\xF0\x9F\x98"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(repaired("\x80"), "\xEF\xBF\xBD");
+}
+
 TEST(Utf8, TextThatEndsInsideACharacterIsNotWhole) {
   Utf8Validator check;
   EXPECT_TRUE(check.Push("\xF0\x9D"));

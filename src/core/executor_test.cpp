@@ -232,7 +232,7 @@ TEST_F(ExecutorDataTest, AnEmptyKeyAndControlCharactersAreRefused) {
   EXPECT_EQ(Run(client_, ask::Set("", "v")), ErrorCode::kEmptyKey);
   EXPECT_EQ(Run(client_, ask::Remove("")), ErrorCode::kEmptyKey);
   for (const std::string& key : {std::string("a\nb"), std::string("\r"), std::string("a\0", 2),
-                                 std::string("\x1F"), std::string("\x7F")}) {
+                                 std::string("\x1F"), std::string("\x7F"), std::string("a b")}) {
     EXPECT_EQ(Run(client_, ask::Set(key, "v")), ErrorCode::kKeyCharacter);
     EXPECT_EQ(Run(client_, ask::Get(key)), ErrorCode::kKeyCharacter);
   }

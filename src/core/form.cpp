@@ -15,7 +15,7 @@ std::optional<ErrorCode> CheckKey(std::string_view key, std::size_t bytes_max) {
   }
   const bool controls = std::any_of(key.begin(), key.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
+    return byte <= 0x20 || byte == 0x7F;
   });
   return controls ? std::optional(ErrorCode::kKeyCharacter) : std::nullopt;
 }

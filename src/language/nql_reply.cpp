@@ -1,11 +1,14 @@
 #include "language/nql_reply.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <span>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "core/command_table.h"
 
 namespace nunc {
@@ -17,6 +20,19 @@ void AppendNumber(std::string& out, std::int64_t number) {
   char digits[24];
   const auto written = std::to_chars(digits, digits + sizeof(digits), number);
   out.append(digits, written.ptr);
+}
+
+// Other protocols store any bytes. Here a line feed would end the message, and what follows it be
+// taken for another; and a text message must be UTF-8.
+void AppendValue(std::string& out, std::string_view value) {
+  if (value.find('\n') == std::string_view::npos && IsValidUtf8(value)) {
+    out += value;
+    return;
+  }
+  const std::size_t from = out.size();
+  AppendRepairedUtf8(out, value);
+  out.erase(std::remove(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(), '\n'),
+            out.end());
 }
 
 // As existing monitoring reads it: at least one digit behind the point.
@@ -48,7 +64,8 @@ void AppendEntries(std::string& out, std::span<const Output::Row> entries) {
   for (const Output::Row& entry : entries) {
     out.append("\n").append(entry.name) += ' ';
     AppendNumber(out, entry.version);
-    out.append(" ").append(entry.detail);
+    out += ' ';
+    AppendValue(out, entry.detail);
   }
 }
 
@@ -71,7 +88,11 @@ void AppendListing(std::string& out, const Reply& reply, std::span<const Output:
       return AppendRows(out, rows, "\n", " : ");
     case ReplyKind::kConflicts:
       out += "conflitcts-list ";
-      return AppendRows(out, rows, "\n", "");
+      for (const Output::Row& row : rows) {
+        out += '\n';
+        AppendValue(out, row.name);
+      }
+      return;
     case ReplyKind::kWhoami:
       out += "whoami";
       for (const Output::Row& row : rows) {
@@ -268,7 +289,9 @@ std::string_view ErrorText(ErrorCode code) {
 void AppendData(std::string& out, const Reply& reply, const Output& output) {
   switch (reply.kind) {
     case ReplyKind::kValue:
-      out.append("value ").append(reply.text) += '\n';
+      out += "value ";
+      AppendValue(out, reply.text);
+      out += '\n';
       return;
     case ReplyKind::kNoValue:
       out.append("value ").append(kEmptyMarker) += '\n';
@@ -276,7 +299,9 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kValueVersion:
       out += "value-version ";
       AppendNumber(out, reply.number);
-      out.append(" ").append(reply.text) += '\n';
+      out += ' ';
+      AppendValue(out, reply.text);
+      out += '\n';
       return;
     case ReplyKind::kNoValueVersion:
       out.append("value-version 1 ").append(kEmptyMarker) += '\n';
@@ -368,13 +393,17 @@ void AppendStatus(std::string& out, const Reply& reply, const Output& output) {
 }
 
 void AppendChanged(std::string& out, const Change& change) {
-  out.append("changed ").append(change.key).append(" ").append(change.value) += '\n';
+  out.append("changed ").append(change.key) += ' ';
+  AppendValue(out, change.value);
+  out += '\n';
 }
 
 void AppendChangedVersion(std::string& out, const Change& change) {
   out.append("changed-version ").append(change.key) += ' ';
   AppendNumber(out, change.version);
-  out.append(" ").append(change.value) += '\n';
+  out += ' ';
+  AppendValue(out, change.value);
+  out += '\n';
 }
 
 void AppendRemoved(std::string& out, const Change& change) {
@@ -382,7 +411,8 @@ void AppendRemoved(std::string& out, const Change& change) {
 }
 
 void AppendConflict(std::string& out, const Change& change) {
-  out.append(change.value) += '\n';
+  AppendValue(out, change.value);
+  out += '\n';
 }
 
 void AppendStarted(std::string& out, const Change& change) {

@@ -46,6 +46,23 @@ TEST(NqlReply, ValuesComeByteForByte) {
   EXPECT_EQ(Data({.kind = ReplyKind::kNoValueVersion}), "value-version 1 <Empty>\n");
 }
 
+TEST(NqlReply, AValueOfAnotherProtocolCannotEndItsMessageNorBreakItsUtf8) {
+  EXPECT_EQ(Data({.kind = ReplyKind::kValue, .text = "a\nok \nb\xFF"}),
+            "value aok b\xEF\xBF\xBD\n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kValueVersion, .text = "\n\xC3\xA9", .number = 1}),
+            "value-version 1 \xC3\xA9\n");
+  Output output;
+  output.rows = {{.name = "resolve 1 d 0 k a\nb c"}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kConflicts}, output),
+            "conflitcts-list \nresolve 1 d 0 k ab c\n");
+  const Change change{.key = "k", .value = "1\n2", .version = 3};
+  std::string out;
+  AppendChanged(out, change);
+  AppendChangedVersion(out, change);
+  AppendConflict(out, change);
+  EXPECT_EQ(out, "changed k 12\nchanged-version k 3 12\n12\n");
+}
+
 TEST(NqlReply, ListingsBeginWithACommaAndAreBareWhenEmpty) {
   Output output;
   EXPECT_EQ(Data({.kind = ReplyKind::kKeys}, output), "keys \n");

@@ -8,8 +8,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 COMPILER_PACKAGES='g++ cmake make ninja-build ccache'
-LIBRARY_PACKAGES='libcli11-dev libexpected-dev libspdlog-dev libssl-dev libtomlplusplus-dev
-  libxxhash-dev libzstd-dev zlib1g-dev'
+LIBRARY_PACKAGES='libcli11-dev libexpected-dev libsimdjson-dev libspdlog-dev libssl-dev
+  libtomlplusplus-dev libxxhash-dev libzstd-dev zlib1g-dev'
 TEST_PACKAGES='ca-certificates chromium clang-16 clang-format-16 clang-tidy-16 libbenchmark-dev
   iproute2 libclang-rt-16-dev libgtest-dev nlohmann-json3-dev python3'
 BENCH_PACKAGES='libbenchmark-dev python3 redis-server'

@@ -45,6 +45,13 @@ inline constexpr std::uint64_t kMemoryBytesMaxMin = std::uint64_t{1} << 20;
 inline constexpr std::size_t kCommandOverheadBytesMax = kKeyBytesMax + 4096;
 inline constexpr std::size_t kCommandsPerMessageMax = 10'000;  // then the whole message is refused
 inline constexpr std::size_t kJsonDepthMax = 512;  // deeper brackets do not protect a `;`
+// Of a nunc.1 message, and of a stored value that leaves as JSON and not as text.
+inline constexpr std::size_t kMessageDepthMax = 512;
+inline constexpr std::size_t kRequestFieldsMax = 16;     // then the request is refused
+inline constexpr std::size_t kRequestIdBytesMax = 64;    // then the request is refused
+inline constexpr std::size_t kBatchRequestsMax = 1'000;  // then the whole batch is refused
+// An answer to a batch at this size runs no further request of it; each says so.
+inline constexpr std::size_t kBatchAnswerBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kHttpHeadBytesMax = std::size_t{16} << 10;  // then 431
 inline constexpr std::size_t kHttpHeadersMax = 100;                      // then 431
 inline constexpr std::size_t kChunkLineBytesMax = 1024;  // chunk size and extensions: then 400

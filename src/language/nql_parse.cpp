@@ -4,10 +4,12 @@
 #include <charconv>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "language/words.h"
 
 namespace nunc {
 namespace {
@@ -29,14 +31,6 @@ bool ReadInt64(std::string_view word, std::int64_t& number) {
   return fault == std::errc{} && end == word.data() + word.size();
 }
 
-std::string Quoted(std::string_view word) {
-  constexpr std::size_t kShownBytesMax = 64;  // an error must not repeat megabytes
-  std::string quoted = "'";
-  quoted += PrefixOf(word, kShownBytesMax);
-  quoted += word.size() > kShownBytesMax ? "...'" : "'";
-  return quoted;
-}
-
 std::string_view* FieldOf(Command& command, Field field) {
   switch (field) {
     case Field::kName:
@@ -51,19 +45,6 @@ std::string_view* FieldOf(Command& command, Field field) {
       break;
   }
   return nullptr;
-}
-
-bool ReadStrategy(std::string_view word, Strategy& strategy) {
-  if (word.empty() || word == "none") {
-    strategy = Strategy::kNone;
-  } else if (word == "newer") {
-    strategy = Strategy::kNewer;
-  } else if (word == "arbiter") {
-    strategy = Strategy::kArbiter;
-  } else {
-    return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -237,21 +218,22 @@ bool NqlParser::TakeScanOptions(std::string_view word, Rest& rest, Command& comm
 // [none|newer|arbiter] [ack written|disk]
 bool NqlParser::TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command) {
   if (word != "ack") {
-    if (!ReadStrategy(word, command.strategy)) {
-      command = Reject("unknown strategy " + Quoted(word) + ": allowed are none, newer, arbiter");
+    const std::optional<Strategy> strategy = word.empty() ? Strategy::kNone : StrategyOf(word);
+    if (!strategy) {
+      command = Reject("unknown strategy " + Quoted(word) + ": allowed are " +
+                       std::string(kStrategyWords));
       return false;
     }
+    command.strategy = *strategy;
     if (rest.ended || TakeWord(rest) != "ack") {
       return true;
     }
   }
   const std::string_view level = rest.ended ? std::string_view{} : TakeWord(rest);
-  if (level == "written") {
-    command.level = AckLevel::kWritten;
-  } else if (level == "disk") {
-    command.level = AckLevel::kDisk;
-  } else {
-    command = Reject("unknown ack level " + Quoted(level) + ": allowed are written, disk");
+  command.level = AckLevelOf(level);
+  if (!command.level) {
+    command = Reject("unknown ack level " + Quoted(level) + ": allowed are " +
+                     std::string(kAckLevelWords));
     return false;
   }
   return true;

@@ -1,0 +1,232 @@
+#include "language/json.h"
+
+#include <array>
+#include <charconv>
+
+#include <simdjson.h>
+
+#include "base/limits.h"
+#include "base/utf8.h"
+
+namespace nunc {
+namespace {
+
+namespace dom = simdjson::dom;
+
+// What the reader keeps between texts is in proportion to this.
+constexpr std::size_t kKeptBytesMax = std::size_t{64} << 10;
+
+JsonFault FaultOf(simdjson::error_code code) {
+  switch (code) {
+    case simdjson::SUCCESS:
+      return JsonFault::kNone;
+    case simdjson::DEPTH_ERROR:
+      return JsonFault::kTooDeep;
+    case simdjson::NUMBER_ERROR:
+      return JsonFault::kNumber;
+    default:
+      return JsonFault::kInvalid;
+  }
+}
+
+// The end of the string that begins at `at`, in valid JSON.
+std::size_t EndOfString(std::string_view json, std::size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at) {
+    at += json[at] == '\\' ? 1U : 0U;
+  }
+  return at + 1;
+}
+
+// The end of the value that begins at `at`, in valid minified JSON.
+std::size_t EndOfValue(std::string_view json, std::size_t at) {
+  std::size_t depth = 0;
+  while (at < json.size()) {
+    const char c = json[at];
+    if (c == '"') {
+      at = EndOfString(json, at);
+    } else if (c == '{' || c == '[') {
+      ++depth;
+      ++at;
+    } else if (c == '}' || c == ']') {
+      --depth;
+      ++at;
+    } else {
+      at = std::min(json.find_first_of(depth == 0 ? ",]}" : "\"[]{}", at + 1), json.size());
+    }
+    if (depth == 0) {
+      break;
+    }
+  }
+  return at;
+}
+
+void FillMember(const dom::element& value, JsonMember& member) {
+  switch (value.type()) {
+    case dom::element_type::ARRAY:
+      member.type = JsonType::kArray;
+      return;
+    case dom::element_type::OBJECT:
+      member.type = JsonType::kObject;
+      return;
+    case dom::element_type::INT64:
+      member.type = JsonType::kInteger;
+      member.integer = value.get_int64().value_unsafe();
+      return;
+    case dom::element_type::UINT64:
+    case dom::element_type::DOUBLE:
+      member.type = JsonType::kNumber;
+      return;
+    case dom::element_type::STRING:
+      member.type = JsonType::kString;
+      member.text = value.get_string().value_unsafe();
+      return;
+    case dom::element_type::BOOL:
+      member.type = JsonType::kBool;
+      member.integer = value.get_bool().value_unsafe() ? 1 : 0;
+      return;
+    case dom::element_type::NULL_VALUE:
+      member.type = JsonType::kNull;
+      return;
+  }
+}
+
+}  // namespace
+
+class JsonReader::Parser {
+ public:
+  // `text` has SIMDJSON_PADDING readable bytes behind it, or is copied.
+  JsonFault Parse(std::string_view text, bool padded) {
+    // A byte order mark is left to the caller by one version of the library and skipped by others.
+    if (text.starts_with('\xEF')) {
+      return JsonFault::kInvalid;
+    }
+    if (parser_.capacity() < text.size() || parser_.max_depth() != kDepth) {
+      if (parser_.allocate(std::max(text.size(), kKeptBytesMax), kDepth) != simdjson::SUCCESS) {
+        return JsonFault::kInvalid;
+      }
+    }
+    return FaultOf(parser_.parse(text.data(), text.size(), !padded).get(root_));
+  }
+
+  [[nodiscard]] const dom::element& root() const { return root_; }
+  [[nodiscard]] bool large() const { return parser_.capacity() > kKeptBytesMax; }
+
+ private:
+  // The library refuses what it calls its maximum. Empty brackets it does not count.
+  static constexpr std::size_t kDepth = kMessageDepthMax + 1;
+
+  dom::parser parser_;
+  dom::element root_;
+};
+
+JsonReader::JsonReader() : parser_(std::make_unique<Parser>()) {}
+JsonReader::~JsonReader() = default;
+
+JsonFault JsonReader::ReadObject(std::string_view text) {
+  members_.clear();
+  minified_.resize(text.size() + simdjson::SIMDJSON_PADDING);
+  std::size_t size = 0;
+  if (simdjson::minify(text.data(), text.size(), minified_.data(), size) != simdjson::SUCCESS) {
+    return JsonFault::kInvalid;
+  }
+  if (const JsonFault fault = parser_->Parse({minified_.data(), size}, true);
+      fault != JsonFault::kNone) {
+    return fault;
+  }
+  return ReadMembers();
+}
+
+JsonFault JsonReader::ReadMembers() {
+  dom::object object;
+  if (parser_->root().get_object().get(object) != simdjson::SUCCESS) {
+    return JsonFault::kNotObject;
+  }
+  const std::string_view json = minified_;
+  std::size_t at = 1;  // behind the bracket
+  for (const dom::key_value_pair member : object) {
+    if (members_.size() == kRequestFieldsMax) {
+      return JsonFault::kTooManyMembers;
+    }
+    const std::size_t from = EndOfString(json, at) + 1;  // behind the colon
+    const std::size_t to = EndOfValue(json, from);
+    members_.push_back({.name = member.key, .raw = json.substr(from, to - from)});
+    FillMember(member.value, members_.back());
+    at = to + 1;  // behind the comma
+  }
+  return JsonFault::kNone;
+}
+
+bool JsonReader::IsJson(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  // Most texts show with their first character that they are none.
+  if (first == std::string_view::npos ||
+      std::string_view("{[\"-0123456789tfn").find(text[first]) == std::string_view::npos) {
+    return false;
+  }
+  const bool valid = parser_->Parse(text, false) == JsonFault::kNone;
+  Trim();
+  return valid;
+}
+
+void JsonReader::Trim() {
+  if (parser_->large()) {
+    parser_ = std::make_unique<Parser>();
+    members_.clear();
+    std::string().swap(minified_);  // assigning an empty one would keep the memory
+  }
+}
+
+bool JsonElements::Next(std::string_view& element) {
+  if (rest_.empty() || rest_.front() == ']') {
+    return false;
+  }
+  const std::size_t end = EndOfValue(rest_, 0);
+  element = rest_.substr(0, end);
+  rest_.remove_prefix(std::min(end, rest_.size()));
+  if (rest_.starts_with(',')) {
+    rest_.remove_prefix(1);
+  }
+  return true;
+}
+
+void AppendJsonNumber(std::string& out, std::int64_t number) {
+  std::array<char, 24> digits{};
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), written.ptr);
+}
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  std::string repaired;
+  if (!IsValidUtf8(text)) {
+    AppendRepairedUtf8(repaired, text);
+    text = repaired;
+  }
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += '"';
+  std::size_t from = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte >= 0x20 && byte != '"' && byte != '\\') {
+      continue;
+    }
+    out.append(text.substr(from, at - from));
+    from = at + 1;
+    out += '\\';
+    if (byte >= 0x20) {
+      out += text[at];
+    } else if (byte == '\n') {
+      out += 'n';
+    } else if (byte == '\r') {
+      out += 'r';
+    } else if (byte == '\t') {
+      out += 't';
+    } else {
+      out.append("u00");
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 15U];
+    }
+  }
+  out.append(text.substr(from)) += '"';
+}
+
+}  // namespace nunc

@@ -1,0 +1,34 @@
+#include "language/words.h"
+
+#include <cstddef>
+
+#include "base/text.h"
+
+namespace nunc {
+
+std::optional<Strategy> StrategyOf(std::string_view word) {
+  if (word == "none") {
+    return Strategy::kNone;
+  }
+  if (word == "newer") {
+    return Strategy::kNewer;
+  }
+  return word == "arbiter" ? std::optional(Strategy::kArbiter) : std::nullopt;
+}
+
+std::optional<AckLevel> AckLevelOf(std::string_view word) {
+  if (word == "written") {
+    return AckLevel::kWritten;
+  }
+  return word == "disk" ? std::optional(AckLevel::kDisk) : std::nullopt;
+}
+
+std::string Quoted(std::string_view word) {
+  constexpr std::size_t kShownBytesMax = 64;
+  std::string quoted = "'";
+  quoted += PrefixOf(word, kShownBytesMax);
+  quoted += word.size() > kShownBytesMax ? "...'" : "'";
+  return quoted;
+}
+
+}  // namespace nunc

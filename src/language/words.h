@@ -1,0 +1,21 @@
+// Words that every wire form has in common, and how an error shows one.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/record.h"
+
+namespace nunc {
+
+inline constexpr std::string_view kStrategyWords = "none, newer, arbiter";
+inline constexpr std::string_view kAckLevelWords = "written, disk";
+
+std::optional<Strategy> StrategyOf(std::string_view word);
+std::optional<AckLevel> AckLevelOf(std::string_view word);
+
+// In quotes, and cut: an error must not repeat megabytes.
+std::string Quoted(std::string_view word);
+
+}  // namespace nunc

@@ -10,6 +10,29 @@ namespace {
 // How much a drained session is given at once, so that it cannot fill its socket's queue again.
 constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
 
+// Where the newer value begins in the text of an open conflict.
+std::size_t NewerValueAt(Database& database, const Entry& conflict) {
+  constexpr int kWordsBefore = 4;  // of `resolve ID DATABASE VERSION KEY REFERENCE NEW`
+  const std::string_view text = conflict.value();
+  std::size_t from = 0;
+  for (int word = 0; word < kWordsBefore; ++word) {
+    from = text.find(' ', from) + 1;
+  }
+  const std::size_t reference = text.find(' ', from) + 1;
+  const std::string_view key = text.substr(from, reference - 1 - from);
+  // The reference of a key's first conflict is what is stored, which waits for the decision as it
+  // is; that of a later one is a word.
+  const Entry* stored = database.Find(key);
+  const bool first = stored != nullptr && !database.conflicts().OpenOf(key).empty() &&
+                     ConflictKey(key, database.conflicts().OpenOf(key).front()) == conflict.key();
+  const std::size_t behind = first ? reference + stored->value().size() : text.size();
+  if (behind < text.size() && text[behind] == ' ' &&
+      text.substr(reference, behind - reference) == stored->value()) {
+    return behind + 1;
+  }
+  return std::min(text.find(' ', reference), text.size() - 1) + 1;
+}
+
 }  // namespace
 
 // Secrets and rights are always synced: no one may act on a right that a power cut takes back.
@@ -41,6 +64,7 @@ void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Outpu
   if (watches.empty()) {
     return;
   }
+  change.database = database.id();
   change.first = output.targets.size();
   const bool for_arbiters = change.kind == ChangeKind::kConflict;
   const bool patterns = !watches.patterns().empty() && !for_arbiters;
@@ -124,12 +148,12 @@ std::size_t Delivery::ReplayConflicts(Database& database, const WatchingSession&
     if (NeededFor(database, entry->key(), entry->revision()) > durable_) {
       continue;  // arbiters, this one too, are told when the gate opens for it
     }
-    output.items.emplace_back(Change{.kind = ChangeKind::kConflict,
-                                     .key = entry->key(),
-                                     .value = entry->value(),
-                                     .first = output.targets.size(),
-                                     .count = 1});
-    output.targets.push_back(to.id());
+    TellOne(to,
+            {.kind = ChangeKind::kConflict,
+             .key = entry->key(),
+             .value = entry->value(),
+             .newer_at = NewerValueAt(database, *entry)},
+            output);
     bytes += entry->key().size() + entry->value().size();
   }
   return bytes;

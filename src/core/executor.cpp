@@ -376,6 +376,7 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   const std::string_view text(digits, static_cast<std::size_t>(written.ptr - digits));
   WriteAndAnnounce(place, {.value = text, .version = version}, output);
   Ok(session, output, version);
+  std::get<Reply>(output.items.back()).text = output.Keep(std::string(text));
 }
 
 void Executor::RemoveKey(Session& session, const Command& command, Output& output) {

@@ -205,7 +205,8 @@ void Executor::ForgetDatabase(Database& database, Revision revision, Output& out
     if (watched->key() == kConflictsKey) {
       continue;  // arbiters watch no key
     }
-    Change change{.kind = ChangeKind::kRemoved,
+    Change change{.database = database.id(),
+                  .kind = ChangeKind::kRemoved,
                   .key = output.Keep(std::string(watched->key())),
                   .first = output.targets.size(),
                   .count = watched->watchers().size(),

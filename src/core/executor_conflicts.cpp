@@ -100,7 +100,10 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
   const Entry* queued = WriteKey(place, {.value = message}, output);
   // Arbiters first, then who watches the queue entry, then the writer.
   Announce(database, database.Hash(kConflictsKey),
-           {.kind = ChangeKind::kConflict, .key = conflict_key, .value = queued->value()},
+           {.kind = ChangeKind::kConflict,
+            .key = conflict_key,
+            .value = queued->value(),
+            .newer_at = message.size() - command.value.size()},
            stamp.revision, output);
   Announce(database, place.hash, Delivery::ChangeOf(*queued), stamp.revision, output);
   Error(session, ErrorCode::kConflictUnresolved, output, conflict_key);

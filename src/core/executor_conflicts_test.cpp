@@ -63,6 +63,48 @@ class ExecutorConflictTest : public ExecutorTest {
   SessionId arbiter_;
 };
 
+// ---- where the two values of a conflict meet
+
+class ExecutorConflictValuesTest : public ExecutorConflictTest {
+ protected:
+  // The newer values of the conflicts that the last command told of.
+  [[nodiscard]] Lines NewerValues() const {
+    Lines values;
+    for (const auto& item : output_.items) {
+      const Change* change = std::get_if<Change>(&item);
+      if (change != nullptr && change->kind == ChangeKind::kConflict) {
+        values.emplace_back(change->value.substr(change->newer_at));
+      }
+    }
+    return values;
+  }
+};
+
+TEST_F(ExecutorConflictValuesTest, IsToldWhenItArisesAndWhenAnArbiterComes) {
+  BecomeArbiter(arbiter_);
+  EXPECT_EQ(Run(writer_, ask::SetSafe("k", 2, "old value")), kFine);
+  EXPECT_EQ(Run(writer_, ask::SetSafe("k", 1, "new value")), ErrorCode::kConflictUnresolved);
+  EXPECT_EQ(NewerValues(), Lines{"new value"});
+  EXPECT_EQ(Run(writer_, ask::SetSafe("k", 1, "third one")), ErrorCode::kConflictUnresolved);
+  EXPECT_EQ(NewerValues(), Lines{"third one"});
+  const SessionId late = Join();
+  EXPECT_EQ(Run(late, ask::Plain(Verb::kArbiter)), kFine);
+  EXPECT_EQ(NewerValues(), (Lines{"new value", "third one"}));
+  // The first one left is that of the second, whose reference is a name.
+  EXPECT_EQ(Run(arbiter_, ask::Resolve(kFirst, "k", 3, "third")), kFine);
+  EXPECT_EQ(Run(late, ask::Plain(Verb::kArbiter)), kFine);
+  EXPECT_EQ(NewerValues(), Lines{"third one"});
+}
+
+TEST_F(ExecutorConflictValuesTest, EmptyValuesMeetThereToo) {
+  BecomeArbiter(arbiter_);
+  EXPECT_EQ(Run(writer_, ask::SetSafe("k", 2, "")), kFine);
+  EXPECT_EQ(Run(writer_, ask::SetSafe("k", 1, "")), ErrorCode::kConflictUnresolved);
+  EXPECT_EQ(NewerValues(), Lines{""});
+  EXPECT_EQ(Run(arbiter_, ask::Plain(Verb::kArbiter)), kFine);
+  EXPECT_EQ(NewerValues(), Lines{""});
+}
+
 // ---- queue
 
 TEST_F(ExecutorConflictTest, WithoutAnArbiterEverSeenTheWriteIsRefused) {

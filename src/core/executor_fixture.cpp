@@ -48,6 +48,7 @@ void ExecutorTest::Write() {
     }
     const Change& change = std::get<Change>(item);
     EXPECT_TRUE(change.count > 0 || change.after > Revision{});
+    EXPECT_NE(change.database, DatabaseId{});
     for (std::size_t i = 0; i < change.count; ++i) {
       told_[output_.targets.at(change.first + i).slot].push_back(LineOf(change));
     }

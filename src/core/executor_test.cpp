@@ -239,6 +239,12 @@ TEST_F(ExecutorDataTest, AnEmptyKeyAndControlCharactersAreRefused) {
   EXPECT_EQ(Run(client_, ask::Set("\xC2\xA0;,*", "v")), kFine);
 }
 
+TEST_F(ExecutorDataTest, TheStatusOfAnIncrementSaysTheSum) {
+  EXPECT_EQ(Run(client_, ask::Increment("n", 5)), kFine);
+  EXPECT_EQ(Run(client_, ask::Increment("n", -7)), kFine);
+  EXPECT_EQ(std::get<Reply>(output_.items.back()).text, "-2");
+}
+
 TEST_F(ExecutorDataTest, AValueMayHaveTheLimitAndNoByteMore) {
   const std::string largest(kValueBytesMax, 'v');
   EXPECT_EQ(Run(client_, ask::Set("k", largest)), kFine);

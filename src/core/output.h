@@ -64,9 +64,9 @@ struct Reply {
   SessionId session{};
   ReplyKind kind = ReplyKind::kOk;
   ErrorCode error = ErrorCode::kRejected;  // of kError
-  std::string_view text{};
-  std::int64_t number = 0;  // of kOk after a write of one key: its version
-  Revision revision{};      // of the entry that is shown, or of what was written; zero: none
+  std::string_view text{};                 // of kOk after an increment: the sum
+  std::int64_t number = 0;                 // of kOk after a write of one key: its version
+  Revision revision{};  // of the entry that is shown, or of what was written; zero: none
   // Output::rows[first_row, first_row + row_count).
   std::size_t first_row = 0;
   std::size_t row_count = 0;
@@ -101,6 +101,7 @@ struct Change {
   std::int64_t version = 0;
   Revision revision{};       // of the record it came with
   std::int64_t time_us = 0;  // of that record, since 1970; 0: not known any more
+  std::size_t newer_at = 0;  // of kConflict: where in value the newer value begins
   bool more = false;         // the keys are as at one revision only after a kReady that follows
   std::size_t first = 0;
   std::size_t count = 0;

@@ -1,0 +1,362 @@
+#include "language/nunc1_reply.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/base64.h"
+#include "base/utf8.h"
+#include "core/command_table.h"
+#include "language/nql_reply.h"
+#include "language/nunc1_request.h"
+
+namespace nunc {
+namespace {
+
+void AppendRevision(std::string& out, Revision revision) {
+  if (revision != Revision{}) {
+    out += ",\"revision\":";
+    AppendJsonNumber(out, static_cast<std::int64_t>(revision.value));
+  }
+}
+
+std::span<const Output::Row> RowsOfReply(const Reply& reply, const Output& output) {
+  return std::span(output.rows).subspan(reply.first_row, reply.row_count);
+}
+
+void AppendList(std::string& out, std::string_view name, std::span<const Output::Row> rows) {
+  out.append("\"ok\":{\"").append(name).append("\":[");
+  std::string line;
+  for (const Output::Row& row : rows) {
+    line = row.name;
+    if (!row.detail.empty()) {
+      line.append(" : ").append(row.detail);
+    }
+    out += out.back() == '[' ? "" : ",";
+    AppendJsonString(out, line);
+  }
+  out += "]}";
+}
+
+// What NQL says in lines, without the word that it begins with.
+void AppendNqlLines(std::string& out, const Reply& reply, const Output& output) {
+  std::string said;
+  nunc::AppendData(said, reply, output);
+  std::string_view text = said;
+  text.remove_prefix(std::min(text.find_first_of(" \n"), text.size()));
+  out += "\"ok\":{\"lines\":[";
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    if (!line.empty()) {
+      out += out.back() == '[' ? "" : ",";
+      AppendJsonString(out, line);
+    }
+  }
+  out += "]}";
+}
+
+void AppendCommandWordList(std::string& out) {
+  out += "\"ok\":{\"lines\":[";
+  for (const CommandRow& row : CommandTable()) {
+    out += out.back() == '[' ? "" : ",";
+    AppendJsonString(out, row.name);
+  }
+  out += "]}";
+}
+
+// NQL's text, which for two errors is a message in itself.
+std::string MessageOf(const Reply& reply, const Output& output) {
+  constexpr std::string_view kPrefix = "error ";
+  std::string message;
+  AppendErrorText(message, reply, output);
+  while (message.ends_with('\n')) {
+    message.pop_back();
+  }
+  if (reply.error == ErrorCode::kNoDatabaseSelected && message.starts_with(kPrefix)) {
+    message.erase(0, kPrefix.size());
+  }
+  return message;
+}
+
+// The field of a request that a refusal of the core is about.
+std::string_view FieldOf(ErrorCode code, Verb verb) {
+  switch (code) {
+    case ErrorCode::kEmptyKey:
+    case ErrorCode::kKeyTooLong:
+    case ErrorCode::kKeyCharacter:
+      return "key";
+    case ErrorCode::kServerKey:
+      return verb == Verb::kCreateDb ? "name" : "key";
+    case ErrorCode::kValueTooLong:
+      return verb == Verb::kSetPermissions ? "list" : "value";
+    case ErrorCode::kBadName:
+      return verb == Verb::kCreateDb ? "name" : "user";
+    case ErrorCode::kBadSecret:
+      return verb == Verb::kSet || verb == Verb::kSetSafe ? "value" : "token";
+    case ErrorCode::kInvalidToken:
+      return "token";
+    case ErrorCode::kBadPermissionList:
+      return "list";
+    case ErrorCode::kNegativeVersion:
+    case ErrorCode::kInvalidVersion:
+      return "version";
+    case ErrorCode::kUnknownDebugCommand:
+      return "what";
+    case ErrorCode::kSnapshotUnknownDatabases:
+    case ErrorCode::kReplicateSnapshotUnknown:
+      return "dbs";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+std::string_view Nunc1CodeOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRejected:
+      return "bad-request";
+    case ErrorCode::kNotAuth:
+      return "not-admin";
+    case ErrorCode::kSecureKey:
+      return "secure-key";
+    case ErrorCode::kNoDatabaseSelected:
+      return "no-db-selected";
+    case ErrorCode::kPermissionDenied:
+      return "permission-denied";
+    case ErrorCode::kEmptyKey:
+      return "empty-key";
+    case ErrorCode::kKeyTooLong:
+      return "key-too-long";
+    case ErrorCode::kKeyCharacter:
+      return "key-character";
+    case ErrorCode::kBadName:
+      return "bad-name";
+    case ErrorCode::kBadSecret:
+      return "bad-token";
+    case ErrorCode::kValueTooLong:
+      return "value-too-long";
+    case ErrorCode::kUnknownDatabase:
+      return "unknown-db";
+    case ErrorCode::kInvalidToken:
+      return "invalid-token";
+    case ErrorCode::kDatabaseExists:
+      return "db-exists";
+    case ErrorCode::kTooManyDatabases:
+      return "too-many-dbs";
+    case ErrorCode::kTooManyWatches:
+      return "too-many-watches";
+    case ErrorCode::kBadPermissionList:
+      return "bad-permissions";
+    case ErrorCode::kServerKey:
+      return "server-key";
+    case ErrorCode::kTokenRemoval:
+      return "token-removal";
+    case ErrorCode::kNegativeVersion:
+      return "negative-version";
+    case ErrorCode::kVersionLimit:
+      return "version-limit";
+    case ErrorCode::kInvalidVersion:
+      return "invalid-version";
+    case ErrorCode::kNoArbiter:
+      return "no-arbiter";
+    case ErrorCode::kConflictUnresolved:
+      return "conflict-unresolved";
+    case ErrorCode::kTooManyConflicts:
+      return "too-many-conflicts";
+    case ErrorCode::kConflictTooLong:
+      return "conflict-too-long";
+    case ErrorCode::kNotArbiter:
+      return "not-arbiter";
+    case ErrorCode::kConflictNotOpen:
+      return "conflict-not-open";
+    case ErrorCode::kConflictNotFirst:
+      return "conflict-not-first";
+    case ErrorCode::kNotNumeric:
+      return "not-numeric";
+    case ErrorCode::kNumberOverflow:
+      return "number-overflow";
+    case ErrorCode::kSnapshotWithoutDatabase:
+      return "snapshot-without-db";
+    case ErrorCode::kSnapshotFlag:
+      return "snapshot-flag";
+    case ErrorCode::kSnapshotUnknownDatabases:
+      return "snapshot-unknown-dbs";
+    case ErrorCode::kReplicateSnapshotUnknown:
+      return "replicate-snapshot-unknown-db";
+    case ErrorCode::kUnknownDebugCommand:
+      return "unknown-debug-command";
+    case ErrorCode::kDiskFull:
+      return "disk-full";
+    case ErrorCode::kMemoryFull:
+      return "memory-full";
+    case ErrorCode::kNoLog:
+      return "no-log";
+    case ErrorCode::kBadOplogCommand:
+      return "bad-oplog-command";
+    case ErrorCode::kOperationFailed:
+      return "operation-failed";
+    case ErrorCode::kUnfinished:
+      return "unfinished-restore";
+    case ErrorCode::kBadImport:
+      return "bad-import";
+    case ErrorCode::kAdminDrop:
+      return "admin-drop";
+  }
+  return "bad-request";
+}
+
+void Nunc1Writer::AppendValue(std::string& out, std::string_view value) {
+  if (reader_.IsJson(value)) {
+    out.append("\"value\":").append(value);
+  } else if (IsValidUtf8(value)) {
+    out += "\"text\":";
+    AppendJsonString(out, value);
+  } else {
+    out.append("\"base64\":\"").append(EncodeBase64(value)) += '"';
+  }
+}
+
+void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output& output) {
+  switch (reply.kind) {
+    case ReplyKind::kNoValue:
+    case ReplyKind::kNoValueVersion:
+      out += "\"ok\":{\"found\":false}";
+      return;
+    case ReplyKind::kValue:
+    case ReplyKind::kValueVersion:
+      out += "\"ok\":{\"found\":true,";
+      AppendValue(out, reply.text);
+      if (reply.kind == ReplyKind::kValueVersion) {
+        out += ",\"version\":";
+        AppendJsonNumber(out, reply.number);
+      }
+      AppendRevision(out, reply.revision);
+      out += '}';
+      return;
+    case ReplyKind::kAuthInvalid:
+      return Nunc1Parser::AppendRefusal(
+          out, {.code = "invalid-auth", .message = "no such user, or not that password"});
+    case ReplyKind::kAuthValid:
+    case ReplyKind::kDatabaseCreated:
+    case ReplyKind::kPong:
+    case ReplyKind::kOk:
+    case ReplyKind::kError:
+      out += "\"ok\":{}";
+      return;
+    case ReplyKind::kKeys:
+      return AppendList(out, "keys", RowsOfReply(reply, output));
+    case ReplyKind::kDatabases:
+    case ReplyKind::kConflicts:
+    case ReplyKind::kLines:
+      return AppendList(out, "lines", RowsOfReply(reply, output));
+    case ReplyKind::kCommands:
+      return AppendCommandWordList(out);
+    case ReplyKind::kPendingOps:
+    case ReplyKind::kProcess:
+    case ReplyKind::kMetrics:
+    case ReplyKind::kCluster:
+      return AppendNqlLines(out, reply, output);
+  }
+}
+
+void Nunc1Writer::AppendStatus(std::string& out, const Reply& reply, const Output& output,
+                               Verb verb) {
+  if (reply.kind == ReplyKind::kError) {
+    return Nunc1Parser::AppendRefusal(out, {.code = Nunc1CodeOf(reply.error),
+                                            .message = MessageOf(reply, output),
+                                            .field = FieldOf(reply.error, verb)});
+  }
+  out += "\"ok\":{";
+  if (reply.revision != Revision{}) {
+    if (verb == Verb::kIncrement) {
+      out.append("\"value\":").append(reply.text) += ',';
+    }
+    if (verb == Verb::kSet || verb == Verb::kSetSafe || verb == Verb::kIncrement) {
+      out += "\"version\":";
+      AppendJsonNumber(out, reply.number);
+      out += ',';
+    }
+    out += "\"revision\":";
+    AppendJsonNumber(out, static_cast<std::int64_t>(reply.revision.value));
+  }
+  out += '}';
+}
+
+void Nunc1Writer::AppendPush(std::string& out, const Change& change, std::string_view database) {
+  constexpr std::int64_t kUsPerMs = 1000;
+  const auto field = [&out](std::string_view name, std::string_view text) {
+    out.append(",\"").append(name).append("\":");
+    AppendJsonString(out, text);
+  };
+  const auto begin = [&](std::string_view push) {
+    out.append("{\"push\":\"").append(push) += '"';
+    if (!database.empty()) {
+      field("db", database);
+    }
+  };
+  switch (change.kind) {
+    case ChangeKind::kSet:
+      begin("set");
+      field("key", change.key);
+      out += ',';
+      AppendValue(out, change.value);
+      out += ",\"version\":";
+      AppendJsonNumber(out, change.version);
+      break;
+    case ChangeKind::kRemoved:
+      begin("removed");
+      field("key", change.key);
+      break;
+    case ChangeKind::kConflict:
+      begin("conflict");
+      AppendConflict(out, change);
+      break;
+    case ChangeKind::kStarted:
+      begin("started");
+      field("pattern", change.key);
+      field("with", change.value);
+      break;
+    case ChangeKind::kReady:
+      begin("ready");
+      field("pattern", change.key);
+      field("token", change.value);
+      break;
+  }
+  AppendRevision(out, change.revision);
+  if (change.time_us != 0) {
+    out += ",\"at\":";
+    AppendJsonNumber(out, change.time_us / kUsPerMs);
+  }
+  out += change.more ? ",\"more\":true}" : "}";
+}
+
+// Of `resolve ID DATABASE VERSION KEY REFERENCE NEW`.
+void Nunc1Writer::AppendConflict(std::string& out, const Change& change) {
+  std::string_view rest = change.value;
+  const auto take = [&rest] {
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    return word;
+  };
+  take();
+  out += ",\"conflict\":";
+  AppendJsonString(out, take());
+  take();  // the database is told by its name
+  const std::string_view version = take();
+  out += ",\"key\":";
+  AppendJsonString(out, take());
+  out.append(",\"version\":").append(version).append(",\"reference\":{");
+  const std::string_view newer =
+      change.value.substr(std::min(change.newer_at, change.value.size()));
+  // The space between them belongs to neither.
+  AppendValue(out, rest.substr(0, rest.size() - std::min(newer.size() + 1, rest.size())));
+  out += "},\"new\":{";
+  AppendValue(out, newer);
+  out += '}';
+}
+
+}  // namespace nunc

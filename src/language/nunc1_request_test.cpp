@@ -1,0 +1,198 @@
+#include "language/nunc1_request.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace nunc {
+namespace {
+
+class Nunc1RequestTest : public testing::Test {
+ protected:
+  const Nunc1Request& Parse(std::string_view text) {
+    text_ = text;  // the parser must not need the caller's bytes behind the text
+    return parser_.Parse(text_);
+  }
+
+  // `CODE FIELD: message`, or what was understood.
+  std::string Refusal(std::string_view text) {
+    const Nunc1Request& request = Parse(text);
+    if (request.kind != Nunc1Request::Kind::kRefused) {
+      return "accepted";
+    }
+    return std::string(request.refusal.code) + " " + std::string(request.refusal.field) + ": " +
+           request.refusal.message;
+  }
+
+  std::string text_;
+  Nunc1Parser parser_;
+};
+
+TEST_F(Nunc1RequestTest, AnOpIsItsCommandAndItsFieldsAreTheArguments) {
+  const Nunc1Request& get = Parse(R"({"id":1,"op":"get","key":"k"})");
+  EXPECT_EQ(get.kind, Nunc1Request::Kind::kCommand);
+  EXPECT_EQ(get.id, "1");
+  EXPECT_EQ(get.command.verb, Verb::kGetSafe);
+  EXPECT_EQ(get.command.key, "k");
+  const Nunc1Request& use = Parse(R"({"op":"use","token":"t u","db":"d","user":"u","id":"x"})");
+  EXPECT_EQ(use.id, "\"x\"");
+  EXPECT_EQ(use.command.verb, Verb::kUseDb);
+  EXPECT_EQ(use.command.name, "d");
+  EXPECT_EQ(use.command.user, "u");
+  EXPECT_EQ(use.command.secret, "t u");
+  const Nunc1Request& create = Parse(
+      R"({"id":1,"op":"create-db","name":"d","token":"t","strategy":"arbiter","ack":"disk"})");
+  EXPECT_EQ(create.command.strategy, Strategy::kArbiter);
+  EXPECT_EQ(create.command.level, AckLevel::kDisk);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"create-db","name":"d","token":"t"})").command.level,
+            std::nullopt);
+  const Nunc1Request& resolve = Parse(
+      R"({"id":1,"op":"resolve","conflict":"9223372036854775807","db":"d","key":"k","version":0,"text":""})");
+  EXPECT_EQ(resolve.command.conflict.value, INT64_MAX);
+  EXPECT_EQ(resolve.command.name, "d");
+  EXPECT_EQ(resolve.command.version, 0);
+  EXPECT_EQ(resolve.command.value, "");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"increment","key":"k"})").command.amount, 1);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"increment","key":"k","by":-3})").command.amount, -3);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"debug","what":"loop"})").command.name, "loop");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"snapshot","flag":true,"dbs":"a|b"})").command.value, "a|b");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"snapshot","flag":true,"dbs":"a|b"})").command.name, "true");
+}
+
+// A new command must be of use here without a line of its own.
+TEST_F(Nunc1RequestTest, EveryCommandOfTheTableIsAnOp) {
+  for (const CommandRow& row : CommandTable()) {
+    const std::string bare = Refusal("{\"id\":1,\"op\":\"" + std::string(row.name) + "\"}");
+    EXPECT_TRUE(bare == "accepted" || bare.starts_with("bad-field ")) << row.name << bare;
+  }
+  EXPECT_TRUE(Refusal(R"({"id":1,"op":"fly"})").starts_with("unknown-op op: unknown op 'fly'"));
+}
+
+TEST_F(Nunc1RequestTest, AValueHasOneOfThreeForms) {
+  EXPECT_EQ(
+      Parse(R"({"id":1,"op":"set","key":"k","value": { "a" : [ 1.0, "x y" ] } })").command.value,
+      R"({"a":[1.0,"x y"]})");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"set","key":"k","value":null})").command.value, "null");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"set","key":"k","text":"a\nb\u00e9"})").command.value,
+            "a\nb\xC3\xA9");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"set","key":"k","base64":"AP8="})").command.value,
+            std::string_view("\0\xFF", 2));
+  EXPECT_TRUE(
+      Refusal(R"({"id":1,"op":"set","key":"k"})").starts_with("bad-field value: exactly one"));
+  EXPECT_TRUE(Refusal(R"({"id":1,"op":"set","key":"k","value":1,"text":"1"})")
+                  .starts_with("bad-field value: exactly one"));
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"set","key":"k","text":1})"),
+            "bad-field text: text must be a string");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"set","key":"k","base64":"AP8"})"),
+            "bad-field base64: base64 must be base64 with its padding (RFC 4648, section 4)");
+}
+
+TEST_F(Nunc1RequestTest, AnIdIsAnIntegerOfAJavaScriptNumberOrAShortString) {
+  EXPECT_EQ(Parse(R"({"id":0,"op":"ping"})").id, "0");
+  EXPECT_EQ(Parse(R"({"id":9007199254740991,"op":"ping"})").id, "9007199254740991");
+  // One id in two spellings is one id.
+  EXPECT_EQ(Parse(R"({"id":"\u0061\"","op":"ping"})").id, R"("a\"")");
+  const std::string longest(kRequestIdBytesMax, 'i');
+  EXPECT_EQ(Parse("{\"id\":\"" + longest + "\",\"op\":\"ping\"}").id, "\"" + longest + "\"");
+  for (const std::string& bad :
+       {std::string("9007199254740992"), std::string("-1"), std::string("1.0"), std::string("\"\""),
+        std::string("null"), "\"" + longest + "i\""}) {
+    const Nunc1Request& request = Parse("{\"id\":" + bad + ",\"op\":\"ping\"}");
+    EXPECT_EQ(request.id, "null") << bad;
+    EXPECT_EQ(request.refusal.code, "bad-request") << bad;
+    EXPECT_EQ(request.refusal.field, "id") << bad;
+  }
+  EXPECT_TRUE(Refusal(R"({"op":"ping"})").starts_with("bad-request id: id is missing"));
+}
+
+TEST_F(Nunc1RequestTest, AFieldThatIsUnknownRepeatedMissingOrOfAnotherTypeIsNamed) {
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"get","key":"k","kye":1})"),
+            "bad-field kye: unknown field 'kye': allowed are id, op, key");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"get","key":"k","key":"k"})"),
+            "bad-field key: the field 'key' is given twice");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"ping","id":1})"),
+            "bad-field id: the field 'id' is given twice");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"set-safe","text":"v"})"),
+            "bad-field key: key is missing: allowed are id, op, key, version, value, text, base64");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"get","key":7})"), "bad-field key: key must be a string");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"increment","key":"k","by":1.5})"),
+            "bad-field by: by must be an integer of 64 bits");
+  for (const std::string_view version : {"-1", "4294967296", "\"1\"", "1.0"}) {
+    EXPECT_EQ(Refusal("{\"id\":1,\"op\":\"set-safe\",\"key\":\"k\",\"text\":\"v\",\"version\":" +
+                      std::string(version) + "}"),
+              "bad-field version: version must be an integer from 0 to 4294967295");
+  }
+  EXPECT_EQ(
+      Refusal(R"({"id":1,"op":"resolve","conflict":7,"db":"d","key":"k","version":0,"text":""})"),
+      "bad-field conflict: conflict must be the decimal number of a conflict, as a string");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"create-db","name":"d","token":"t","strategy":"best"})"),
+            "bad-field strategy: strategy must be one of none, newer, arbiter");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"create-db","name":"d","token":"t","ack":""})"),
+            "bad-field ack: ack must be one of written, disk");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"snapshot","flag":"true"})"),
+            "bad-field flag: flag must be true or false");
+}
+
+TEST_F(Nunc1RequestTest, AWordThatNqlCouldNotSayIsRefused) {
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"create-db","name":"d","token":"a b"})"),
+            "bad-field token: token must be a string without spaces and control characters");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"create-user","user":"u","token":"a\nb"})"),
+            "bad-field token: token must be a string without control characters");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"create-user","user":"u","token":"a b"})"), "accepted");
+}
+
+TEST_F(Nunc1RequestTest, WhatIsNoRequestSaysWhyAndHasNoId) {
+  EXPECT_EQ(Refusal("{"), "bad-json : this is no JSON text");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"set","key":"k","value":1e999})"),
+            "bad-json : a number is malformed or too large: allowed are integers of 64 bits and "
+            "doubles");
+  EXPECT_EQ(Refusal("[]"), "bad-request : a request is a JSON object");
+  EXPECT_EQ(Refusal(R"({"id":1})"), "bad-request op: op must be a string that names what to do");
+  const std::string deep =
+      std::string(kMessageDepthMax, '[') + "1" + std::string(kMessageDepthMax, ']');
+  EXPECT_EQ(Refusal("{\"id\":1,\"op\":\"set\",\"key\":\"k\",\"value\":" + deep + "}"),
+            "too-deep : the brackets are too deep: allowed are 512 levels");
+  EXPECT_EQ(Parse("nonsense").id, "null");
+  std::string many = "{\"id\":1,\"op\":\"ping\"";
+  for (int i = 0; i < 20; ++i) {
+    many += ",\"" + std::to_string(i) + "\":0";
+  }
+  EXPECT_EQ(Refusal(many + "}"), "bad-request : too many fields: allowed are 16 in a request");
+}
+
+std::string BatchOf(std::size_t count) {
+  std::string text = "{\"id\":1,\"op\":\"batch\",\"requests\":[";
+  for (std::size_t i = 0; i < count; ++i) {
+    text += i == 0 ? "0" : ",0";
+  }
+  return text + "]}";
+}
+
+TEST_F(Nunc1RequestTest, ABatchHoldsRequestsWithoutIdsAndNoBatch) {
+  const Nunc1Request& batch = Parse(R"({"id":7,"op":"batch","requests":[ {"op":"ping"}, 1 ]})");
+  EXPECT_EQ(batch.kind, Nunc1Request::Kind::kBatch);
+  EXPECT_EQ(batch.id, "7");
+  EXPECT_EQ(batch.requests, R"([{"op":"ping"},1])");
+  EXPECT_EQ(parser_.ParsePart(R"({"op":"ping"})").command.verb, Verb::kPing);
+  EXPECT_EQ(parser_.ParsePart("1").refusal.code, "bad-request");
+  const Nunc1Request& with_id = parser_.ParsePart(R"({"id":1,"op":"ping"})");
+  EXPECT_EQ(with_id.refusal.message, "unknown field 'id': allowed are op");
+  const Nunc1Request& nested = parser_.ParsePart(R"({"op":"batch","requests":[]})");
+  EXPECT_EQ(nested.refusal.message, "a batch does not hold another one");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"batch"})"),
+            "bad-field requests: requests is missing: allowed are id, op, requests");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"batch","requests":{}})"),
+            "bad-field requests: requests must be an array of requests");
+  EXPECT_EQ(Parse(BatchOf(kBatchRequestsMax)).kind, Nunc1Request::Kind::kBatch);
+  EXPECT_EQ(Refusal(BatchOf(kBatchRequestsMax + 1)),
+            "too-many-requests requests: too many requests in one batch: 1001, allowed are 1000");
+}
+
+TEST(Nunc1Refusal, IsAnErrorObject) {
+  std::string out;
+  Nunc1Parser::AppendRefusal(out, {.code = "bad-field", .message = "a \"b\"", .field = "k"});
+  EXPECT_EQ(out, R"("error":{"code":"bad-field","message":"a \"b\"","field":"k"})");
+}
+
+}  // namespace
+}  // namespace nunc

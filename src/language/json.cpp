@@ -177,7 +177,7 @@ void JsonReader::Trim() {
 }
 
 bool JsonElements::Next(std::string_view& element) {
-  if (rest_.empty() || rest_.front() == ']') {
+  if (AtEnd()) {
     return false;
   }
   const std::size_t end = EndOfValue(rest_, 0);

@@ -73,6 +73,9 @@ class JsonElements {
 
   // False at the end.
   bool Next(std::string_view& element);
+  // Behind the last element that Next gave: what a copy, with the byte before it, goes on from.
+  [[nodiscard]] std::string_view Remaining() const { return rest_; }
+  [[nodiscard]] bool AtEnd() const { return rest_.empty() || rest_.front() == ']'; }
 
  private:
   std::string_view rest_;

@@ -33,6 +33,24 @@ bool AnyHas(const HttpRequest& request, std::string_view name, std::string_view 
   });
 }
 
+// RFC 6455 §11.3.4: the header may stand several times. Names of subprotocols have a case.
+bool Offers(const HttpRequest& request, std::string_view subprotocol) {
+  const auto has = [subprotocol](std::string_view list) {
+    while (!list.empty()) {
+      const std::size_t comma = std::min(list.find(','), list.size());
+      std::string_view item = list.substr(0, comma);
+      item.remove_prefix(std::min(item.find_first_not_of(" \t"), item.size()));
+      item = item.substr(0, item.find_last_not_of(" \t") + 1);
+      if (item == subprotocol) return true;
+      list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+    return false;
+  };
+  return std::any_of(request.headers.begin(), request.headers.end(), [&](const HttpHeader& header) {
+    return EqualsIgnoreCase(header.name, "Sec-WebSocket-Protocol") && has(header.value);
+  });
+}
+
 bool IsBase64Char(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
          c == '/';
@@ -185,7 +203,8 @@ bool WantsWebSocket(const HttpRequest& request) {
   return request.upgrade && AnyHas(request, "Upgrade", "websocket");
 }
 
-WsHandshake AnswerWsHandshake(const HttpRequest& request, WsDeflate deflate) {
+WsHandshake AnswerWsHandshake(const HttpRequest& request, WsDeflate deflate,
+                              std::string_view subprotocol) {
   if (!WantsWebSocket(request)) return Refuse(426, "this is a WebSocket address");
   if (request.method != "GET") return Refuse(405, "a WebSocket handshake is a GET");
   if (request.version_minor == 0) return Refuse(400, "a WebSocket handshake needs HTTP/1.1");
@@ -198,6 +217,7 @@ WsHandshake AnswerWsHandshake(const HttpRequest& request, WsDeflate deflate) {
   }
   WsHandshake accepted;
   accepted.accept_key = AcceptKeyFor(*key);
+  if (!subprotocol.empty() && Offers(request, subprotocol)) accepted.subprotocol = subprotocol;
   for (const HttpHeader& header : request.headers) {
     if (deflate == WsDeflate::kOff || accepted.deflate) break;
     if (!EqualsIgnoreCase(header.name, "Sec-WebSocket-Extensions")) continue;
@@ -216,6 +236,9 @@ void AppendWsAccept(std::string& out, const WsHandshake& accepted) {
       "Connection: Upgrade\r\n"
       "Sec-WebSocket-Accept: ");
   out.append(accepted.accept_key).append("\r\n");
+  if (!accepted.subprotocol.empty()) {
+    out.append("Sec-WebSocket-Protocol: ").append(accepted.subprotocol).append("\r\n");
+  }
   if (accepted.deflate) {
     out.append(
         "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "

@@ -35,12 +35,12 @@ class WebSocketHandshake : public testing::Test {
     std::erase_if(request_.headers, [&](const HttpHeader& header) { return header.name == name; });
   }
 
-  std::uint16_t Status() { return AnswerWsHandshake(request_, WsDeflate::kOffer).status; }
+  std::uint16_t Status() { return AnswerWsHandshake(request_, WsDeflate::kOffer, "").status; }
 
   // The extension header of the answer to one offer; empty when nothing is negotiated.
   std::string Negotiated(std::string_view offer, WsDeflate deflate = WsDeflate::kOffer) {
     Value("Sec-WebSocket-Extensions") = offer;
-    const WsHandshake answer = AnswerWsHandshake(request_, deflate);
+    const WsHandshake answer = AnswerWsHandshake(request_, deflate, "");
     EXPECT_EQ(answer.status, 101) << "an offer never refuses the connection";
     std::string head;
     AppendWsAccept(head, answer);
@@ -58,7 +58,7 @@ constexpr std::string_view kPlainAnswer =
 
 TEST_F(WebSocketHandshake, AcceptsTheExampleOfTheRfc) {
   std::string head;
-  AppendWsAccept(head, AnswerWsHandshake(request_, WsDeflate::kOffer));
+  AppendWsAccept(head, AnswerWsHandshake(request_, WsDeflate::kOffer, ""));
   EXPECT_EQ(head,
             "HTTP/1.1 101 Switching Protocols\r\n"
             "Upgrade: websocket\r\n"
@@ -76,11 +76,23 @@ TEST_F(WebSocketHandshake, TakesNamesAndTokensInAnyCaseAndOrder) {
   EXPECT_EQ(Status(), 101);
 }
 
-TEST_F(WebSocketHandshake, SelectsNoSubprotocol) {
-  Value("Sec-WebSocket-Protocol") = "chat, nunc.1";
-  std::string head;
-  AppendWsAccept(head, AnswerWsHandshake(request_, WsDeflate::kOffer));
-  EXPECT_EQ(head.find("Protocol:"), std::string::npos);
+TEST_F(WebSocketHandshake, ChoosesTheSubprotocolThatIsSpokenHereAndNoOther) {
+  const auto chosen = [this](std::string_view offer, std::string_view spoken) {
+    Value("Sec-WebSocket-Protocol") = offer;
+    std::string head;
+    AppendWsAccept(head, AnswerWsHandshake(request_, WsDeflate::kOffer, spoken));
+    return head.find("Sec-WebSocket-Protocol: nunc.1\r\n") != std::string::npos;
+  };
+  for (const std::string_view offer : {"nunc.1", "chat, nunc.1", " ,nunc.1\t, nunc.2"}) {
+    EXPECT_TRUE(chosen(offer, "nunc.1")) << offer;
+  }
+  for (const std::string_view offer : {"", "chat", "NUNC.1", "nunc.10", "nunc.1;a"}) {
+    EXPECT_FALSE(chosen(offer, "nunc.1")) << offer;
+  }
+  EXPECT_FALSE(chosen("nunc.1", ""));
+  request_.headers.push_back({"sec-websocket-protocol", "chat"});
+  request_.headers.push_back({"sec-websocket-protocol", "nunc.1"});
+  EXPECT_TRUE(chosen("other", "nunc.1"));
 }
 
 TEST_F(WebSocketHandshake, RefusesWhatAsksForNoUpgradeWith426) {
@@ -105,7 +117,7 @@ TEST_F(WebSocketHandshake, RefusesHttp10) {
 
 TEST_F(WebSocketHandshake, RefusesOtherVersionsAndNamesItsOwn) {
   Value("Sec-WebSocket-Version") = "8";
-  const WsHandshake refused = AnswerWsHandshake(request_, WsDeflate::kOffer);
+  const WsHandshake refused = AnswerWsHandshake(request_, WsDeflate::kOffer, "");
   EXPECT_EQ(refused.status, 426);
   std::string out;
   AppendHttpResponse(out, WsRefusal(refused), "");
@@ -187,7 +199,7 @@ TEST_F(WebSocketHandshake, IgnoresAMalformedHeaderAndReadsTheNext) {
   }
   Value("Sec-WebSocket-Extensions") = "permessage-deflate;";
   request_.headers.push_back({"sec-websocket-extensions", "permessage-deflate"});
-  EXPECT_TRUE(AnswerWsHandshake(request_, WsDeflate::kOffer).deflate);
+  EXPECT_TRUE(AnswerWsHandshake(request_, WsDeflate::kOffer, "").deflate);
 }
 
 TEST_F(WebSocketHandshake, NegotiatesNothingWhenSwitchedOff) {

@@ -15,6 +15,7 @@
 #include "net/loop.h"
 #include "node/node.h"
 #include "posix/heap.h"
+#include "posix/random.h"
 #include "server/data_folder.h"
 #include "server/door.h"
 #include "transport/hub.h"
@@ -113,7 +114,7 @@ class Server::Parts {
       }
     }
     signals_.emplace(stop_);
-    hub_.emplace(loop_, node_, folder_ == nullptr ? nullptr : &folder_->persistence(),
+    hub_.emplace(loop_, node_, folder_ == nullptr ? nullptr : &folder_->persistence(), random_,
                  LimitsOf(config), FindStaticPage);
     if (config.demo) {
       node_.EnsureDatabase(kDemoDatabase, kDemoDatabase);
@@ -185,6 +186,7 @@ class Server::Parts {
   }
 
   Heap heap_;
+  PosixRandom random_;
   std::atomic<bool> stop_ = false;
   Loop loop_;
   std::optional<StopSignals> signals_;

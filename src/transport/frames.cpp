@@ -12,8 +12,8 @@ namespace nunc {
 void AppendTextMessage(std::string& out, std::string_view text, WireForm form, Deflater& deflater,
                        std::string& scratch) {
   // Short texts hardly shrink, and a long one would hold up the loop.
-  const bool worth_it = form == WireForm::kWebSocketDeflate && text.size() >= kDeflateBytesMin &&
-                        text.size() <= kDeflateBytesMax;
+  const bool worth_it =
+      IsCompressed(form) && text.size() >= kDeflateBytesMin && text.size() <= kDeflateBytesMax;
   if (worth_it && deflater.Compress(text, scratch)) {
     AppendWsMessage(out, WsOpcode::kText, scratch, WsForm::kCompressed);
   } else {
@@ -31,13 +31,15 @@ const SharedFrame& Frames::Get(WireForm form) {
   if (frame != nullptr) {
     return frame;
   }
-  if (form == WireForm::kWebSocketDeflate && change_->value.size() < kDeflateBytesMin / 2) {
-    frame = Get(WireForm::kWebSocket);
+  if (IsCompressed(form) && change_->value.size() < kDeflateBytesMin / 2) {
+    frame = Get(form == WireForm::kJsonDeflate ? WireForm::kJson : WireForm::kWebSocket);
     return frame;
   }
   std::string encoded;
   if (form == WireForm::kLines) {
     EncodeLines(encoded);
+  } else if (form == WireForm::kJson || form == WireForm::kJsonDeflate) {
+    EncodeJson(encoded, form);
   } else {
     EncodeMessages(encoded, form);
   }
@@ -65,6 +67,12 @@ void Frames::EncodeLines(std::string& out) const {
     case ChangeKind::kReady:
       return AppendReady(out, *change_);
   }
+}
+
+void Frames::EncodeJson(std::string& out, WireForm form) {
+  std::string text;
+  json_.AppendPush(text, *change_, names_(change_->database));
+  AppendTextMessage(out, text, form, deflater_, scratch_);
 }
 
 void Frames::EncodeMessages(std::string& out, WireForm form) {

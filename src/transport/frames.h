@@ -9,11 +9,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/output.h"
+#include "language/nunc1_reply.h"
 #include "net/deflate.h"
 #include "transport/out_queue.h"
 
@@ -23,8 +26,16 @@ enum class WireForm : std::uint8_t {
   kLines,      // TCP
   kWebSocket,  // a text message per line
   kWebSocketDeflate,
+  kJson,  // one text message of nunc.1
+  kJsonDeflate,
   kNone,  // an HTTP request hears of no changes
 };
+
+inline constexpr std::size_t kWireForms = static_cast<std::size_t>(WireForm::kNone);
+
+[[nodiscard]] constexpr bool IsCompressed(WireForm form) {
+  return form == WireForm::kWebSocketDeflate || form == WireForm::kJsonDeflate;
+}
 
 // Appends one text message in a WebSocket form. `scratch` is working space.
 void AppendTextMessage(std::string& out, std::string_view text, WireForm form, Deflater& deflater,
@@ -32,8 +43,15 @@ void AppendTextMessage(std::string& out, std::string_view text, WireForm form, D
 
 class Frames {
  public:
-  Frames(Deflater& deflater, std::string& scratch)
-      : deflater_(deflater), scratch_(scratch), alive_(std::make_shared<std::size_t>(0)) {}
+  // Empty for a database that is not there any more.
+  using DatabaseNames = std::function<std::string_view(DatabaseId)>;
+
+  Frames(Deflater& deflater, std::string& scratch, Nunc1Writer& json, DatabaseNames names)
+      : deflater_(deflater),
+        scratch_(scratch),
+        json_(json),
+        names_(std::move(names)),
+        alive_(std::make_shared<std::size_t>(0)) {}
 
   void Begin(const Change& change);
   const SharedFrame& Get(WireForm form);
@@ -43,12 +61,15 @@ class Frames {
  private:
   void EncodeLines(std::string& out) const;
   void EncodeMessages(std::string& out, WireForm form);
+  void EncodeJson(std::string& out, WireForm form);
 
   Deflater& deflater_;
   std::string& scratch_;
+  Nunc1Writer& json_;
+  DatabaseNames names_;
   const Change* change_ = nullptr;
   std::shared_ptr<std::size_t> alive_;  // frames may outlive this
-  std::array<SharedFrame, 3> frames_;
+  std::array<SharedFrame, kWireForms> frames_;
 };
 
 }  // namespace nunc

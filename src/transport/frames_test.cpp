@@ -13,7 +13,10 @@ class FramesTest : public testing::Test {
  protected:
   Deflater deflater_;
   std::string scratch_;
-  Frames frames_{deflater_, scratch_};
+  Nunc1Writer json_;
+  std::string database_ = "d";
+  Frames frames_{deflater_, scratch_, json_,
+                 [this](DatabaseId) { return std::string_view(database_); }};
 };
 
 TEST_F(FramesTest, AChangeIsTwoLinesOnTcp) {
@@ -63,6 +66,20 @@ TEST_F(FramesTest, TheNextChangeHasFramesOfItsOwn) {
   frames_.Begin(second);
   EXPECT_EQ(*frames_.Get(WireForm::kLines), "changed k 2\nchanged-version k 0 2\n");
   EXPECT_EQ(*kept, "changed k 1\nchanged-version k 0 1\n");
+}
+
+TEST_F(FramesTest, AChangeIsOneJsonMessageWhoeverGetsIt) {
+  const Change change{.key = "k", .value = "{}", .version = 3};
+  frames_.Begin(change);
+  const std::string text = R"({"push":"set","db":"d","key":"k","value":{},"version":3})";
+  const std::string frame = std::string("\x81") + static_cast<char>(text.size()) + text;
+  EXPECT_EQ(*frames_.Get(WireForm::kJson), frame);
+  EXPECT_EQ(frames_.Get(WireForm::kJsonDeflate).get(), frames_.Get(WireForm::kJson).get());
+  const std::string large(kDeflateBytesMin, 'a');
+  const Change compressed{.key = "k", .value = large};
+  frames_.Begin(compressed);
+  EXPECT_EQ(frames_.Get(WireForm::kJsonDeflate)->front(), '\xC1');
+  EXPECT_EQ(frames_.Get(WireForm::kJsonDeflate).get(), frames_.Get(WireForm::kJsonDeflate).get());
 }
 
 // First byte of a frame: FIN, RSV1 (compressed), opcode text.

@@ -10,6 +10,7 @@
 #include "net/websocket_handshake.h"
 #include "transport/connection.h"
 #include "transport/hub.h"
+#include "transport/nunc1_door.h"
 #include "transport/ws_door.h"
 
 namespace nunc {
@@ -72,7 +73,7 @@ void HttpDoor::OnRequest() {
   }
   if (serves_ == Serves::kUpgradesOnly) {
     close_after_answer_ = true;
-    return Answer(WsRefusal(AnswerWsHandshake(request, WsDeflate::kOff)));
+    return Answer(WsRefusal(AnswerWsHandshake(request, WsDeflate::kOff, kNunc1)));
   }
   if (request.method == "POST" && PathOf(request.target) == "/v1/import") {
     return StartImport();
@@ -93,7 +94,7 @@ void HttpDoor::OnRequest() {
 }
 
 void HttpDoor::Upgrade() {
-  const WsHandshake handshake = AnswerWsHandshake(parser_.Request(), WsDeflate::kOffer);
+  const WsHandshake handshake = AnswerWsHandshake(parser_.Request(), WsDeflate::kOffer, kNunc1);
   if (handshake.status != 101) {
     close_after_answer_ = true;
     return Answer(WsRefusal(handshake));
@@ -101,7 +102,11 @@ void HttpDoor::Upgrade() {
   AppendWsAccept(connection_.Out(), handshake);
   connection_.Sending();
   upgraded_ = true;
-  connection_.SwitchTo(std::make_unique<WsDoor>(connection_, handshake.deflate));
+  if (handshake.subprotocol == kNunc1) {
+    connection_.SwitchTo(std::make_unique<Nunc1Door>(connection_, handshake.deflate));
+  } else {
+    connection_.SwitchTo(std::make_unique<WsDoor>(connection_, handshake.deflate));
+  }
 }
 
 void HttpDoor::Get() {

@@ -50,15 +50,26 @@ std::size_t HubLimits::command_bytes_max() const {
   return value_bytes_max + kCommandOverheadBytesMax;
 }
 
-Hub::Hub(Loop& loop, Node& node, Persistence* persistence, HubLimits limits, PageFinder pages)
+std::size_t HubLimits::json_bytes_max() const {
+  const std::size_t value_bytes = (value_bytes_max + 2) / 3 * 4;
+  // A key may double when it is quoted.
+  return std::min(value_bytes + 2 * kCommandOverheadBytesMax, buffered_bytes_max);
+}
+
+Hub::Hub(Loop& loop, Node& node, Persistence* persistence, Random& random, HubLimits limits,
+         PageFinder pages)
     : loop_(loop),
       node_(node),
       persistence_(persistence),
+      random_(random),
       limits_(limits),
       pages_(std::move(pages)),
       tick_interval_us_(TickInterval(limits)),
       read_buffer_(kReadBytesPerTurn),
-      frames_(deflater_, scratch_) {
+      frames_(deflater_, scratch_, json_writer_, [this](DatabaseId id) -> std::string_view {
+        const Database* database = node_.store().Find(id);
+        return database == nullptr ? std::string_view{} : database->name();
+      }) {
   StartTurn();
 }
 

@@ -21,26 +21,18 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "env/random.h"
 #include "language/nql_parse.h"
+#include "language/nunc1_reply.h"
+#include "language/nunc1_request.h"
 #include "net/deflate.h"
 #include "net/loop.h"
 #include "node/node.h"
 #include "node/persistence.h"
 #include "transport/connection.h"
+#include "transport/hub_limits.h"
 
 namespace nunc {
-
-struct HubLimits {
-  std::size_t value_bytes_max = 0;
-  std::size_t connections_max = 0;
-  std::size_t buffered_bytes_max = 0;
-  std::uint32_t handshake_timeout_ms = 0;
-  std::uint32_t http_request_timeout_ms = 0;
-  std::uint32_t http_idle_timeout_ms = 0;
-  std::uint32_t ping_interval_ms = 0;
-
-  [[nodiscard]] std::size_t command_bytes_max() const;
-};
 
 struct StaticPage {
   std::string_view content_type;
@@ -54,7 +46,8 @@ enum class Door : std::uint8_t { kTcp, kWebSocket, kHttp };
 class Hub {
  public:
   // `persistence` is null where nothing is kept.
-  Hub(Loop& loop, Node& node, Persistence* persistence, HubLimits limits, PageFinder pages);
+  Hub(Loop& loop, Node& node, Persistence* persistence, Random& random, HubLimits limits,
+      PageFinder pages);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -83,6 +76,9 @@ class Hub {
   BufferPool& buffers() { return buffers_; }
   std::span<char> read_buffer() { return read_buffer_; }
   NqlParser& parser() { return parser_; }
+  Nunc1Parser& json_parser() { return json_parser_; }
+  Nunc1Writer& json_writer() { return json_writer_; }
+  Random& random() { return random_; }
   Deflater& deflater() { return deflater_; }
   Inflater& inflater() { return inflater_; }
   std::string& scratch() { return scratch_; }        // of the deflater
@@ -143,6 +139,7 @@ class Hub {
   Loop& loop_;
   Node& node_;
   Persistence* persistence_;
+  Random& random_;
   HubLimits limits_;
   PageFinder pages_;
   Now now_;
@@ -169,6 +166,8 @@ class Hub {
   BufferPool buffers_;
   std::vector<char> read_buffer_;
   NqlParser parser_;
+  Nunc1Parser json_parser_;
+  Nunc1Writer json_writer_;
   Deflater deflater_;
   Inflater inflater_;
   std::string scratch_;

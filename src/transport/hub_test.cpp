@@ -24,7 +24,7 @@ class HubTest : public testing::Test {
                .start_time_ms = 1,
                .hash_seed = 1,
                .value_bytes_max = kValueBytesMaxDefault}),
-        hub_(*loop_, node_, nullptr,
+        hub_(*loop_, node_, nullptr, random_,
              {.value_bytes_max = kValueBytesMaxDefault,
               .connections_max = 1000,
               .buffered_bytes_max = kBufferedBytesMaxDefault,
@@ -76,8 +76,18 @@ class HubTest : public testing::Test {
     return 0;
   }
 
+  // Two numbers make the name of a session.
+  class CountingRandom final : public Random {
+   public:
+    std::uint64_t Next() override { return ++count_; }
+
+   private:
+    std::uint64_t count_ = 0xABC;
+  };
+
   Result<Loop> loop_;
   Node node_;
+  CountingRandom random_;
   Hub hub_;
 };
 

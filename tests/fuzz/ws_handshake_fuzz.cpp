@@ -18,14 +18,14 @@ std::ptrdiff_t Lines(std::string_view text) {
 }
 
 void CheckAnswer(const nunc::HttpRequest& request, nunc::WsDeflate deflate) {
-  const nunc::WsHandshake answer = nunc::AnswerWsHandshake(request, deflate);
+  const nunc::WsHandshake answer = nunc::AnswerWsHandshake(request, deflate, "nunc.1");
   std::string out;
   if (answer.status == 101) {
     CHECK(nunc::WantsWebSocket(request));
     CHECK(answer.accept_key.size() == 28);
     CHECK(!answer.deflate || deflate == nunc::WsDeflate::kOffer);
     nunc::AppendWsAccept(out, answer);
-    CHECK(Lines(out) == (answer.deflate ? 6 : 5));
+    CHECK(Lines(out) == 5 + (answer.deflate ? 1 : 0) + (answer.subprotocol.empty() ? 0 : 1));
   } else {
     CHECK(answer.status == 400 || answer.status == 405 || answer.status == 426);
     nunc::AppendHttpResponse(out, nunc::WsRefusal(answer), "");

@@ -1,6 +1,7 @@
 #include "language/nunc1_reply.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,6 +14,68 @@
 
 namespace nunc {
 namespace {
+
+struct Code {
+  ErrorCode code;
+  std::string_view word;
+};
+
+constexpr std::array kCodes = {
+    Code{ErrorCode::kRejected, "bad-request"},
+    Code{ErrorCode::kNotAuth, "not-admin"},
+    Code{ErrorCode::kSecureKey, "secure-key"},
+    Code{ErrorCode::kNoDatabaseSelected, "no-db-selected"},
+    Code{ErrorCode::kPermissionDenied, "permission-denied"},
+    Code{ErrorCode::kEmptyKey, "empty-key"},
+    Code{ErrorCode::kKeyTooLong, "key-too-long"},
+    Code{ErrorCode::kKeyCharacter, "key-character"},
+    Code{ErrorCode::kBadName, "bad-name"},
+    Code{ErrorCode::kBadSecret, "bad-token"},
+    Code{ErrorCode::kValueTooLong, "value-too-long"},
+    Code{ErrorCode::kUnknownDatabase, "unknown-db"},
+    Code{ErrorCode::kInvalidToken, "invalid-token"},
+    Code{ErrorCode::kDatabaseExists, "db-exists"},
+    Code{ErrorCode::kTooManyDatabases, "too-many-dbs"},
+    Code{ErrorCode::kTooManyWatches, "too-many-watches"},
+    Code{ErrorCode::kBadPermissionList, "bad-permissions"},
+    Code{ErrorCode::kServerKey, "server-key"},
+    Code{ErrorCode::kTokenRemoval, "token-removal"},
+    Code{ErrorCode::kNegativeVersion, "negative-version"},
+    Code{ErrorCode::kVersionLimit, "version-limit"},
+    Code{ErrorCode::kInvalidVersion, "invalid-version"},
+    Code{ErrorCode::kNoArbiter, "no-arbiter"},
+    Code{ErrorCode::kConflictUnresolved, "conflict-unresolved"},
+    Code{ErrorCode::kTooManyConflicts, "too-many-conflicts"},
+    Code{ErrorCode::kConflictTooLong, "conflict-too-long"},
+    Code{ErrorCode::kNotArbiter, "not-arbiter"},
+    Code{ErrorCode::kConflictNotOpen, "conflict-not-open"},
+    Code{ErrorCode::kConflictNotFirst, "conflict-not-first"},
+    Code{ErrorCode::kNotNumeric, "not-numeric"},
+    Code{ErrorCode::kNumberOverflow, "number-overflow"},
+    Code{ErrorCode::kSnapshotWithoutDatabase, "snapshot-without-db"},
+    Code{ErrorCode::kSnapshotFlag, "snapshot-flag"},
+    Code{ErrorCode::kSnapshotUnknownDatabases, "snapshot-unknown-dbs"},
+    Code{ErrorCode::kReplicateSnapshotUnknown, "replicate-snapshot-unknown-db"},
+    Code{ErrorCode::kUnknownDebugCommand, "unknown-debug-command"},
+    Code{ErrorCode::kDiskFull, "disk-full"},
+    Code{ErrorCode::kMemoryFull, "memory-full"},
+    Code{ErrorCode::kNoLog, "no-log"},
+    Code{ErrorCode::kBadOplogCommand, "bad-oplog-command"},
+    Code{ErrorCode::kOperationFailed, "operation-failed"},
+    Code{ErrorCode::kUnfinished, "unfinished-restore"},
+    Code{ErrorCode::kBadImport, "bad-import"},
+    Code{ErrorCode::kAdminDrop, "admin-drop"},
+};
+
+constexpr bool CodesAreInOrder() {
+  for (std::size_t i = 0; i < kCodes.size(); ++i) {
+    if (static_cast<std::size_t>(kCodes[i].code) != i) {
+      return false;
+    }
+  }
+  return kCodes.back().code == ErrorCode::kAdminDrop;
+}
+static_assert(CodesAreInOrder(), "every error of the core has its code, in the order of the enum");
 
 void AppendRevision(std::string& out, Revision revision) {
   if (revision != Revision{}) {
@@ -116,97 +179,8 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
 }  // namespace
 
 std::string_view Nunc1CodeOf(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kRejected:
-      return "bad-request";
-    case ErrorCode::kNotAuth:
-      return "not-admin";
-    case ErrorCode::kSecureKey:
-      return "secure-key";
-    case ErrorCode::kNoDatabaseSelected:
-      return "no-db-selected";
-    case ErrorCode::kPermissionDenied:
-      return "permission-denied";
-    case ErrorCode::kEmptyKey:
-      return "empty-key";
-    case ErrorCode::kKeyTooLong:
-      return "key-too-long";
-    case ErrorCode::kKeyCharacter:
-      return "key-character";
-    case ErrorCode::kBadName:
-      return "bad-name";
-    case ErrorCode::kBadSecret:
-      return "bad-token";
-    case ErrorCode::kValueTooLong:
-      return "value-too-long";
-    case ErrorCode::kUnknownDatabase:
-      return "unknown-db";
-    case ErrorCode::kInvalidToken:
-      return "invalid-token";
-    case ErrorCode::kDatabaseExists:
-      return "db-exists";
-    case ErrorCode::kTooManyDatabases:
-      return "too-many-dbs";
-    case ErrorCode::kTooManyWatches:
-      return "too-many-watches";
-    case ErrorCode::kBadPermissionList:
-      return "bad-permissions";
-    case ErrorCode::kServerKey:
-      return "server-key";
-    case ErrorCode::kTokenRemoval:
-      return "token-removal";
-    case ErrorCode::kNegativeVersion:
-      return "negative-version";
-    case ErrorCode::kVersionLimit:
-      return "version-limit";
-    case ErrorCode::kInvalidVersion:
-      return "invalid-version";
-    case ErrorCode::kNoArbiter:
-      return "no-arbiter";
-    case ErrorCode::kConflictUnresolved:
-      return "conflict-unresolved";
-    case ErrorCode::kTooManyConflicts:
-      return "too-many-conflicts";
-    case ErrorCode::kConflictTooLong:
-      return "conflict-too-long";
-    case ErrorCode::kNotArbiter:
-      return "not-arbiter";
-    case ErrorCode::kConflictNotOpen:
-      return "conflict-not-open";
-    case ErrorCode::kConflictNotFirst:
-      return "conflict-not-first";
-    case ErrorCode::kNotNumeric:
-      return "not-numeric";
-    case ErrorCode::kNumberOverflow:
-      return "number-overflow";
-    case ErrorCode::kSnapshotWithoutDatabase:
-      return "snapshot-without-db";
-    case ErrorCode::kSnapshotFlag:
-      return "snapshot-flag";
-    case ErrorCode::kSnapshotUnknownDatabases:
-      return "snapshot-unknown-dbs";
-    case ErrorCode::kReplicateSnapshotUnknown:
-      return "replicate-snapshot-unknown-db";
-    case ErrorCode::kUnknownDebugCommand:
-      return "unknown-debug-command";
-    case ErrorCode::kDiskFull:
-      return "disk-full";
-    case ErrorCode::kMemoryFull:
-      return "memory-full";
-    case ErrorCode::kNoLog:
-      return "no-log";
-    case ErrorCode::kBadOplogCommand:
-      return "bad-oplog-command";
-    case ErrorCode::kOperationFailed:
-      return "operation-failed";
-    case ErrorCode::kUnfinished:
-      return "unfinished-restore";
-    case ErrorCode::kBadImport:
-      return "bad-import";
-    case ErrorCode::kAdminDrop:
-      return "admin-drop";
-  }
-  return "bad-request";
+  const auto index = static_cast<std::size_t>(code);
+  return index < kCodes.size() ? kCodes[index].word : "other";
 }
 
 void Nunc1Writer::AppendValue(std::string& out, std::string_view value) {

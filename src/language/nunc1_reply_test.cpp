@@ -101,9 +101,9 @@ TEST_F(Nunc1ReplyTest, AnErrorHasTheTextOfNqlAndTheFieldToBlame) {
             R"("error":{"code":"no-db-selected","message":"no-db-selected"})");
   EXPECT_EQ(error(ErrorCode::kEmptyKey, Verb::kGet),
             R"("error":{"code":"empty-key","message":"the key must not be empty","field":"key"})");
-  EXPECT_EQ(
-      error(ErrorCode::kValueTooLong, Verb::kSetPermissions),
-      R"("error":{"code":"value-too-long","message":"the value is too long: allowed are 8 bytes","field":"list"})");
+  EXPECT_EQ(error(ErrorCode::kValueTooLong, Verb::kSetPermissions),
+            R"("error":{"code":"value-too-long","message":"the value is too long: )"
+            R"(allowed are 8 bytes","field":"list"})");
 }
 
 TEST_F(Nunc1ReplyTest, EveryErrorHasACodeOfItsOwn) {
@@ -121,9 +121,8 @@ TEST_F(Nunc1ReplyTest, AChangeIsOneMessageThatSaysWhatIsKnown) {
                    .version = 3,
                    .revision = {12},
                    .time_us = 1'700'000'000'123'456};
-  EXPECT_EQ(
-      Push(set, "d"),
-      R"({"push":"set","db":"d","key":"k\"","value":[1],"version":3,"revision":12,"at":1700000000123})");
+  EXPECT_EQ(Push(set, "d"), R"({"push":"set","db":"d","key":"k\"","value":[1],"version":3,)"
+                            R"("revision":12,"at":1700000000123})");
   EXPECT_EQ(Push({.key = "$connections", .value = "2", .more = true}, ""),
             R"({"push":"set","key":"$connections","value":2,"version":0,"more":true})");
   EXPECT_EQ(Push({.kind = ChangeKind::kRemoved, .key = "k", .revision = {13}}, "d"),
@@ -136,18 +135,18 @@ TEST_F(Nunc1ReplyTest, AChangeIsOneMessageThatSaysWhatIsKnown) {
 
 TEST_F(Nunc1ReplyTest, AConflictSaysBothValuesWithSpacesInThem) {
   const std::string_view text = "resolve 17 d 4 k a b {\"c\": 1}";
-  EXPECT_EQ(
-      Push({.kind = ChangeKind::kConflict,
-            .key = "$conflicts_k_17",
-            .value = text,
-            .revision = {5},
-            .newer_at = text.find('{')},
-           "d"),
-      R"({"push":"conflict","db":"d","conflict":"17","key":"k","version":4,"reference":{"text":"a b"},"new":{"value":{"c": 1}},"revision":5})");
+  EXPECT_EQ(Push({.kind = ChangeKind::kConflict,
+                  .key = "$conflicts_k_17",
+                  .value = text,
+                  .revision = {5},
+                  .newer_at = text.find('{')},
+                 "d"),
+            R"({"push":"conflict","db":"d","conflict":"17","key":"k","version":4,)"
+            R"("reference":{"text":"a b"},"new":{"value":{"c": 1}},"revision":5})");
   const std::string_view empty = "resolve 17 d 4 k  ";
-  EXPECT_EQ(
-      Push({.kind = ChangeKind::kConflict, .value = empty, .newer_at = empty.size()}, "d"),
-      R"({"push":"conflict","db":"d","conflict":"17","key":"k","version":4,"reference":{"text":""},"new":{"text":""}})");
+  EXPECT_EQ(Push({.kind = ChangeKind::kConflict, .value = empty, .newer_at = empty.size()}, "d"),
+            R"({"push":"conflict","db":"d","conflict":"17","key":"k","version":4,)"
+            R"("reference":{"text":""},"new":{"text":""}})");
 }
 
 }  // namespace

@@ -46,8 +46,9 @@ TEST_F(Nunc1RequestTest, AnOpIsItsCommandAndItsFieldsAreTheArguments) {
   EXPECT_EQ(create.command.level, AckLevel::kDisk);
   EXPECT_EQ(Parse(R"({"id":1,"op":"create-db","name":"d","token":"t"})").command.level,
             std::nullopt);
-  const Nunc1Request& resolve = Parse(
-      R"({"id":1,"op":"resolve","conflict":"9223372036854775807","db":"d","key":"k","version":0,"text":""})");
+  const Nunc1Request& resolve =
+      Parse(R"({"id":1,"op":"resolve","conflict":"9223372036854775807","db":"d",)"
+            R"("key":"k","version":0,"text":""})");
   EXPECT_EQ(resolve.command.conflict.value, INT64_MAX);
   EXPECT_EQ(resolve.command.name, "d");
   EXPECT_EQ(resolve.command.version, 0);

@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "core/command_table.h"
+#include "language/nunc1_reply.h"
 
 namespace nunc {
 namespace {
@@ -164,6 +165,23 @@ TEST(Docs, EveryConstantOfTheLimitsIsCheckedHere) {
     EXPECT_TRUE(checked.contains((*at)[1].str())) << (*at)[1];
   }
   EXPECT_EQ(seen, kLimits.size());
+}
+
+// As a code word, alone or among others of its cell.
+bool Names(const std::string& text, std::string_view word) {
+  return text.find("`" + std::string(word) + "`") != std::string::npos;
+}
+
+TEST(Docs, TheProtocolPageHasEveryOpAndEveryErrorCode) {
+  const std::string text = ReadText(kRepository / "docs/protocol.md");
+  for (const CommandRow& row : CommandTable()) {
+    EXPECT_TRUE(Names(text, row.name)) << "docs/protocol.md lacks the op " << row.name;
+  }
+  for (int code = static_cast<int>(ErrorCode::kNotAuth);
+       code <= static_cast<int>(ErrorCode::kAdminDrop); ++code) {
+    const std::string_view word = Nunc1CodeOf(static_cast<ErrorCode>(code));
+    EXPECT_TRUE(Names(text, word)) << "docs/protocol.md lacks the code " << word;
+  }
 }
 
 std::vector<fs::path> Documents() {

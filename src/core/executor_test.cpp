@@ -228,7 +228,7 @@ TEST_F(ExecutorDataTest, AKeyMayHaveTheLimitAndNoByteMore) {
   }
 }
 
-TEST_F(ExecutorDataTest, AnEmptyKeyAndControlCharactersAreRefused) {
+TEST_F(ExecutorDataTest, AnEmptyKeySpacesAndControlCharactersAreRefused) {
   EXPECT_EQ(Run(client_, ask::Set("", "v")), ErrorCode::kEmptyKey);
   EXPECT_EQ(Run(client_, ask::Remove("")), ErrorCode::kEmptyKey);
   for (const std::string& key : {std::string("a\nb"), std::string("\r"), std::string("a\0", 2),

@@ -114,7 +114,10 @@ class Server::Parts {
       }
     }
     signals_.emplace(stop_);
-    hub_.emplace(loop_, node_, folder_ == nullptr ? nullptr : &folder_->persistence(), random_,
+    hub_.emplace(HubWorld{.loop = loop_,
+                          .node = node_,
+                          .persistence = folder_ == nullptr ? nullptr : &folder_->persistence(),
+                          .random = random_},
                  LimitsOf(config), FindStaticPage);
     if (config.demo) {
       node_.EnsureDatabase(kDemoDatabase, kDemoDatabase);

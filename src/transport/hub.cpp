@@ -56,12 +56,11 @@ std::size_t HubLimits::json_bytes_max() const {
   return std::min(value_bytes + 2 * kCommandOverheadBytesMax, buffered_bytes_max);
 }
 
-Hub::Hub(Loop& loop, Node& node, Persistence* persistence, Random& random, HubLimits limits,
-         PageFinder pages)
-    : loop_(loop),
-      node_(node),
-      persistence_(persistence),
-      random_(random),
+Hub::Hub(HubWorld world, HubLimits limits, PageFinder pages)
+    : loop_(world.loop),
+      node_(world.node),
+      persistence_(world.persistence),
+      random_(world.random),
       limits_(limits),
       pages_(std::move(pages)),
       tick_interval_us_(TickInterval(limits)),

@@ -41,13 +41,19 @@ struct StaticPage {
 };
 using PageFinder = std::function<std::optional<StaticPage>(std::string_view path)>;
 
+// What a hub works with; it outlives the hub.
+struct HubWorld {
+  Loop& loop;
+  Node& node;
+  Persistence* persistence = nullptr;  // null where nothing is kept
+  Random& random;
+};
+
 enum class Door : std::uint8_t { kTcp, kWebSocket, kHttp };
 
 class Hub {
  public:
-  // `persistence` is null where nothing is kept.
-  Hub(Loop& loop, Node& node, Persistence* persistence, Random& random, HubLimits limits,
-      PageFinder pages);
+  Hub(HubWorld world, HubLimits limits, PageFinder pages);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;

@@ -24,7 +24,7 @@ class HubTest : public testing::Test {
                .start_time_ms = 1,
                .hash_seed = 1,
                .value_bytes_max = kValueBytesMaxDefault}),
-        hub_(*loop_, node_, nullptr, random_,
+        hub_({.loop = *loop_, .node = node_, .random = random_},
              {.value_bytes_max = kValueBytesMaxDefault,
               .connections_max = 1000,
               .buffered_bytes_max = kBufferedBytesMaxDefault,

@@ -205,8 +205,7 @@ void Executor::ForgetDatabase(Database& database, Revision revision, Output& out
     if (watched->key() == kConflictsKey) {
       continue;  // arbiters watch no key
     }
-    Change change{.database = database.id(),
-                  .kind = ChangeKind::kRemoved,
+    Change change{.kind = ChangeKind::kRemoved,
                   .key = output.Keep(std::string(watched->key())),
                   .first = output.targets.size(),
                   .count = watched->watchers().size(),

@@ -94,7 +94,7 @@ inline constexpr std::int64_t kVersionInConflict = -2;
 
 // One change and the sessions that must hear of it: Output::targets[first, first + count).
 struct Change {
-  DatabaseId database{};
+  DatabaseId database{};  // zero: it has been dropped
   ChangeKind kind = ChangeKind::kSet;
   std::string_view key{};
   std::string_view value{};

@@ -270,31 +270,33 @@ bool Nunc1Parser::TakeText(std::string_view name, const Argument& argument,
 }
 
 bool Nunc1Parser::TakeValue() {
-  const std::array<const JsonMember*, 3> forms = {Take(kValueForms[0]), Take(kValueForms[1]),
-                                                  Take(kValueForms[2])};
-  const auto given = std::count_if(forms.begin(), forms.end(),
-                                   [](const JsonMember* form) { return form != nullptr; });
-  if (given != 1) {
+  const JsonMember* given = nullptr;
+  std::size_t count = 0;
+  for (const std::string_view name : kValueForms) {
+    if (const JsonMember* form = Take(name); form != nullptr) {
+      given = form;
+      ++count;
+    }
+  }
+  if (given == nullptr || count != 1) {
     return Refuse("bad-field",
                   "exactly one of value (JSON), text (UTF-8) and base64 (bytes) must be given",
                   kValueForms[0]);
   }
-  const auto& [value, text, base64] = forms;
-  if (value != nullptr) {
-    request_.command.value = value->raw;
+  if (given->name == kValueForms[0]) {
+    request_.command.value = given->raw;
     return true;
   }
-  const JsonMember& member = text != nullptr ? *text : *base64;
-  if (member.type != JsonType::kString) {
-    return RefuseField(member.name, "a string");
+  if (given->type != JsonType::kString) {
+    return RefuseField(given->name, "a string");
   }
-  if (text != nullptr) {
-    request_.command.value = text->text;
+  if (given->name == kValueForms[1]) {
+    request_.command.value = given->text;
     return true;
   }
-  Result<std::string> bytes = DecodeBase64(base64->text);
+  Result<std::string> bytes = DecodeBase64(given->text);
   if (!bytes) {
-    return RefuseField(member.name, "base64 with its padding (RFC 4648, section 4)");
+    return RefuseField(given->name, "base64 with its padding (RFC 4648, section 4)");
   }
   bytes_ = std::move(*bytes);
   request_.command.value = bytes_;

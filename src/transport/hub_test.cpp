@@ -91,6 +91,14 @@ class HubTest : public testing::Test {
   Hub hub_;
 };
 
+TEST(HubLimits, TheLargestValueFitsInBase64AsFarAsTheBuffersReach) {
+  HubLimits limits{.value_bytes_max = 4, .buffered_bytes_max = kBufferedBytesMaxDefault};
+  EXPECT_EQ(limits.json_bytes_max(), 8 + 2 * kCommandOverheadBytesMax);
+  limits.buffered_bytes_max = kUnsentBytesMax;
+  limits.value_bytes_max = kUnsentBytesMax - kCommandOverheadBytesMax;
+  EXPECT_EQ(limits.json_bytes_max(), kUnsentBytesMax);
+}
+
 std::string Repeat(std::string_view text, std::size_t times) {
   std::string all;
   for (std::size_t i = 0; i < times; ++i) {

@@ -312,7 +312,8 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
   if (command.verb == Verb::kPut) {
-    Data(session, {.kind = ReplyKind::kPut, .number = version}, output);
+    Data(session, {.kind = ReplyKind::kPut, .number = version, .revision = record_stamp_.revision},
+         output);
   }
   Ok(session, output, version);
 }

@@ -284,6 +284,12 @@ std::string_view ErrorText(ErrorCode code) {
   }
 }
 
+// Watches of single keys are named together.
+void AppendAboutWatch(std::string& out, std::string_view word, const Change& change) {
+  out.append(word).append(change.key.empty() ? "-" : change.key).append(" ");
+  out.append(change.value) += '\n';
+}
+
 }  // namespace
 
 void AppendData(std::string& out, const Reply& reply, const Output& output) {
@@ -416,11 +422,11 @@ void AppendConflict(std::string& out, const Change& change) {
 }
 
 void AppendStarted(std::string& out, const Change& change) {
-  out.append("started ").append(change.key).append(" ").append(change.value) += '\n';
+  AppendAboutWatch(out, "started ", change);
 }
 
 void AppendReady(std::string& out, const Change& change) {
-  out.append("ready ").append(change.key).append(" ").append(change.value) += '\n';
+  AppendAboutWatch(out, "ready ", change);
 }
 
 }  // namespace nunc

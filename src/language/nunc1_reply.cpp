@@ -34,8 +34,12 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kValueTooLong, "value-too-long"},
     Code{ErrorCode::kUnknownDatabase, "unknown-db"},
     Code{ErrorCode::kInvalidToken, "invalid-token"},
+    Code{ErrorCode::kBadToken, "bad-since"},
     Code{ErrorCode::kDatabaseExists, "db-exists"},
     Code{ErrorCode::kTooManyDatabases, "too-many-dbs"},
+    Code{ErrorCode::kTooManyKeys, "too-many-keys"},
+    Code{ErrorCode::kReplyTooLong, "reply-too-long"},
+    Code{ErrorCode::kScanLimit, "scan-limit"},
     Code{ErrorCode::kTooManyWatches, "too-many-watches"},
     Code{ErrorCode::kBadPermissionList, "bad-permissions"},
     Code{ErrorCode::kServerKey, "server-key"},
@@ -43,6 +47,9 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kNegativeVersion, "negative-version"},
     Code{ErrorCode::kVersionLimit, "version-limit"},
     Code{ErrorCode::kInvalidVersion, "invalid-version"},
+    Code{ErrorCode::kVersionDiffers, "version-differs"},
+    Code{ErrorCode::kKeyAbsent, "key-absent"},
+    Code{ErrorCode::kKeyExists, "key-exists"},
     Code{ErrorCode::kNoArbiter, "no-arbiter"},
     Code{ErrorCode::kConflictUnresolved, "conflict-unresolved"},
     Code{ErrorCode::kTooManyConflicts, "too-many-conflicts"},
@@ -121,6 +128,21 @@ void AppendNqlLines(std::string& out, const Reply& reply, const Output& output) 
   out += "]}";
 }
 
+// The rows name fields; `admin` is true or false.
+void AppendWhoami(std::string& out, std::span<const Output::Row> rows) {
+  out += "\"ok\":{";
+  for (const Output::Row& row : rows) {
+    out += out.back() == '{' ? "\"" : ",\"";
+    out.append(row.name == "database" ? "db" : row.name).append("\":");
+    if (row.name == "admin") {
+      out += row.detail;
+    } else {
+      AppendJsonString(out, row.detail);
+    }
+  }
+  out += '}';
+}
+
 void AppendCommandWordList(std::string& out) {
   out += "\"ok\":{\"lines\":[";
   for (const CommandRow& row : CommandTable()) {
@@ -161,6 +183,17 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
       return verb == Verb::kSet || verb == Verb::kSetSafe ? "value" : "token";
     case ErrorCode::kInvalidToken:
       return "token";
+    case ErrorCode::kBadToken:
+      return "since";
+    case ErrorCode::kTooManyKeys:
+      return "keys";
+    case ErrorCode::kScanLimit:
+      return "limit";
+    case ErrorCode::kVersionDiffers:
+    case ErrorCode::kKeyAbsent:
+      return "if-version";
+    case ErrorCode::kKeyExists:
+      return "if-absent";
     case ErrorCode::kBadPermissionList:
       return "list";
     case ErrorCode::kNegativeVersion:
@@ -194,6 +227,26 @@ void Nunc1Writer::AppendValue(std::string& out, std::string_view value) {
   }
 }
 
+void Nunc1Writer::AppendEntries(std::string& out, const Reply& reply,
+                                std::span<const Output::Row> entries) {
+  out += "\"ok\":{\"entries\":[";
+  for (const Output::Row& entry : entries) {
+    out += out.back() == '[' ? "{\"key\":" : ",{\"key\":";
+    AppendJsonString(out, entry.name);
+    out += ',';
+    AppendValue(out, entry.detail);
+    out += ",\"version\":";
+    AppendJsonNumber(out, entry.version);
+    out += '}';
+  }
+  out += ']';
+  if (reply.kind == ReplyKind::kScan && !reply.text.empty()) {
+    out += ",\"after\":";
+    AppendJsonString(out, reply.text);
+  }
+  out += '}';
+}
+
 void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output& output) {
   switch (reply.kind) {
     case ReplyKind::kNoValue:
@@ -221,6 +274,17 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
     case ReplyKind::kError:
       out += "\"ok\":{}";
       return;
+    case ReplyKind::kPut:
+      out += "\"ok\":{\"version\":";
+      AppendJsonNumber(out, reply.number);
+      AppendRevision(out, reply.revision);
+      out += '}';
+      return;
+    case ReplyKind::kEntries:
+    case ReplyKind::kScan:
+      return AppendEntries(out, reply, RowsOfReply(reply, output));
+    case ReplyKind::kWhoami:
+      return AppendWhoami(out, RowsOfReply(reply, output));
     case ReplyKind::kKeys:
       return AppendList(out, "keys", RowsOfReply(reply, output));
     case ReplyKind::kDatabases:
@@ -289,16 +353,23 @@ void Nunc1Writer::AppendPush(std::string& out, const Change& change, std::string
       begin("conflict");
       AppendConflict(out, change);
       break;
-    case ChangeKind::kStarted:
+    case ChangeKind::kStarted: {
       begin("started");
-      field("pattern", change.key);
-      field("with", change.value);
+      const std::size_t space = change.value.find(' ');  // `rewind TOKEN`
+      field("with", change.value.substr(0, space));
+      if (space != std::string_view::npos) {
+        field("token", change.value.substr(space + 1));
+      }
       break;
+    }
     case ChangeKind::kReady:
       begin("ready");
-      field("pattern", change.key);
       field("token", change.value);
       break;
+  }
+  const bool of_a_watch = change.kind == ChangeKind::kStarted || change.kind == ChangeKind::kReady;
+  if (of_a_watch && !change.key.empty()) {
+    field("watch", change.key);
   }
   AppendRevision(out, change.revision);
   if (change.time_us != 0) {

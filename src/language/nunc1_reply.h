@@ -6,6 +6,7 @@
 // Source:  docs/protocol.md.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,7 @@ class Nunc1Writer {
   // `"value":...`, `"text":"..."` or `"base64":"..."`.
   void AppendValue(std::string& out, std::string_view value);
   void AppendConflict(std::string& out, const Change& change);
+  void AppendEntries(std::string& out, const Reply& reply, std::span<const Output::Row> entries);
 
   JsonReader reader_;
 };

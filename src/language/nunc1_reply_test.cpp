@@ -39,6 +39,24 @@ class Nunc1ReplyTest : public testing::Test {
   JsonReader reader_;
 };
 
+TEST_F(Nunc1ReplyTest, EntriesAreObjectsAndAListingSaysWhereItGoesOn) {
+  Output output;
+  output.rows = {{.name = "a", .detail = "1", .version = 3}, {.name = "b", .detail = "x y"}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kEntries}, output),
+            R"("ok":{"entries":[{"key":"a","value":1,"version":3},)"
+            R"({"key":"b","text":"x y","version":0}]})");
+  output.rows.resize(1);
+  EXPECT_EQ(Data({.kind = ReplyKind::kScan, .text = "a"}, output),
+            R"("ok":{"entries":[{"key":"a","value":1,"version":3}],"after":"a"})");
+  EXPECT_EQ(Data({.kind = ReplyKind::kScan}), R"("ok":{"entries":[]})");
+  EXPECT_EQ(Data({.kind = ReplyKind::kPut, .number = 4, .revision = {9}}),
+            R"("ok":{"version":4,"revision":9})");
+  output.rows = {
+      {.name = "database", .detail = "d"}, {.name = "user"}, {.name = "admin", .detail = "true"}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kWhoami}, output),
+            R"("ok":{"db":"d","user":"","admin":true})");
+}
+
 TEST_F(Nunc1ReplyTest, AValueLeavesAsJsonOrTextOrBase64) {
   const auto shown = [this](std::string_view value) {
     return Data({.kind = ReplyKind::kValueVersion, .text = value, .number = 2, .revision = {9}});
@@ -128,9 +146,13 @@ TEST_F(Nunc1ReplyTest, AChangeIsOneMessageThatSaysWhatIsKnown) {
   EXPECT_EQ(Push({.kind = ChangeKind::kRemoved, .key = "k", .revision = {13}}, "d"),
             R"({"push":"removed","db":"d","key":"k","revision":13})");
   EXPECT_EQ(Push({.kind = ChangeKind::kStarted, .key = "k*", .value = "delta"}, "d"),
-            R"({"push":"started","db":"d","pattern":"k*","with":"delta"})");
+            R"({"push":"started","db":"d","with":"delta","watch":"k*"})");
+  EXPECT_EQ(Push({.kind = ChangeKind::kStarted, .key = "k*", .value = "rewind 2.9"}, "d"),
+            R"({"push":"started","db":"d","with":"rewind","token":"2.9","watch":"k*"})");
+  EXPECT_EQ(Push({.kind = ChangeKind::kReady, .value = "2.17"}, "d"),
+            R"({"push":"ready","db":"d","token":"2.17"})");
   EXPECT_EQ(Push({.kind = ChangeKind::kReady, .key = "k*", .value = "2.17", .revision = {17}}, "d"),
-            R"({"push":"ready","db":"d","pattern":"k*","token":"2.17","revision":17})");
+            R"({"push":"ready","db":"d","token":"2.17","watch":"k*","revision":17})");
 }
 
 TEST_F(Nunc1ReplyTest, AConflictSaysBothValuesWithSpacesInThem) {

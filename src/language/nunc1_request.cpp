@@ -26,9 +26,10 @@ struct Renamed {
   std::string_view field;
 };
 constexpr std::array kRenamed = {
-    Renamed{"DATABASE", "db"},   Renamed{"AMOUNT", "by"},
-    Renamed{"ID", "conflict"},   Renamed{"DATABASE|DATABASE...", "dbs"},
-    Renamed{"...", "arguments"}, Renamed{"true|false", "flag"},
+    Renamed{"DATABASE", "db"},     Renamed{"AMOUNT", "by"},
+    Renamed{"ID", "conflict"},     Renamed{"DATABASE|DATABASE...", "dbs"},
+    Renamed{"...", "arguments"},   Renamed{"true|false", "flag"},
+    Renamed{"KEY|PREFIX*", "key"},
 };
 
 // A part of an argument that is several words in NQL.
@@ -59,6 +60,15 @@ void AddFields(const Argument& argument, std::vector<std::string>& fields) {
     fields.insert(fields.end(), {"user", "token"});
   } else if (argument.kind == ArgumentKind::kDatabaseOptions) {
     fields.insert(fields.end(), {"strategy", "ack"});
+  } else if (argument.kind == ArgumentKind::kKeys) {
+    fields.emplace_back("keys");
+  } else if (argument.kind == ArgumentKind::kWatchOptions) {
+    fields.emplace_back("since");
+  } else if (argument.kind == ArgumentKind::kScanOptions) {
+    fields.insert(fields.end(), {"after", "limit"});
+  } else if (argument.kind == ArgumentKind::kPutOptions) {
+    fields.insert(fields.end(), {"if-version", "if-absent"});
+    fields.insert(fields.end(), kValueForms.begin(), kValueForms.end());
   } else if (IsValueArgument(argument)) {
     fields.insert(fields.end(), kValueForms.begin(), kValueForms.end());
   } else {
@@ -242,6 +252,14 @@ bool Nunc1Parser::TakeArgument(const Argument& argument) {
       return TakeConflict(FieldOfArgument(argument));
     case ArgumentKind::kDatabaseOptions:
       return TakeOptions();
+    case ArgumentKind::kKeys:
+      return TakeKeys();
+    case ArgumentKind::kWatchOptions:
+      return TakeText("since", kOptionalWord, command.since);
+    case ArgumentKind::kScanOptions:
+      return TakeText("after", kOptionalWord, command.after) && TakeLimit();
+    case ArgumentKind::kPutOptions:
+      return TakeConditions() && TakeValue();
   }
   return false;
 }
@@ -316,6 +334,59 @@ bool Nunc1Parser::TakeWhole(std::string_view name, const Argument& argument) {
   const bool fits = member->type == JsonType::kInteger && member->integer >= 0 &&
                     member->integer <= std::numeric_limits<std::uint32_t>::max();
   return fits || RefuseField(name, "an integer from 0 to 4294967295");
+}
+
+// One more than allowed is taken, so that the core sees it.
+bool Nunc1Parser::TakeKeys() {
+  const JsonMember* member = Take("keys");
+  if (member == nullptr) {
+    return RefuseMissing("keys");
+  }
+  constexpr std::string_view kAllowed = "an array of strings";
+  if (member->type != JsonType::kArray) {
+    return RefuseField("keys", kAllowed);
+  }
+  key_texts_.clear();
+  JsonElements elements(member->raw);
+  std::string named;
+  for (std::string_view element; key_texts_.size() <= kGetManyKeysMax && elements.Next(element);) {
+    named.assign("{\"key\":").append(element) += '}';
+    if (element_reader_.ReadObject(named) != JsonFault::kNone ||
+        element_reader_.members().front().type != JsonType::kString) {
+      return RefuseField("keys", kAllowed);
+    }
+    key_texts_.emplace_back(element_reader_.members().front().text);
+  }
+  keys_.assign(key_texts_.begin(), key_texts_.end());
+  request_.command.keys = keys_;
+  return true;
+}
+
+bool Nunc1Parser::TakeLimit() {
+  const JsonMember* member = Take("limit");
+  if (member != nullptr) {
+    request_.command.limit = member->integer;
+    return member->type == JsonType::kInteger || RefuseField("limit", "an integer");
+  }
+  return true;
+}
+
+bool Nunc1Parser::TakeConditions() {
+  if (const JsonMember* version = Take("if-version"); version != nullptr) {
+    if (version->type != JsonType::kInteger || version->integer < 0 ||
+        version->integer > std::numeric_limits<std::uint32_t>::max()) {
+      return RefuseField("if-version", "an integer from 0 to 4294967295");
+    }
+    request_.command.if_version = static_cast<std::uint32_t>(version->integer);
+  }
+  if (const JsonMember* absent = Take("if-absent"); absent != nullptr) {
+    if (absent->type != JsonType::kBool) {
+      return RefuseField("if-absent", "true or false");
+    }
+    request_.command.if_absent = absent->integer != 0;
+  }
+  const bool both = request_.command.if_version && request_.command.if_absent;
+  return !both || Refuse("bad-field", "if-version and if-absent exclude each other", "if-absent");
 }
 
 bool Nunc1Parser::TakeConflict(std::string_view name) {

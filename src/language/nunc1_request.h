@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/limits.h"
 #include "core/command.h"
@@ -49,7 +50,10 @@ class Nunc1Parser {
   const Nunc1Request& Parse(std::string_view message);
   // One of a batch: it has no id and is no batch.
   const Nunc1Request& ParsePart(std::string_view text);
-  void Trim() { reader_.Trim(); }
+  void Trim() {
+    reader_.Trim();
+    element_reader_.Trim();
+  }
 
  private:
   // These are false, and the request refused, when something is wrong.
@@ -64,6 +68,9 @@ class Nunc1Parser {
   bool TakeWhole(std::string_view name, const Argument& argument);
   bool TakeConflict(std::string_view name);
   bool TakeOptions();
+  bool TakeKeys();
+  bool TakeLimit();
+  bool TakeConditions();
   bool AllTaken();
 
   const JsonMember* Take(std::string_view name);
@@ -73,6 +80,7 @@ class Nunc1Parser {
   [[nodiscard]] std::string Allowed() const;
 
   JsonReader reader_;
+  JsonReader element_reader_;  // of one element of an array
   std::bitset<kRequestFieldsMax> taken_;
   const CommandRow* row_ = nullptr;  // of the op; null: a batch, or not known yet
   bool in_batch_ = false;
@@ -80,6 +88,8 @@ class Nunc1Parser {
   std::string id_;
   std::string field_;  // one that the refusal names
   std::string bytes_;  // of a value in base64
+  std::vector<std::string> key_texts_;
+  std::vector<std::string_view> keys_;
 };
 
 }  // namespace nunc

@@ -60,6 +60,34 @@ TEST_F(Nunc1RequestTest, AnOpIsItsCommandAndItsFieldsAreTheArguments) {
   EXPECT_EQ(Parse(R"({"id":1,"op":"snapshot","flag":true,"dbs":"a|b"})").command.name, "true");
 }
 
+TEST_F(Nunc1RequestTest, OpsOfSeveralKeysAndConditionsHaveFieldsOfTheirOwn) {
+  const Nunc1Request& many = Parse(R"({"id":1,"op":"get-many","keys":["a","b\u00e9",""]})");
+  EXPECT_EQ(std::vector(many.command.keys.begin(), many.command.keys.end()),
+            (std::vector<std::string_view>{"a", "b\xC3\xA9", ""}));
+  const Nunc1Request& scan = Parse(R"({"id":1,"op":"scan","prefix":"a/","after":"a/9","limit":7})");
+  EXPECT_EQ(scan.command.key, "a/");
+  EXPECT_EQ(scan.command.after, "a/9");
+  EXPECT_EQ(scan.command.limit, 7);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"put","key":"k","if-version":4294967295,"value":1})")
+                .command.if_version,
+            4'294'967'295U);
+  EXPECT_TRUE(
+      Parse(R"({"id":1,"op":"put","key":"k","if-absent":true,"value":1})").command.if_absent);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"watch","key":"a/*","since":"1.2.3"})").command.since, "1.2.3");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"get-many","keys":["a",1]})"),
+            "bad-field keys: keys must be an array of strings");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"get-many","keys":"a"})"),
+            "bad-field keys: keys must be an array of strings");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"scan","prefix":"a","limit":"7"})"),
+            "bad-field limit: limit must be an integer");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"put","key":"k","if-version":4294967296,"value":1})"),
+            "bad-field if-version: if-version must be an integer from 0 to 4294967295");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"put","key":"k","if-absent":1,"value":1})"),
+            "bad-field if-absent: if-absent must be true or false");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"put","key":"k","if-version":1,"if-absent":true,"value":1})"),
+            "bad-field if-absent: if-version and if-absent exclude each other");
+}
+
 // A new command must be of use here without a line of its own.
 TEST_F(Nunc1RequestTest, EveryCommandOfTheTableIsAnOp) {
   for (const CommandRow& row : CommandTable()) {

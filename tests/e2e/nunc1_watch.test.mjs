@@ -1,0 +1,89 @@
+// Several keys at once, conditions and resumed watches over nunc.1: docs/protocol.md.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createDatabase, startServer, stopCleanly } from './harness.mjs';
+import { JsonClient } from './json_client.mjs';
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(() => stopCleanly(server));
+
+describe('several keys and conditions', () => {
+  test('get-many, scan and put', async () => {
+    const db = await createDatabase(server, 'json-many');
+    const client = await JsonClient.open(server.ws, db);
+    const put = (fields) => client.ok({ op: 'put', key: 'a/1', ...fields });
+    assert.equal((await put({ 'if-absent': true, value: 1 })).version, 0);
+    assert.equal((await put({ 'if-version': 0, value: 2 })).version, 1);
+    const late = await client.error({ op: 'put', key: 'a/1', 'if-version': 0, value: 3 });
+    assert.deepEqual([late.code, late.field], ['version-differs', 'if-version']);
+    await client.ok({ op: 'put', key: 'a/2', text: 'plain text' });
+    assert.deepEqual(await client.ok({ op: 'get-many', keys: ['a/2', 'none', 'a/1'] }), {
+      entries: [
+        { key: 'a/2', text: 'plain text', version: 0 },
+        { key: 'a/1', value: 2, version: 1 },
+      ],
+    });
+    assert.deepEqual(await client.ok({ op: 'scan', prefix: 'a/', limit: 1 }), {
+      entries: [{ key: 'a/1', value: 2, version: 1 }],
+      after: 'a/1',
+    });
+    assert.deepEqual(await client.ok({ op: 'scan', prefix: 'a/', after: 'a/1' }), {
+      entries: [{ key: 'a/2', text: 'plain text', version: 0 }],
+    });
+    assert.deepEqual(await client.ok({ op: 'whoami' }), { db, user: '', admin: false });
+    await client.close();
+  });
+});
+
+describe('watches that go on', () => {
+  const pushesUntilReady = async (client) => {
+    const messages = await client.ws.inbox.takeThrough(
+      (text) => JSON.parse(text).push === 'ready',
+      'ready',
+    );
+    return messages.map((text) => JSON.parse(text));
+  };
+
+  test('a pattern from nothing, and again since its token', async () => {
+    const db = await createDatabase(server, 'json-since');
+    const writer = await JsonClient.open(server.ws, db);
+    await writer.ok({ op: 'set', key: 'cart/1', value: { n: 1 } });
+    const first = await JsonClient.open(server.ws, db);
+    await first.ok({ op: 'watch', key: 'cart/*', since: '0' });
+    const [started, set, ready] = await pushesUntilReady(first);
+    assert.deepEqual(started, { push: 'started', db, with: 'snapshot', watch: 'cart/*' });
+    assert.deepEqual(
+      [set.key, set.value, set.version, set.more],
+      ['cart/1', { n: 1 }, 0, true],
+    );
+    assert.equal(ready.watch, 'cart/*');
+    assert.ok(ready.revision >= set.revision);
+    await writer.ok({ op: 'set', key: 'cart/2', value: { n: 2 } });
+    const live = await first.next('a live change');
+    assert.equal(live.key, 'cart/2');
+    assert.equal(live.more, undefined);
+    assert.ok(Math.abs(Date.now() - live.at) < 60_000);
+    await first.close();
+    await writer.ok({ op: 'remove', key: 'cart/1' });
+
+    const second = await JsonClient.open(server.ws, db);
+    await second.ok({ op: 'watch', key: 'cart/*', since: ready.token });
+    const told = await pushesUntilReady(second);
+    assert.deepEqual(
+      told.map(({ push, key, with: word }) => [push, key ?? word]),
+      [
+        ['started', 'delta'],
+        ['set', 'cart/2'],
+        ['removed', 'cart/1'],
+        ['ready', undefined],
+      ],
+    );
+    const bad = await second.error({ op: 'watch', key: 'cart/*', since: `${ready.token}0` });
+    assert.deepEqual([bad.code, bad.field], ['bad-since', 'since']);
+    await second.close();
+    await writer.close();
+  });
+});

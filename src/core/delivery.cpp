@@ -176,7 +176,7 @@ void Delivery::MarkLagging(Session& session) {
 
 std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
                                 Output& output) const {
-  Database& database = to.database();
+  const Database& database = to.database();
   const Entry* entry = database.FindAny(watched.key(), database.Hash(watched.key()));
   if (to.wants_tokens) {
     if (!to.closes_at) {

@@ -146,11 +146,11 @@ std::string WatchView::Compare(Revision revision) const {
   }
   std::string broken = "atomic: at " + std::to_string(revision.value) + " there were";
   for (const auto& [key, value] : expected) {
-    broken += " " + key + "=" + value;
+    broken.append(" ").append(key).append("=").append(value);
   }
   broken += ", but the client holds";
   for (const auto& [key, value] : state_) {
-    broken += " " + key + "=" + value;
+    broken.append(" ").append(key).append("=").append(value);
   }
   return broken;
 }

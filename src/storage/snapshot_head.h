@@ -48,7 +48,7 @@ struct SnapshotHead {
   DatabaseId highest_database{};  // ever used, dropped ones too
   std::int64_t last_conflict = 0;
   std::vector<TermEnd> terms{};  // ascending, up to S
-  std::string filter{};  // name of the one database that is backed up; empty: all of them
+  std::string filter{};          // name of the one database that is backed up; empty: all of them
   friend bool operator==(const SnapshotHead&, const SnapshotHead&) = default;
 };
 

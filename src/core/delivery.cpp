@@ -98,14 +98,14 @@ bool Delivery::MaySee(PatternWatch& watch, const Database& database, std::string
   }
   if (watch.permissions_epoch != database.permissions_epoch()) {
     watch.permissions_epoch = database.permissions_epoch();
-    watch.permissions = database.PermissionsOf(watch.user.empty() ? "all" : watch.user);
+    watch.permissions = database.PermissionsOf(watch.rights_of());
   }
   return watch.permissions == nullptr ? watch.user.empty()
                                       : watch.permissions->Allows(Permission::kRead, key);
 }
 
-// What the watch has yet to come to, it will come to; what it has passed is told, or noted while
-// the session lags.
+// What the watch has yet to come to, it will come to, and so it is once it has missed something;
+// what it has passed is told, or noted while the session lags.
 void Delivery::TellPattern(PatternWatch& watch, const Database& database, const Change& change,
                            Output& output) const {
   const bool live = watch.catch_up == nullptr;
@@ -114,7 +114,7 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
     const bool passed = phase == CatchUp::Phase::kClosing ||
                         (phase == CatchUp::Phase::kListing &&
                          change.key <= std::string_view(watch.catch_up->listed_to));
-    if (!passed) {
+    if (!passed || watch.catch_up->missed) {
       return;
     }
   }
@@ -127,16 +127,22 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
     }
     return;
   }
-  Revision before = ToldUpTo(database);
-  if (change.revision > Revision{}) {
-    before = std::min(before, Revision{change.revision.value - 1});
-  }
+  const Revision before = ToldBefore(change, *watch.session);
   if (live) {
     watch.catch_up = std::make_unique<CatchUp>();
     watch.catch_up->from = before;
   } else {
-    watch.catch_up->missed = std::min(watch.catch_up->missed.value_or(before), before);
+    watch.catch_up->missed = before;
   }
+}
+
+// Changes are told in their order, but for those that wait where others do not.
+Revision Delivery::ToldBefore(const Change& change, const WatchingSession& to) const {
+  if (change.revision == Revision{}) {
+    return ToldUpTo(to);
+  }
+  const Revision before{change.revision.value - 1};
+  return to.admin ? std::min(before, ToldUpTo(to)) : before;
 }
 
 std::size_t Delivery::ReplayConflicts(Database& database, const WatchingSession& to,
@@ -178,14 +184,17 @@ std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
                                 Output& output) const {
   const Database& database = to.database();
   const Entry* entry = database.FindAny(watched.key(), database.Hash(watched.key()));
+  std::size_t bytes = 0;
   if (to.wants_tokens) {
     if (!to.closes_at) {
-      TellOne(to, {.kind = ChangeKind::kStarted, .value = "delta"}, output);
+      const Change started{.kind = ChangeKind::kStarted, .value = "delta"};
+      TellOne(to, started, output);
+      bytes = started.value.size();
     }
-    to.closes_at = ClosesAt(database);
+    to.closes_at = ClosesAt(to);
   }
   if (entry != nullptr && NeededFor(database, watched.key(), entry->revision()) > durable_) {
-    return 0;  // it is told when the gate opens for it
+    return bytes;  // it is told when the gate opens for it
   }
   // Without a revision: what was marked may have been the removal of a key that was not there.
   Change change{.kind = ChangeKind::kRemoved, .key = watched.key()};
@@ -199,7 +208,7 @@ std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
       database, change.key, entry == nullptr ? database.horizon() : database.ShownRevision(*entry));
   change.after = shown > durable_ ? shown : Revision{};
   TellOne(to, change, output);
-  return change.after == Revision{} ? change.key.size() + change.value.size() : 0;
+  return bytes + (change.after == Revision{} ? change.key.size() + change.value.size() : 0);
 }
 
 void Delivery::Drain(Session& session, Output& output) {
@@ -230,7 +239,7 @@ void Delivery::Drain(Session& session, Output& output) {
       }
     }
     if (live.closes_at) {
-      CloseKeys(watching.watches, output);
+      closing_.push_back(watching.watches);
     }
   }
 }

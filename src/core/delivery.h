@@ -84,19 +84,28 @@ class Delivery {
   void TellPattern(PatternWatch& watch, const Database& database, const Change& change,
                    Output& output) const;
   static bool MaySee(PatternWatch& watch, const Database& database, std::string_view key);
+  // It may have to hear of a change that waits for the disk.
+  [[nodiscard]] bool MayWait(const WatchingSession& to) const;
   // All that may be seen up to there has been told to who is live.
-  [[nodiscard]] Revision ToldUpTo(const Database& database) const;
+  [[nodiscard]] Revision ToldUpTo(const WatchingSession& to) const;
 
+  // As of just before the change.
+  [[nodiscard]] Revision ToldBefore(const Change& change, const WatchingSession& to) const;
+  static Revision RightsOf(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
   static void StartSeeking(PatternWatch& watch);
+  void AdvancePatterns(Output& output);
   Step AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output);
   Step AdvanceListing(PatternWatch& watch, std::size_t& budget, Output& output) const;
   static Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget);
   Step AdvanceTelling(PatternWatch& watch, std::size_t& budget, Output& output) const;
   Step Close(PatternWatch& watch, Output& output) const;
-  static void StartClosing(const PatternWatch& watch);
-  static Revision ClosesAt(const Database& database);
+  void StartClosing(const PatternWatch& watch) const;
+  [[nodiscard]] Revision ClosesAt(const WatchingSession& to) const;
+  // What was to be told by then has been, and a token can say so.
+  [[nodiscard]] bool MayClose(const WatchingSession& to, Revision closes_at) const;
   void CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output);
+  static bool IsBehind(const WatchingSession& to);
   static void TellOne(const WatchingSession& to, Change change, Output& output);
   void TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
                  Output& output) const;

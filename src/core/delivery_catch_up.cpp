@@ -18,11 +18,13 @@ Change RemovedChange(const Entry& tombstone) {
 
 // ---- tokens and the words around what is told
 
-Revision Delivery::ToldUpTo(const Database& database) const {
-  // `$$` keys wait for the disk in every database, and who watches them must not be given a token
-  // beyond one that waits.
-  const bool waits = database.level() == AckLevel::kDisk || database.secure_revision() > durable_;
-  return waits ? std::min(durable_, newest_) : newest_;
+bool Delivery::MayWait(const WatchingSession& to) const {
+  const Database& database = to.database();
+  return database.level() == AckLevel::kDisk || (to.admin && database.secure_revision() > durable_);
+}
+
+Revision Delivery::ToldUpTo(const WatchingSession& to) const {
+  return MayWait(to) ? std::min(durable_, newest_) : newest_;
 }
 
 void Delivery::TellOne(const WatchingSession& to, Change change, Output& output) {
@@ -50,15 +52,18 @@ void Delivery::TellProgress(Session& session, Output& output) {
   }
   for (const Session::DatabaseWatches& watching : session.watches) {
     WatchingSession& to = *watching.watches;
-    const Revision revision = ToldUpTo(to.database());
-    const bool behind =
-        std::any_of(to.patterns().begin(), to.patterns().end(),
-                    [](const auto& watch) { return watch.second->catch_up != nullptr; });
-    if (to.wants_tokens && !behind && !to.closes_at && to.token_at < revision) {
+    const Revision revision = ToldUpTo(to);
+    const bool current = !IsBehind(to) && !to.closes_at && MayClose(to, {});
+    if (to.wants_tokens && to.size() > 0 && current && to.token_at < revision) {
       to.token_at = revision;
       TellReady(to, {}, revision, output);
     }
   }
+}
+
+bool Delivery::IsBehind(const WatchingSession& to) {
+  return std::any_of(to.patterns().begin(), to.patterns().end(),
+                     [](const auto& watch) { return watch.second->catch_up != nullptr; });
 }
 
 // ---- the beginning of a watch
@@ -84,6 +89,14 @@ void Delivery::StartListing(PatternWatch& watch, std::string_view with) {
   watch.catch_up->begins = with;
 }
 
+// When they were last changed.
+Revision Delivery::RightsOf(const PatternWatch& watch) {
+  const Database& database = watch.session->database();
+  const std::string key = std::string(kPermissionKeyPrefix).append(watch.rights_of());
+  const Entry* list = database.FindAny(key, database.Hash(key));
+  return list == nullptr ? Revision{} : list->revision();
+}
+
 void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin) {
   watch->catch_up = nullptr;
   watch->wants_tokens = !begin.from_now;
@@ -92,7 +105,9 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
   }
   WatchingSession& session = *watch->session;
   session.wants_tokens = true;
-  if (begin.judged.worth == History::Worth::kGood) {
+  if (begin.judged.worth == History::Worth::kGood && RightsOf(*watch) > begin.since) {
+    StartListing(*watch, "rights");
+  } else if (begin.judged.worth == History::Worth::kGood) {
     watch->catch_up = std::make_unique<CatchUp>();
     watch->catch_up->from = begin.since;
     watch->catch_up->begins = "delta";
@@ -127,8 +142,10 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
     started.value = output.Keep("rewind " + FormatToken(shared));
   }
   TellOne(*watching, started, output);
-  // What is not on disk is told when the gate opens for it.
-  if (news && (there || delta) && NeededFor(database, key, changed) <= durable_) {
+  // What is not on disk is told when the gate opens for it; no change is left to be told of one
+  // whose tombstone is gone.
+  const bool comes = entry != nullptr && NeededFor(database, key, changed) > durable_;
+  if (news && (there || delta) && !comes) {
     Change change{.kind = ChangeKind::kRemoved, .key = started.key};
     if (there) {
       change = ChangeOf(*entry);
@@ -141,7 +158,7 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
     change.after = shown > durable_ ? shown : Revision{};
     TellOne(*watching, change, output);
   }
-  watching->closes_at = ClosesAt(database);
+  watching->closes_at = ClosesAt(*watching);
   if (!watching->lagging()) {
     CloseKeys(watching, output);
   }
@@ -160,7 +177,11 @@ void Delivery::Forget(Database& database, Revision dropped, Output& output) {
 
 void Delivery::BeginAgain(const Database& database, std::string_view user) {
   database.watches().patterns().ForEach([&](PatternWatch& watch) {
-    if (user == (watch.user.empty() ? "all" : watch.user)) {
+    // One whose listing has not begun may have to say why.
+    const bool will_list = watch.catch_up != nullptr &&
+                           watch.catch_up->phase == CatchUp::Phase::kListing &&
+                           !watch.catch_up->begins.empty();
+    if (user == watch.rights_of() && !will_list) {
       StartListing(watch, "rights");
       advancing_.push_back(watch.session->FindPattern(watch.prefix));
     }
@@ -176,6 +197,7 @@ void Delivery::SetDurable(Revision durable) {
 }
 
 void Delivery::Advance(Output& output) {
+  AdvancePatterns(output);
   for (const std::weak_ptr<WatchingSession>& closing : std::exchange(closing_, {})) {
     const std::shared_ptr<WatchingSession> watching = closing.lock();
     // One that lags is closed when it has drained.
@@ -183,6 +205,9 @@ void Delivery::Advance(Output& output) {
       CloseKeys(watching, output);
     }
   }
+}
+
+void Delivery::AdvancePatterns(Output& output) {
   std::size_t budget = entries_per_turn_;
   std::deque<std::weak_ptr<PatternWatch>> left;
   for (std::size_t i = 0; i < kCatchUpsAtOnce && budget > 0 && !advancing_.empty(); ++i) {
@@ -248,28 +273,35 @@ void Delivery::StartSeeking(PatternWatch& watch) {
   catch_up.phase = CatchUp::Phase::kSeeking;
 }
 
-void Delivery::StartClosing(const PatternWatch& watch) {
-  const Database& database = watch.session->database();
+void Delivery::StartClosing(const PatternWatch& watch) const {
   CatchUp& catch_up = *watch.catch_up;
   catch_up.phase = CatchUp::Phase::kClosing;
   catch_up.walk = nullptr;
-  catch_up.closes_at = ClosesAt(database);
+  catch_up.closes_at = ClosesAt(*watch.session);
 }
 
 // What has been changed and not told, because it is not on disk, is told by then.
-Revision Delivery::ClosesAt(const Database& database) {
-  return database.level() == AckLevel::kDisk ? database.newest_revision()
-                                             : database.secure_revision();
+// What is held leaves in order, so also behind changes that left nothing in the database.
+Revision Delivery::ClosesAt(const WatchingSession& to) const {
+  return to.database().level() == AckLevel::kDisk ? newest_ : Revision{};
 }
 
+// Where only `$$` keys wait, the others have been told beyond them: no revision says how far.
+bool Delivery::MayClose(const WatchingSession& to, Revision closes_at) const {
+  return closes_at <= durable_ && (to.database().level() == AckLevel::kDisk || !MayWait(to));
+}
+
+// The token is for all watches of the session, so none may be behind.
 void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output) {
-  if (*watching->closes_at > durable_) {
+  if (IsBehind(*watching) || !MayClose(*watching, *watching->closes_at)) {
     closing_.push_back(watching);
     return;
   }
   watching->closes_at.reset();
-  watching->token_at = ToldUpTo(watching->database());
-  TellReady(*watching, {}, watching->token_at, output);
+  if (watching->size() > 0) {
+    watching->token_at = ToldUpTo(*watching);
+    TellReady(*watching, {}, watching->token_at, output);
+  }
 }
 
 Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget,
@@ -293,9 +325,10 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
     const Entry& entry = *cursor.entry();
     listed_to = entry.key();
     // What is not on disk yet is told by the gate, as to who is live: the key is behind the listing
-    // then.
+    // then. What is newer than something missed is told with it.
     if (!MaySee(watch, database, entry.key()) ||
-        NeededFor(database, entry.key(), entry.revision()) > durable_) {
+        NeededFor(database, entry.key(), entry.revision()) > durable_ ||
+        (catch_up.missed && entry.revision() > *catch_up.missed)) {
       continue;
     }
     Change change = ChangeOf(entry);
@@ -369,7 +402,7 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
 
 Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
   CatchUp& catch_up = *watch.catch_up;
-  if (catch_up.closes_at > durable_) {
+  if (!MayClose(*watch.session, catch_up.closes_at)) {
     return Step::kWaits;
   }
   if (catch_up.missed) {
@@ -381,7 +414,7 @@ Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
   }
   if (watch.wants_tokens) {
     WatchingSession& session = *watch.session;
-    session.token_at = ToldUpTo(session.database());
+    session.token_at = ToldUpTo(session);
     TellReady(session, watch.pattern(), session.token_at, output);
   }
   return Step::kDone;

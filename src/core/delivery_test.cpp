@@ -137,6 +137,19 @@ TEST_F(DeliveryTest, ATokenOfALostTailIsAnsweredRewindAndASnapshot) {
   EXPECT_TRUE(lines[0].starts_with("started a* rewind 4.1.")) << lines[0];
 }
 
+TEST_F(DeliveryTest, RightsThatChangeBeforeARewindIsToldDoNotHideIt) {
+  Write("a", "1");
+  executor_.delivery().history().Begin(5, {3}, {});
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  TakeAll();
+  executor_.delivery().history().Begin(5, {4}, {{{3}, {1}}});
+  EXPECT_EQ(Watch("a*", token_), kFine);
+  EXPECT_EQ(Run(JoinAdmin(), ask::SetPermissions("all", "r a*")), kFine);
+  const Lines lines = TakeAll();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(lines[0].starts_with("started a* rewind 4.1.")) << lines[0];
+}
+
 TEST_F(DeliveryTest, AWatchShowsWhatItsUserMayReadAlone) {
   const SessionId admin = JoinAdmin();
   EXPECT_EQ(Run(admin, ask::Named(Verb::kCreateUser, "ann", "secret")), kFine);
@@ -154,6 +167,51 @@ TEST_F(DeliveryTest, AWatchShowsWhatItsUserMayReadAlone) {
   EXPECT_EQ(Run(admin, ask::SetPermissions("ann", "r b*")), kFine);
   EXPECT_EQ(TakeAll(), (Lines{"started * rights", "set b 3 1", "ready *"}));
   Write("a/1", "5");
+  EXPECT_EQ(TakeAll(), Lines{});
+}
+
+TEST_F(DeliveryTest, RightsThatChangedWhileAWatcherWasAwayCountWhenItGoesOn) {
+  const SessionId admin = JoinAdmin();
+  EXPECT_EQ(Run(admin, ask::Named(Verb::kCreateUser, "ann", "secret")), kFine);
+  EXPECT_EQ(Run(admin, ask::SetPermissions("ann", "r a*")), kFine);
+  EndTurn();
+  EXPECT_EQ(Run(watcher_, ask::UseDb("db", "secret", "ann")), kFine);
+  Write("a", "1");
+  Write("b", "1");
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set a 1 0", "ready *"}));
+  EXPECT_EQ(Run(watcher_, ask::Unwatch("*")), kFine);
+  EXPECT_EQ(Run(admin, ask::SetPermissions("ann", "r b*")), kFine);
+  EndTurn();
+  Take(watcher_);
+  EXPECT_EQ(Watch("*", token_), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * rights", "set b 1 0", "ready *"}));
+  EXPECT_EQ(Watch("*", token_), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * current", "ready *"}));
+}
+
+TEST_F(DeliveryTest, ATokenForAllWatchesComesWhenNoneIsBehind) {
+  Write("a", "1");
+  Write("k", "1");
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  EXPECT_EQ(Watch("k", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started a* snapshot", "set a 1 0", "ready a*", "ready "}));
+  executor_.MarkLagging(watcher_);
+  Write("a", "2");
+  Write("k", "2");
+  EXPECT_TRUE(Drain(watcher_));
+  EXPECT_FALSE(Drain(watcher_));
+  EXPECT_EQ(TakeAll(), (Lines{"started  delta", "set k 2 1", "set a 2 1", "ready a*", "ready "}));
+}
+
+TEST_F(DeliveryTest, WhoWatchesNothingAnyMoreIsGivenNoTokens) {
+  EXPECT_EQ(Watch("a*", "0"), kFine);
+  TakeAll();
+  EXPECT_EQ(Run(watcher_, ask::Plain(Verb::kUnwatchAll)), kFine);
+  Write("b", "1");
+  Take(watcher_);
+  SetTime(2 * kProgressIntervalUs);
+  Tick();
   EXPECT_EQ(TakeAll(), Lines{});
 }
 

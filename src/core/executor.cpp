@@ -77,11 +77,13 @@ void Executor::MarkLagging(SessionId id) {
 
 void Executor::Drain(SessionId id, Output& output) {
   if (Session* session = SessionOf(id); session != nullptr) {
+    delivery_.SetNewest(store_.revision());
     delivery_.Drain(*session, output);
   }
 }
 
 void Executor::EndTurn(Output& output) {
+  delivery_.SetNewest(store_.revision());
   for (Database* database : connections_changed_) {
     database->connections().changed = false;
     const std::uint64_t hash = database->Hash(kConnectionsKey);
@@ -95,7 +97,6 @@ void Executor::EndTurn(Output& output) {
       delivery_.BeginAgain(*there, user);
     }
   }
-  delivery_.SetNewest(store_.revision());
   delivery_.Advance(output);
   store_.FreeDropped();
 }

@@ -10,6 +10,7 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
   if (!delivery_.Judge(database, command.since, begin)) {
     return Error(session, ErrorCode::kBadToken, output, command.since);
   }
+  watching->admin = watching->admin || session.admin;
   if (IsWatchPattern(command.key)) {
     return WatchPattern(session, *watching, command, begin, output);
   }

@@ -56,6 +56,10 @@ struct PatternWatch {
   std::unique_ptr<CatchUp> catch_up;  // null: it is told every change as it comes
 
   [[nodiscard]] std::string pattern() const { return prefix + '*'; }
+  // The user whose list counts.
+  [[nodiscard]] std::string_view rights_of() const {
+    return user.empty() ? std::string_view("all") : user;
+  }
 };
 
 // `a/*` watches all keys that begin with `a/`, `*` all keys.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -69,8 +70,12 @@ History::Judged History::Judge(const Token& token, DatabaseId database, Revision
   }
   const auto end = std::lower_bound(before_.begin(), before_.end(), token.term,
                                     [](const TermEnd& a, Term term) { return a.term < term; });
-  if (end == before_.end() || end->term != token.term) {
+  if (end == before_.begin() && (end == before_.end() || end->term != token.term)) {
     return {};
+  }
+  if (end == before_.end() || end->term != token.term) {
+    // No record of it is left, so it had gone on from the end of one before.
+    return {.worth = Worth::kRewound, .shared = std::min(std::prev(end)->last, token.revision)};
   }
   return token.revision <= end->last ? Judged{.worth = Worth::kGood}
                                      : Judged{.worth = Worth::kRewound, .shared = end->last};

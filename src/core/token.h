@@ -37,7 +37,7 @@ class History {
   enum class Worth : std::uint8_t {
     kGood,     // all up to its revision is part of this history
     kRewound,  // only what is up to Judged::shared is
-    kUnknown,  // its term is not known any more
+    kUnknown,  // its term is older than all that are known
     kForeign,  // of another cluster, or a database that is gone
     kFuture,   // later than anything that has happened
   };

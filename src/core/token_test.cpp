@@ -56,9 +56,21 @@ TEST_F(HistoryTest, ATokenOfATermThatIsOverIsGoodUpToItsEnd) {
   EXPECT_EQ(judged.shared, Revision{90});
 }
 
-TEST_F(HistoryTest, ATokenOfATermThatIsNotKnownIsWorthNothing) {
+TEST_F(HistoryTest, ATokenOfATermOlderThanAllThatAreKnownIsWorthNothing) {
   EXPECT_EQ(Judge(At(2, 1)), Worth::kUnknown);
-  EXPECT_EQ(Judge(At(4, 41)), Worth::kUnknown);
+  history_.Begin(77, {9}, {});
+  EXPECT_EQ(Judge(At(8, 1)), Worth::kUnknown);
+}
+
+TEST_F(HistoryTest, ATokenOfATermWithoutAnyRecordLeftGoesBackToTheEndOfTheOneBefore) {
+  const auto shared = [this](const Token& token) {
+    const History::Judged judged = history_.Judge(token, kDatabase, kNewest);
+    EXPECT_EQ(judged.worth, Worth::kRewound);
+    return judged.shared.value;
+  };
+  EXPECT_EQ(shared(At(4, 41)), 40U);
+  EXPECT_EQ(shared(At(4, 39)), 39U);
+  EXPECT_EQ(shared(At(8, 95)), 90U);
 }
 
 TEST_F(HistoryTest, ATokenOfAnotherDatabaseOrClusterIsForeign) {

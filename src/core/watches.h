@@ -65,6 +65,8 @@ class WatchingSession {
   // A change that several of its watches want is told once; false: it has been told.
   bool BeginTelling(std::uint64_t change) { return std::exchange(told_, change) != change; }
 
+  // An admin's: it may see `$$` keys, which wait for the disk in every database.
+  bool admin = false;
   // It has a watch that keeps tokens, and was given one at `token_at`.
   bool wants_tokens = false;
   Revision token_at{};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/database.h"
+
 namespace nunc {
 namespace {
 
@@ -12,18 +14,64 @@ std::string Broken(std::string_view name, const Change& change) {
 
 }  // namespace
 
+// ---- history
+
 void WatchHistory::OnRecord(const Record& record) {
+  if (record.type == RecordType::kCreateDatabase) {
+    Note(kTokenKey, {.revision = record.revision, .value = std::string(record.spec.token)});
+  }
   for (const RecordItem& item : record.items) {
     if (item.type == RecordType::kMark) {
       continue;
     }
     const bool removed = item.type == RecordType::kRemove;
-    keys_[std::string(item.key)].push_back(
-        {.revision = record.revision,
-         .value = removed ? std::nullopt : std::optional(std::string(item.value)),
-         .version = item.version});
-    changes_.emplace_back(record.revision, item.key);
+    Note(item.key, {.revision = record.revision,
+                    .value = removed ? std::nullopt : std::optional(std::string(item.value)),
+                    .version = item.version});
   }
+}
+
+void WatchHistory::Note(std::string_view key, Past past) {
+  std::vector<Past>& pasts = keys_[std::string(key)];
+  // To remove what is not there is told, but nothing is left of it for who lags.
+  if (past.value || (!pasts.empty() && pasts.back().value)) {
+    changes_.emplace_back(past.revision, key);
+  }
+  pasts.push_back(std::move(past));
+  NoteRights(key);
+}
+
+void WatchHistory::NoteRights(std::string_view key) {
+  if (!key.starts_with(kPermissionKeyPrefix)) {
+    return;
+  }
+  const std::string user(key.substr(kPermissionKeyPrefix.size()));
+  const std::vector<Past>& pasts = keys_.find(key)->second;
+  if (!pasts.empty() && pasts.back().value) {
+    rights_.insert_or_assign(user, PermissionList::ParseLenient(*pasts.back().value));
+  } else {
+    rights_.erase(user);
+  }
+}
+
+void WatchHistory::Cut(Revision last) {
+  std::erase_if(changes_, [last](const auto& change) { return change.first > last; });
+  for (auto& [key, pasts] : keys_) {
+    std::erase_if(pasts, [last](const Past& past) { return past.revision > last; });
+    NoteRights(key);
+  }
+}
+
+bool WatchHistory::MayRead(const Reader& reader, std::string_view key) const {
+  if (IsSecureKey(key)) {
+    return reader.admin;
+  }
+  const auto list = rights_.find(reader.user.empty() ? "all" : reader.user);
+  return list == rights_.end() ? reader.user.empty() : list->second.Allows(Permission::kRead, key);
+}
+
+bool WatchHistory::InOrder(std::string_view key) const {
+  return waits_ || !IsSecureKey(key);
 }
 
 const WatchHistory::Past* WatchHistory::At(std::string_view key, Revision revision) const {
@@ -36,55 +84,80 @@ const WatchHistory::Past* WatchHistory::At(std::string_view key, Revision revisi
   return past == found->second.end() ? nullptr : &*past;
 }
 
-WatchHistory::State WatchHistory::StateAt(std::string_view prefix, Revision revision) const {
+WatchHistory::State WatchHistory::StateAt(const Reader& reader, std::string_view prefix,
+                                          Revision revision) const {
   State state;
   for (auto key = keys_.lower_bound(prefix); key != keys_.end() && key->first.starts_with(prefix);
        ++key) {
     const auto after = std::upper_bound(key->second.begin(), key->second.end(), revision,
                                         [](Revision r, const Past& p) { return r < p.revision; });
-    if (after != key->second.begin() && std::prev(after)->value) {
+    if (after != key->second.begin() && std::prev(after)->value && MayRead(reader, key->first)) {
       state.emplace(key->first, *std::prev(after)->value);
     }
   }
   return state;
 }
 
-Revision WatchHistory::Before(std::string_view prefix, Revision revision) const {
+Revision WatchHistory::Before(const Reader& reader, std::string_view prefix,
+                              Revision revision) const {
   for (auto change = changes_.rbegin(); change != changes_.rend(); ++change) {
-    if (change->first < revision && change->second.starts_with(prefix)) {
+    if (change->first < revision && change->second.starts_with(prefix) && InOrder(change->second) &&
+        MayRead(reader, change->second)) {
       return change->first;
     }
   }
   return {};
 }
 
+// ---- view
+
+bool WatchView::Wants(const Change& change) const {
+  if (!watching_) {
+    return false;
+  }
+  switch (change.kind) {
+    case ChangeKind::kStarted:
+    case ChangeKind::kReady:
+      return change.key == pattern_ || (begun_ && change.key.empty());
+    case ChangeKind::kSet:
+    case ChangeKind::kRemoved:
+      break;
+    case ChangeKind::kConflict:
+      return false;
+  }
+  return begun_ && (is_pattern_ ? change.key.starts_with(prefix_) : change.key == prefix_);
+}
+
 std::string WatchView::OnEvent(const Change& change) {
   switch (change.kind) {
     case ChangeKind::kStarted:
-      if (is_pattern_ && change.key.empty()) {
-        return {};
-      }
-      ready_ = false;
-      if (change.value != "delta" && change.value != "current") {
-        state_.clear();
-        told_.clear();
-      }
+      OnStarted(change);
       return {};
     case ChangeKind::kReady:
       return OnReady(change);
-    case ChangeKind::kSet:
-    case ChangeKind::kRemoved:
+    default:
       return OnKey(change);
-    case ChangeKind::kConflict:
-      break;
   }
-  return Broken("filter", change);
+}
+
+void WatchView::OnStarted(const Change& change) {
+  if (is_pattern_ && change.key.empty()) {
+    return;
+  }
+  begun_ = true;
+  ready_ = false;
+  if (change.value != "delta" && change.value != "current") {
+    state_.clear();
+    told_.clear();
+    known_ = {};
+  }
+  if (change.value.starts_with("rewind")) {
+    ready_at_ = {};
+    live_ = {};
+  }
 }
 
 std::string WatchView::OnKey(const Change& change) {
-  if (is_pattern_ ? !change.key.starts_with(prefix_) : change.key != prefix_) {
-    return Broken("filter", change);
-  }
   const bool removed = change.kind == ChangeKind::kRemoved;
   if (removed && change.revision == Revision{}) {
     // Nothing is left that tells when; that it is gone shows at the next `ready`.
@@ -92,19 +165,18 @@ std::string WatchView::OnKey(const Change& change) {
     ready_ = ready_ && !change.more;
     return {};
   }
-  const WatchHistory::Past* past = history_.At(change.key, change.revision);
-  if (past == nullptr || past->value.has_value() == removed ||
-      (!removed && (*past->value != change.value || past->version != change.version))) {
-    return Broken("filter (never happened)", change);
-  }
-  if (change.revision > history_.durable()) {
-    return Broken("shown before it is on disk", change);
+  if (std::string broken = CheckFilter(change); !broken.empty()) {
+    return broken;
   }
   Revision& told = told_[std::string(change.key)];
-  if (change.revision <= told) {
+  const Revision reached = ready_ ? std::max(live_, told) : known_;
+  if (overlaps_ && change.more && change.revision <= reached) {
+    return {};  // told to another watch, which has yet to get there
+  }
+  if (change.revision <= told && !MayComeAgain(change, told)) {
     return Broken("unique", change);
   }
-  told = change.revision;
+  told = std::max(told, change.revision);
   if (removed) {
     state_.erase(std::string(change.key));
   } else {
@@ -112,35 +184,81 @@ std::string WatchView::OnKey(const Change& change) {
   }
   if (change.more) {
     ready_ = false;
-  } else if (ready_) {
-    if (change.revision <= live_) {
-      return Broken("ordered", change);
-    }
-    if (history_.Before(prefix_, change.revision) > live_) {
-      return Broken("reliable (left out before)", change);
-    }
+  } else if (std::string broken = CheckLive(change); !broken.empty()) {
+    return broken;
   }
-  live_ = std::max(live_, change.revision);
+  if (!loose()) {
+    live_ = std::max(live_, change.revision);
+  }
   return {};
+}
+
+bool WatchView::MayComeAgain(const Change& change, Revision told) const {
+  // An admin who lagged goes on from before the `$$` keys that waited for the disk meanwhile.
+  const bool admin_lagged = change.more && reader_.admin && !history_.waits();
+  // To remove what is not there is told with a revision of its own, and is in no delta.
+  const bool gone = change.kind == ChangeKind::kRemoved && !state_.contains(change.key);
+  return (loose() || admin_lagged) && (change.revision == told || gone);
+}
+
+std::string WatchView::CheckFilter(const Change& change) const {
+  const WatchHistory::Past* past = history_.At(change.key, change.revision);
+  const bool removed = change.kind == ChangeKind::kRemoved;
+  if (past == nullptr || past->value.has_value() == removed ||
+      (!removed && (*past->value != change.value || past->version != change.version))) {
+    return Broken("filter (never happened)", change);
+  }
+  // Of a single key it is asked for when the watch is made.
+  if (is_pattern_ && !history_.MayRead(reader_, change.key)) {
+    return Broken("filter (may not be read)", change);
+  }
+  const bool waits = history_.waits() || IsSecureKey(change.key);
+  return waits && change.revision > history_.durable()
+             ? Broken("shown before it is on disk", change)
+             : std::string();
+}
+
+std::string WatchView::CheckLive(const Change& change) const {
+  if (!ready_ || loose() || !history_.InOrder(change.key)) {
+    return {};
+  }
+  if (change.revision <= live_) {
+    return Broken("ordered", change);
+  }
+  return history_.Before(reader_, prefix_, change.revision) > live_
+             ? Broken("reliable (left out before)", change)
+             : std::string();
 }
 
 std::string WatchView::OnReady(const Change& change) {
   if (change.revision < ready_at_) {
-    return Broken("bookmarkable", change);
+    return Broken("bookmarkable (goes back)", change);
+  }
+  if (history_.waits() && change.revision > history_.durable()) {
+    return Broken("bookmarkable (beyond the disk)", change);
   }
   // One for all watches of the database comes while none of a pattern is being told.
   if (change.key.empty() && !ready_ && is_pattern_) {
     return Broken("bookmarkable (in the middle of a unit)", change);
   }
   ready_ = true;
-  ready_at_ = change.revision;
+  behind_ = false;
   live_ = std::max(live_, change.revision);
+  if (std::string broken = Compare(change.revision); !broken.empty()) {
+    return broken;
+  }
+  ready_at_ = change.revision;
+  known_ = change.revision;
+  ready_state_ = state_;
   token_ = change.value;
-  return Compare(change.revision);
+  return {};
 }
 
 std::string WatchView::Compare(Revision revision) const {
-  const WatchHistory::State expected = history_.StateAt(prefix_, revision);
+  if (overlaps_) {
+    return {};  // what the others were told cannot be told apart
+  }
+  const WatchHistory::State expected = history_.StateAt(reader_, prefix_, revision);
   if (state_ == expected) {
     return {};
   }
@@ -156,9 +274,13 @@ std::string WatchView::Compare(Revision revision) const {
 }
 
 void WatchView::Resume() {
+  watching_ = true;
+  begun_ = false;
   ready_ = false;
+  behind_ = false;
   live_ = ready_at_;
-  state_ = history_.StateAt(prefix_, ready_at_);
+  known_ = ready_at_;
+  state_ = ready_state_;
   for (auto& [key, told] : told_) {
     told = std::min(told, ready_at_);
   }

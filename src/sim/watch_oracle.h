@@ -2,7 +2,7 @@
 //
 // Shape:   WatchHistory is fed every record; a WatchView every event of one watch, over all its
 //          connections. Each answers with what is broken, by the name of the contract; empty: fine.
-//            filter       only keys of the pattern
+//            filter       only keys of the pattern, and only those that its user may read now
 //            ordered      what is told live comes in the order of revisions
 //            unique       no change of a key twice
 //            atomic       at each `ready` the client holds what was there at that revision
@@ -22,9 +22,16 @@
 
 #include "core/ids.h"
 #include "core/output.h"
+#include "core/permissions.h"
 #include "core/record.h"
 
 namespace nunc {
+
+// Whose rights decide what a watch is told.
+struct Reader {
+  std::string user{};  // empty: came with the database's token
+  bool admin = false;
+};
 
 // Of one database.
 class WatchHistory {
@@ -35,56 +42,101 @@ class WatchHistory {
     std::int64_t version = 0;
   };
 
-  void OnRecord(const Record& record);
-  // Nothing above it may be told; for a database that waits for the disk.
-  void SetDurable(Revision durable) { durable_ = durable; }
+  // A database of AckLevel::kDisk waits with everything, any other with its `$$` keys.
+  explicit WatchHistory(bool waits_for_disk) : waits_(waits_for_disk) {}
 
+  void OnRecord(const Record& record);
+  void SetDurable(Revision durable) { durable_ = durable; }
+  // What came behind `last` was lost, and its revisions will be used again.
+  void Cut(Revision last);
+
+  // All changes of the database wait for the disk.
+  [[nodiscard]] bool waits() const { return waits_; }
   [[nodiscard]] Revision durable() const { return durable_; }
+  // As of the newest change.
+  [[nodiscard]] bool MayRead(const Reader& reader, std::string_view key) const;
+  // In the one order of all that waits for nothing else.
+  [[nodiscard]] bool InOrder(std::string_view key) const;
   // What the key was made at that revision; null: nothing.
   [[nodiscard]] const Past* At(std::string_view key, Revision revision) const;
-  // The values of all keys with that prefix.
+  // The values of all keys with that prefix that may be read now.
   using State = std::map<std::string, std::string, std::less<>>;
-  [[nodiscard]] State StateAt(std::string_view prefix, Revision revision) const;
+  [[nodiscard]] State StateAt(const Reader& reader, std::string_view prefix,
+                              Revision revision) const;
   // Of the newest change before that revision of a key with that prefix; zero: none.
-  [[nodiscard]] Revision Before(std::string_view prefix, Revision revision) const;
+  [[nodiscard]] Revision Before(const Reader& reader, std::string_view prefix,
+                                Revision revision) const;
 
  private:
+  void Note(std::string_view key, Past past);
+  void NoteRights(std::string_view key);
+
+  bool waits_;
   std::map<std::string, std::vector<Past>, std::less<>> keys_;
   std::vector<std::pair<Revision, std::string>> changes_;
-  Revision durable_{UINT64_MAX};
+  std::map<std::string, PermissionList, std::less<>> rights_;  // by user
+  Revision durable_;
 };
 
 class WatchView {
  public:
-  // `PREFIX*`, or one key.
-  WatchView(const WatchHistory& history, std::string_view pattern)
+  // `PREFIX*`, or one key. Overlaps: other watches of its sessions tell of some of its keys, too.
+  WatchView(const WatchHistory& history, std::string_view pattern, Reader reader, bool overlaps)
       : history_(history),
+        pattern_(pattern),
         is_pattern_(pattern.ends_with('*')),
-        prefix_(pattern.substr(0, pattern.size() - (is_pattern_ ? 1 : 0))) {}
+        prefix_(pattern.substr(0, pattern.size() - (is_pattern_ ? 1 : 0))),
+        reader_(std::move(reader)),
+        overlaps_(overlaps) {}
 
+  // It is watching, and the event is about it.
+  [[nodiscard]] bool Wants(const Change& change) const;
   [[nodiscard]] std::string OnEvent(const Change& change);
-  // Another connection goes on from token(): what was told since is not known to have arrived.
+  // Another watch goes on from token(): what was told since is not known to have arrived.
   void Resume();
+  void Unwatch() { watching_ = false; }
+  // It lags, or is to begin again; no event says so.
+  void OnBehind() { behind_ = true; }
   // Nothing happens any more and all has been told.
   [[nodiscard]] std::string AtRest(Revision newest) const;
+
+  [[nodiscard]] const std::string& pattern() const { return pattern_; }
+  [[nodiscard]] bool overlaps() const { return overlaps_; }
+  [[nodiscard]] bool watching() const { return watching_; }
   // Of the last `ready`; `0` before the first.
   [[nodiscard]] const std::string& token() const { return token_; }
-  [[nodiscard]] bool ready() const { return ready_; }
 
  private:
+  void OnStarted(const Change& change);
   [[nodiscard]] std::string OnKey(const Change& change);
+  [[nodiscard]] bool MayComeAgain(const Change& change, Revision told) const;
+  [[nodiscard]] std::string CheckFilter(const Change& change) const;
+  [[nodiscard]] std::string CheckLive(const Change& change) const;
   [[nodiscard]] std::string OnReady(const Change& change);
   [[nodiscard]] std::string Compare(Revision revision) const;
+  // What comes may belong to a part that another watch is told.
+  [[nodiscard]] bool loose() const { return overlaps_ && (!ready_ || behind_); }
+
+  using Told = std::map<std::string, Revision, std::less<>>;
 
   const WatchHistory& history_;
+  std::string pattern_;
   bool is_pattern_;
   std::string prefix_;  // or the key
+  Reader reader_;
+  bool overlaps_;
+  bool watching_ = false;
+  bool begun_ = false;   // its kStarted has come
+  bool behind_ = false;  // it may be; up to the next `ready`
+  bool ready_ = false;   // nothing of a unit is open
   WatchHistory::State state_;
-  std::map<std::string, Revision, std::less<>> told_;
-  Revision live_{};  // of what was told last
+  Told told_;
+  Revision live_{};   // of what was told last
+  Revision known_{};  // no part that is being told goes back there
+  // As of the last `ready`.
   Revision ready_at_{};
+  WatchHistory::State ready_state_;
   std::string token_ = "0";
-  bool ready_ = false;  // nothing of a unit is open
 };
 
 }  // namespace nunc

@@ -1,0 +1,367 @@
+#include "sim/watch_world.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace nunc {
+namespace {
+
+constexpr SessionId kWriter{.slot = 0, .generation = 1};
+constexpr std::uint64_t kCluster = 77;
+constexpr std::string_view kDatabase = "db";
+constexpr std::string_view kToken = "token";
+
+// Without writers' letters: what a user may not write is another matter.
+constexpr std::string_view kRights[] = {"r *", "r a*", "r b*,c|r a/b*", "r $*"};
+
+void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last) {
+  if (terms.empty() || terms.back().term != term) {
+    terms.push_back({.term = term, .last = last});
+  }
+  terms.back().last = last;
+}
+
+}  // namespace
+
+WatchWorld::WatchWorld(std::uint64_t seed)
+    : prng_(seed), seed_(seed), history_(/*waits_for_disk=*/seed % 2 == 0) {
+  Start({1}, {}, {});
+  Run(kWriter, {.verb = Verb::kCreateDb,
+                .name = kDatabase,
+                .secret = kToken,
+                .level = history_.waits() ? AckLevel::kDisk : AckLevel::kWritten});
+  Sync(node_->end().revision);
+  Run(kWriter, {.verb = Verb::kUseDb, .name = kDatabase, .secret = kToken});
+  for (const std::string_view user : {"changing", "fixed"}) {
+    Run(kWriter, {.verb = Verb::kCreateUser, .name = user, .secret = kToken});
+    Run(kWriter, {.verb = Verb::kSetPermissions, .name = user, .value = "r *"});
+  }
+  Sync(node_->end().revision);
+  AddClient("all", {"*"}, {});
+  // Who may not read a key is refused its watch.
+  AddClient("keys too", {"a/b*", "b*", "c"}, {.user = "fixed"});
+  AddClient("overlapping", {"a*", "a/b*", "*"}, {});
+  AddClient("key", {"c"}, {.user = "fixed"});
+  AddClient("changing", {"*"}, {.user = "changing"});
+  AddClient("changing two", {"a*", "b*"}, {.user = "changing"});
+  AddClient("admin", {"*"}, {.admin = true});
+}
+
+// What is loaded is in `log_`, up to `end`.
+void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> before) {
+  node_ = std::make_unique<Node>(ExecutorOptions{.user = "a",
+                                                 .password = "b",
+                                                 .address = "x:1",
+                                                 .start_time_ms = 1'000,
+                                                 .hash_seed = seed_,
+                                                 .value_bytes_max = 1'000,
+                                                 .catch_up_entries_per_turn = 1 + prng_.Below(6),
+                                                 .has_log = true});
+  if (!log_.empty()) {
+    Store& store = node_->store();
+    store.StartLoading();
+    RecordDecoder decoder;
+    for (std::string_view rest = log_; !rest.empty();) {
+      const Result<DecodedRecord> record = decoder.DecodeChecked(rest);
+      CHECK(record.has_value() && store.Apply(record->record).has_value());
+      rest.remove_prefix(record->bytes);
+    }
+    store.FinishLoading();
+  }
+  node_->BeginTerm(term, end, kCluster, std::move(before));
+  Sync(end.revision);
+  Step(TurnStarted{.now = now_});
+  Step(SessionOpened{kWriter});
+  Run(kWriter, {.verb = Verb::kAuth, .name = "a", .secret = "b"});
+}
+
+void WatchWorld::AddClient(std::string_view name, const std::vector<std::string_view>& patterns,
+                           const Reader& reader) {
+  auto client = std::make_unique<Client>(Client{.name = std::string(name), .reader = reader});
+  client->session.slot = static_cast<std::uint32_t>(clients_.size() + 1);
+  const bool overlaps = std::ranges::find(patterns, "*") != patterns.end() && patterns.size() > 1;
+  for (const std::string_view pattern : patterns) {
+    client->views.emplace_back(history_, pattern, reader, overlaps);
+  }
+  clients_.push_back(std::move(client));
+  Connect(*clients_.back());
+}
+
+std::string WatchWorld::Happen() {
+  switch (prng_.Below(24)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      SyncSome();
+      break;
+    case 4:
+    case 5:
+    case 6:
+      Lag();
+      break;
+    case 7:
+    case 8:
+    case 9:
+      DrainAll(/*all=*/false);
+      break;
+    case 10:
+      Reconnect();
+      break;
+    case 11:
+    case 12:
+      PassTime();
+      break;
+    case 13:
+      WatchOrUnwatch();
+      break;
+    case 14:
+      ChangeRights();
+      break;
+    case 15:
+      if (prng_.Below(6) == 0) {
+        Restart();
+      }
+      break;
+    case 16:
+      break;
+    default:
+      Write();
+  }
+  if (turn_ends_ || prng_.Below(3) > 0) {
+    turn_ends_ = false;
+    Step(TurnEnded{});
+  }
+  return std::exchange(broken_, {});
+}
+
+std::string WatchWorld::Rest() {
+  Sync(node_->end().revision);
+  DrainAll(/*all=*/true);
+  do {
+    Step(TurnEnded{});
+  } while (node_->has_work());
+  for (const auto& client : clients_) {
+    if (broken_.empty()) {
+      broken_ = CheckRest(*client);
+    }
+  }
+  return std::exchange(broken_, {});
+}
+
+std::string WatchWorld::CheckRest(const Client& client) const {
+  const Entry* connections = node_->store().Find(kDatabase)->Find(kConnectionsKey);
+  for (const WatchView& view : client.views) {
+    std::string broken = view.watching() ? view.AtRest(node_->end().revision) : std::string();
+    if (broken.empty() && view.watching() && view.pattern() == "*" &&
+        history_.MayRead(client.reader, kConnectionsKey) &&
+        client.connections != connections->value()) {
+      broken = "reliable: $connections is not " + client.connections;
+    }
+    if (!broken.empty()) {
+      return client.name + ", " + view.pattern() + ": " + broken;
+    }
+  }
+  return {};
+}
+
+// ---- what may happen
+
+void WatchWorld::Write() {
+  static constexpr std::string_view kKeys[] = {"a", "a/b", "a/bc", "a/c", "ab", "b", "b/1", "c"};
+  const std::string_view key = kKeys[prng_.Below(std::size(kKeys))];
+  if (prng_.Below(3) == 0) {
+    return Run(kWriter, {.verb = Verb::kRemove, .key = key});
+  }
+  const std::string value = std::to_string(prng_.Below(1'000));
+  Run(kWriter, {.verb = Verb::kSet, .key = key, .value = value});
+}
+
+void WatchWorld::ChangeRights() {
+  // Up to there a watch is told by the new rights and has not begun again.
+  turn_ends_ = true;
+  for (const auto& client : clients_) {
+    for (WatchView& view : client->views) {
+      view.OnBehind();
+    }
+  }
+  const bool all = prng_.Below(3) == 0;
+  const std::string_view user = all ? "all" : "changing";
+  if (prng_.Below(4) == 0) {
+    const std::string key = std::string(kPermissionKeyPrefix).append(user);
+    return Run(kWriter, {.verb = Verb::kRemove, .key = key});
+  }
+  // The writer is one of `all`.
+  const std::string list =
+      (all ? "wx *|" : "") + std::string(kRights[prng_.Below(std::size(kRights))]);
+  Run(kWriter, {.verb = Verb::kSetPermissions, .name = user, .value = list});
+}
+
+void WatchWorld::SyncSome() {
+  Sync({durable_.value + prng_.Below(node_->end().revision.value - durable_.value + 1)});
+}
+
+void WatchWorld::Lag() {
+  Client& client = *clients_[prng_.Below(clients_.size())];
+  client.lagging = true;
+  for (WatchView& view : client.views) {
+    view.OnBehind();
+  }
+  Step(SessionLagging{client.session});
+}
+
+// As the hub: drained again and again until nothing comes.
+void WatchWorld::DrainAll(bool all) {
+  for (const auto& client : clients_) {
+    while (client->lagging && (all || prng_.Below(2) == 0)) {
+      told_ = 0;
+      client->draining = true;
+      Step(SessionDrained{client->session});
+      client->draining = false;
+      client->lagging = told_ > 0;
+    }
+  }
+}
+
+void WatchWorld::PassTime() {
+  const std::int64_t us = prng_.Below(20) == 0 ? kTombstoneAgeUsMax + 1 : kProgressIntervalUs + 1;
+  now_.mono_us += us;
+  now_.wall_us += us;
+  Step(TurnStarted{.now = now_});
+  Step(Tick{});
+}
+
+void WatchWorld::WatchOrUnwatch() {
+  Client& client = *clients_[prng_.Below(clients_.size())];
+  WatchView& view = client.views[prng_.Below(client.views.size())];
+  if (!view.watching()) {
+    return Watch(client, view);
+  }
+  if (view.overlaps()) {
+    return;  // what it has told a part of would be left to no one
+  }
+  Run(client.session, {.verb = Verb::kUnwatch, .key = view.pattern()});
+  view.Unwatch();
+}
+
+void WatchWorld::Reconnect() {
+  Client& client = *clients_[prng_.Below(clients_.size())];
+  Step(SessionClosed{client.session});
+  Connect(client);
+}
+
+// Of what is not on disk nothing, a part or all is lost.
+void WatchWorld::Restart() {
+  const std::uint64_t lost = node_->end().revision.value - durable_.value;
+  const Revision last{durable_.value + (prng_.Below(2) == 0 ? lost : prng_.Below(lost + 1))};
+  const Term term{node_->end().term.value + 1};
+  ChainEnd end;
+  std::vector<TermEnd> terms;
+  std::size_t kept = 0;
+  while (kept < log_.size()) {
+    const RecordHead head = HeadOfRecord(std::string_view(log_).substr(kept));
+    if (head.end.revision > last) {
+      break;
+    }
+    kept += head.bytes;
+    end = head.end;
+    NoteTerm(terms, end.term, end.revision);
+  }
+  log_.resize(kept);
+  history_.Cut(last);
+  Start(term, end, std::move(terms));
+  Run(kWriter, {.verb = Verb::kUseDb, .name = kDatabase, .secret = kToken});
+  for (const auto& client : clients_) {
+    Connect(*client);
+  }
+}
+
+// ---- the node
+
+void WatchWorld::Connect(Client& client) {
+  ++client.session.generation;
+  client.lagging = false;
+  client.connections.clear();
+  Step(SessionOpened{client.session});
+  if (client.reader.admin) {
+    Run(client.session, {.verb = Verb::kAuth, .name = "a", .secret = "b"});
+  }
+  Run(client.session,
+      {.verb = Verb::kUseDb, .name = kDatabase, .user = client.reader.user, .secret = kToken});
+  for (WatchView& view : client.views) {
+    Watch(client, view);
+  }
+}
+
+void WatchWorld::Watch(const Client& client, WatchView& view) {
+  view.Resume();
+  const std::string since = view.token();
+  Run(client.session, {.verb = Verb::kWatch, .key = view.pattern(), .since = since});
+}
+
+void WatchWorld::Sync(Revision durable) {
+  durable_ = durable;
+  history_.SetDurable(durable);
+  Step(LogSynced{durable});
+}
+
+void WatchWorld::Run(SessionId session, const Command& command) {
+  Step(ClientCommand{.session = session, .command = &command});
+}
+
+void WatchWorld::Step(const Input& input) {
+  node_->Step(input, output_);
+  log_ += node_->records();
+  node_->ClearRecords();
+  for (const Output::Logged& logged : output_.records) {
+    history_.OnRecord(logged.record);
+  }
+  for (const auto& item : output_.items) {
+    const auto* change = std::get_if<Change>(&item);
+    for (std::size_t i = 0; change != nullptr && i < change->count; ++i) {
+      Hear(*clients_.at(output_.targets[change->first + i].slot - 1), *change);
+    }
+  }
+}
+
+void WatchWorld::Hear(Client& client, const Change& change) {
+  ++told_;
+  if (!broken_.empty()) {
+    return;
+  }
+  if (change.key == kConnectionsKey) {
+    client.connections = change.value;
+    return;
+  }
+  const bool about_key = change.kind == ChangeKind::kSet || change.kind == ChangeKind::kRemoved;
+  if (about_key && !change.more && client.lagging && !client.draining) {
+    return Break(client, "told while it lags: " + std::string(change.key));
+  }
+  bool wanted = false;
+  for (WatchView& view : client.views) {
+    if (view.Wants(change)) {
+      wanted = true;
+      if (const std::string broken = view.OnEvent(change); !broken.empty()) {
+        return Break(client, view.pattern() + ": " + broken);
+      }
+    }
+  }
+  // What the gate held for one watch leaves also when that has ended.
+  const bool held = change.kind == ChangeKind::kRemoved && change.revision == Revision{};
+  if (!wanted && !held) {
+    Break(client, "filter: nobody watches " + std::string(change.key));
+  }
+}
+
+void WatchWorld::Break(const Client& client, std::string_view what) {
+  broken_ = client.name + ", " + std::string(what);
+}
+
+}  // namespace nunc

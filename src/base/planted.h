@@ -32,6 +32,36 @@ enum class Bug : std::uint8_t {
   kHeldAgain,              // replies that were let go wait again, behind later ones
   kDeferredSync,           // each write defers the sync of those before it
   kAdminArbiterRefused,    // an arbiter of the admin database is a record that no start takes
+
+  // Of the delivery of changes to watchers; src/sim/watch_world.h finds them.
+  kWatchDeltaLate,        // what was changed first since the token is skipped
+  kWatchTombstoneUntold,  // no removal is told on resume
+  kWatchListedTwice,      // a change is told live where the listing has yet to come
+  kWatchListedLost,       // nor where it has just been
+  kWatchTokenAhead,       // a token is ahead of what is on disk
+  kWatchReadyEarly,       // a `ready` comes before what waits for the disk
+  kWatchReadyForAll,      // a token for all while a pattern is behind
+  kWatchProgressBehind,   // so with those that come now and then
+  kWatchHorizonIgnored,   // a delta begins though tombstones are gone
+  kWatchHorizonOnce,      // it goes on though they go meanwhile
+  kWatchMissedForgotten,  // what a listing missed while its session lagged
+  kWatchMissedTwice,      // or that is told twice
+  kWatchLagUnnoted,       // a live pattern misses what changes while it lags
+  kWatchLagTold,          // it is told in spite of it
+  kWatchMarkLost,         // a dirty key that changes again is not dirty
+  kWatchUnsyncedListed,   // a listing shows what is not on disk
+  kWatchUnsyncedWalked,   // so does a delta
+  kWatchUnsyncedTold,     // so do live changes
+  kWatchLongestAlone,     // a key finds only the longest of its patterns
+  kWatchEachTold,         // several watches of a session are each told
+  kWatchNotEnded,         // an unwatched pattern goes on
+  kWatchRightsIgnored,    // a pattern shows what may not be read
+  kWatchSecureShown,      // and `$$` keys to everybody
+  kWatchRightsKept,       // it does not begin again when they change
+  kWatchRightsAway,       // nor when they changed while it was away
+  kWatchRewoundGood,      // a token of a lost tail is good
+  kWatchKeyHorizon,       // a resumed key whose tombstone is gone
+  kWatchConnectionsLost,  // `$connections` is not told again
 };
 
 #ifdef NUNC_PLANTED_BUGS

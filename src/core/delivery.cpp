@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/planted.h"
 
 namespace nunc {
 namespace {
@@ -51,7 +52,7 @@ Change Delivery::ChangeOf(const Entry& entry) {
 void Delivery::Announce(Database& database, std::uint64_t hash, Change change, Output& output) {
   change.database = database.id();
   change.after = NeededFor(database, change.key, change.revision);
-  if (change.after > durable_) {
+  if (change.after > durable_ && !Planted(Bug::kWatchUnsyncedTold)) {
     // Also while nobody watches: who begins to before it may be seen must hear of it then.
     output.items.emplace_back(change);
     return;
@@ -94,11 +95,14 @@ void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Outpu
 
 bool Delivery::MaySee(PatternWatch& watch, const Database& database, std::string_view key) {
   if (IsSecureKey(key)) {
-    return watch.admin;
+    return watch.admin || Planted(Bug::kWatchSecureShown);
   }
   if (watch.permissions_epoch != database.permissions_epoch()) {
     watch.permissions_epoch = database.permissions_epoch();
     watch.permissions = database.PermissionsOf(watch.rights_of());
+  }
+  if (Planted(Bug::kWatchRightsIgnored)) {
+    return true;
   }
   return watch.permissions == nullptr ? watch.user.empty()
                                       : watch.permissions->Allows(Permission::kRead, key);
@@ -111,20 +115,26 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
   const bool live = watch.catch_up == nullptr;
   if (!live) {
     const CatchUp::Phase phase = watch.catch_up->phase;
+    const bool just_listed = Planted(Bug::kWatchListedLost) && phase == CatchUp::Phase::kListing &&
+                             change.key == std::string_view(watch.catch_up->listed_to);
     const bool passed = phase == CatchUp::Phase::kClosing ||
                         (phase == CatchUp::Phase::kListing &&
-                         change.key <= std::string_view(watch.catch_up->listed_to));
-    if (!passed || watch.catch_up->missed) {
+                         (Planted(Bug::kWatchListedTwice) ||
+                          change.key <= std::string_view(watch.catch_up->listed_to)));
+    if (!passed || just_listed || (watch.catch_up->missed && !Planted(Bug::kWatchMissedTwice))) {
       return;
     }
   }
   if (!MaySee(watch, database, change.key)) {
     return;
   }
-  if (!watch.session->lagging()) {
-    if (watch.session->BeginTelling(told_)) {
+  if (!watch.session->lagging() || Planted(Bug::kWatchLagTold)) {
+    if (watch.session->BeginTelling(told_) || Planted(Bug::kWatchEachTold)) {
       output.targets.push_back(watch.session->id());
     }
+    return;
+  }
+  if (Planted(Bug::kWatchLagUnnoted)) {
     return;
   }
   const Revision before = ToldBefore(change, *watch.session);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/planted.h"
 #include "core/delivery.h"
 
 namespace nunc {
@@ -24,7 +25,7 @@ bool Delivery::MayWait(const WatchingSession& to) const {
 }
 
 Revision Delivery::ToldUpTo(const WatchingSession& to) const {
-  return MayWait(to) ? std::min(durable_, newest_) : newest_;
+  return MayWait(to) && !Planted(Bug::kWatchTokenAhead) ? std::min(durable_, newest_) : newest_;
 }
 
 void Delivery::TellOne(const WatchingSession& to, Change change, Output& output) {
@@ -53,7 +54,8 @@ void Delivery::TellProgress(Session& session, Output& output) {
   for (const Session::DatabaseWatches& watching : session.watches) {
     WatchingSession& to = *watching.watches;
     const Revision revision = ToldUpTo(to);
-    const bool current = !IsBehind(to) && !to.closes_at && MayClose(to, {});
+    const bool current =
+        (!IsBehind(to) || Planted(Bug::kWatchProgressBehind)) && !to.closes_at && MayClose(to, {});
     if (to.wants_tokens && to.size() > 0 && current && to.token_at < revision) {
       to.token_at = revision;
       TellReady(to, {}, revision, output);
@@ -105,7 +107,8 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
   }
   WatchingSession& session = *watch->session;
   session.wants_tokens = true;
-  if (begin.judged.worth == History::Worth::kGood && RightsOf(*watch) > begin.since) {
+  if (begin.judged.worth == History::Worth::kGood && RightsOf(*watch) > begin.since &&
+      !Planted(Bug::kWatchRightsAway)) {
     StartListing(*watch, "rights");
   } else if (begin.judged.worth == History::Worth::kGood) {
     watch->catch_up = std::make_unique<CatchUp>();
@@ -129,7 +132,9 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
   const Database& database = watching->database();
   const Entry* entry = database.FindAny(key, database.Hash(key));
   const bool delta = begin.judged.worth == History::Worth::kGood;
-  const Revision changed = entry == nullptr ? database.horizon() : entry->revision();
+  const Revision changed = entry != nullptr                 ? entry->revision()
+                           : Planted(Bug::kWatchKeyHorizon) ? Revision{}
+                                                            : database.horizon();
   const bool news = !delta || changed > begin.since;
   const bool there = entry != nullptr && !entry->is_tombstone();
   Change started{.kind = ChangeKind::kStarted,
@@ -181,7 +186,7 @@ void Delivery::BeginAgain(const Database& database, std::string_view user) {
     const bool will_list = watch.catch_up != nullptr &&
                            watch.catch_up->phase == CatchUp::Phase::kListing &&
                            !watch.catch_up->begins.empty();
-    if (user == watch.rights_of() && !will_list) {
+    if (user == watch.rights_of() && !will_list && !Planted(Bug::kWatchRightsKept)) {
       StartListing(watch, "rights");
       advancing_.push_back(watch.session->FindPattern(watch.prefix));
     }
@@ -262,7 +267,7 @@ Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Ou
 void Delivery::StartSeeking(PatternWatch& watch) {
   Database& database = watch.session->database();
   CatchUp& catch_up = *watch.catch_up;
-  if (database.horizon() > catch_up.from) {
+  if (database.horizon() > catch_up.from && !Planted(Bug::kWatchHorizonIgnored)) {
     return StartListing(watch, "snapshot");
   }
   if (!catch_up.begins.empty() && database.newest_revision() <= catch_up.from) {
@@ -288,12 +293,16 @@ Revision Delivery::ClosesAt(const WatchingSession& to) const {
 
 // Where only `$$` keys wait, the others have been told beyond them: no revision says how far.
 bool Delivery::MayClose(const WatchingSession& to, Revision closes_at) const {
+  if (Planted(Bug::kWatchReadyEarly)) {
+    return true;
+  }
   return closes_at <= durable_ && (to.database().level() == AckLevel::kDisk || !MayWait(to));
 }
 
 // The token is for all watches of the session, so none may be behind.
 void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output) {
-  if (IsBehind(*watching) || !MayClose(*watching, *watching->closes_at)) {
+  if ((IsBehind(*watching) && !Planted(Bug::kWatchReadyForAll)) ||
+      !MayClose(*watching, *watching->closes_at)) {
     closing_.push_back(watching);
     return;
   }
@@ -327,8 +336,10 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
     // What is not on disk yet is told by the gate, as to who is live: the key is behind the listing
     // then. What is newer than something missed is told with it.
     if (!MaySee(watch, database, entry.key()) ||
-        NeededFor(database, entry.key(), entry.revision()) > durable_ ||
-        (catch_up.missed && entry.revision() > *catch_up.missed)) {
+        (NeededFor(database, entry.key(), entry.revision()) > durable_ &&
+         !Planted(Bug::kWatchUnsyncedListed)) ||
+        (!Planted(Bug::kWatchMissedTwice) && catch_up.missed &&
+         entry.revision() > *catch_up.missed)) {
       continue;
     }
     Change change = ChangeOf(entry);
@@ -344,7 +355,7 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
 
 Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget) {
   CatchUp& catch_up = *watch.catch_up;
-  if (watch.session->database().horizon() > catch_up.from) {
+  if (watch.session->database().horizon() > catch_up.from && !Planted(Bug::kWatchHorizonIgnored)) {
     StartListing(watch, "snapshot");
     return Step::kMore;
   }
@@ -352,6 +363,9 @@ Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget
     const Entry* entry = catch_up.walk->Previous();
     if (entry == nullptr || entry->revision() <= catch_up.from) {
       catch_up.phase = CatchUp::Phase::kTelling;
+      for (int late = 0; Planted(Bug::kWatchDeltaLate) && late < 2; ++late) {
+        catch_up.walk->Next();
+      }
       return Step::kMore;
     }
   }
@@ -364,7 +378,8 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
   const Database& database = session.database();
   CatchUp& catch_up = *watch.catch_up;
   // A tombstone that it had yet to come to may be gone.
-  if (database.horizon() > catch_up.from) {
+  if (database.horizon() > catch_up.from && !Planted(Bug::kWatchHorizonOnce) &&
+      !Planted(Bug::kWatchHorizonIgnored)) {
     StartListing(watch, "snapshot");
     return Step::kMore;
   }
@@ -373,7 +388,8 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
     if (entry == nullptr) {
       // No revision orders the keys that the server keeps itself: they come again.
       const Entry* connections = database.Find(kConnectionsKey);
-      if (connections != nullptr && connections->key().starts_with(watch.prefix) &&
+      if (!Planted(Bug::kWatchConnectionsLost) && connections != nullptr &&
+          connections->key().starts_with(watch.prefix) &&
           MaySee(watch, database, kConnectionsKey)) {
         Change change = ChangeOf(*connections);
         change.more = true;
@@ -382,11 +398,13 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
       StartClosing(watch);
       return Close(watch, output);
     }
-    if (NeededFor(database, entry->key(), entry->revision()) > durable_) {
+    if (NeededFor(database, entry->key(), entry->revision()) > durable_ &&
+        !Planted(Bug::kWatchUnsyncedWalked)) {
       return Step::kWaits;
     }
     catch_up.walk->Next();
-    if (entry->revision() > catch_up.from && entry->key().starts_with(watch.prefix) &&
+    if (!(Planted(Bug::kWatchTombstoneUntold) && entry->is_tombstone()) &&
+        entry->revision() > catch_up.from && entry->key().starts_with(watch.prefix) &&
         MaySee(watch, database, entry->key())) {
       Change change = entry->is_tombstone() ? RemovedChange(*entry) : ChangeOf(*entry);
       const Revision shown = NeededFor(database, entry->key(), database.ShownRevision(*entry));
@@ -405,7 +423,7 @@ Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
   if (!MayClose(*watch.session, catch_up.closes_at)) {
     return Step::kWaits;
   }
-  if (catch_up.missed) {
+  if (catch_up.missed && !Planted(Bug::kWatchMissedForgotten)) {
     const Revision from = *catch_up.missed;
     catch_up = {};
     catch_up.from = from;

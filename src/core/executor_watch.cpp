@@ -1,3 +1,4 @@
+#include "base/planted.h"
 #include "core/executor.h"
 
 namespace nunc {
@@ -45,6 +46,9 @@ void Executor::WatchPattern(const Session& session, WatchingSession& watching,
 void Executor::Unwatch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
   if (const auto watching = session.FindWatching(database); watching != nullptr) {
+    if (Planted(Bug::kWatchNotEnded)) {
+      return Ok(session, output);
+    }
     if (IsWatchPattern(command.key)) {
       database.watches().RemovePattern(*watching, command.key.substr(0, command.key.size() - 1));
     } else {

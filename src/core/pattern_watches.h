@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/planted.h"
 #include "core/entry.h"
 #include "core/ids.h"
 #include "core/permissions.h"
@@ -88,6 +89,9 @@ class PatternWatches {
     for (auto found = LongestIn(key, key); found != by_prefix_.end();) {
       for (PatternWatch* watch : found->second) {
         visit(*watch);
+      }
+      if (Planted(Bug::kWatchLongestAlone)) {
+        return;
       }
       found = found->first.empty() ? by_prefix_.end()
                                    : LongestIn(key, key.substr(0, found->first.size() - 1));

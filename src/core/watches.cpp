@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 
 namespace nunc {
 
@@ -14,6 +15,9 @@ void WatchingSession::MarkDirty(std::uint32_t interest) {
       return;
     }
     Unlink(interest);
+    if (Planted(Bug::kWatchMarkLost)) {
+      return;
+    }
   }
   Interest& marked = interests_[interest];
   marked.dirty = true;

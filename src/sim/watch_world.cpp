@@ -46,7 +46,7 @@ WatchWorld::WatchWorld(std::uint64_t seed)
   Sync(node_->end().revision);
   AddClient("all", {"*"}, {});
   // Who may not read a key is refused its watch.
-  AddClient("keys too", {"a/b*", "b*", "c"}, {.user = "fixed"});
+  AddClient("keys too", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"});
   AddClient("overlapping", {"a*", "a/b*", "*"}, {});
   AddClient("key", {"c"}, {.user = "fixed"});
   AddClient("changing", {"*"}, {.user = "changing"});

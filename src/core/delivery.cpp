@@ -250,6 +250,7 @@ void Delivery::Drain(Session& session, Output& output) {
     }
     if (live.closes_at) {
       closing_.push_back(watching.watches);
+      closing_is_new_ = true;
     }
   }
 }

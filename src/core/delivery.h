@@ -72,7 +72,7 @@ class Delivery {
   // Some of what is yet to be told; once per turn.
   void Advance(Output& output);
   // Advance has something to do without anything else happening.
-  [[nodiscard]] bool has_work() const { return !advancing_.empty(); }
+  [[nodiscard]] bool has_work() const { return !advancing_.empty() || closing_is_new_; }
   // Gives sessions that keep tokens a newer one; now and then.
   void TellProgress(Session& session, Output& output);
 
@@ -118,6 +118,7 @@ class Delivery {
   std::deque<std::weak_ptr<PatternWatch>> advancing_;
   std::vector<std::weak_ptr<PatternWatch>> waiting_;     // for the disk
   std::vector<std::weak_ptr<WatchingSession>> closing_;  // so do these
+  bool closing_is_new_ = false;                          // one of them has not been looked at
 };
 
 }  // namespace nunc

@@ -203,6 +203,7 @@ void Delivery::SetDurable(Revision durable) {
 
 void Delivery::Advance(Output& output) {
   AdvancePatterns(output);
+  closing_is_new_ = false;
   for (const std::weak_ptr<WatchingSession>& closing : std::exchange(closing_, {})) {
     const std::shared_ptr<WatchingSession> watching = closing.lock();
     // One that lags is closed when it has drained.

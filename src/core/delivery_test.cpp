@@ -284,6 +284,18 @@ TEST_F(DeliveryTest, OneThatLagsIsToldOnceWhatChangedMeanwhile) {
   EXPECT_EQ(Take(watcher_), Lines{"set a1 3 2"});
 }
 
+TEST_F(DeliveryTest, WhatKeysOfOneThatLaggedWereToldIsClosedWithoutAnythingElseHappening) {
+  EXPECT_EQ(Run(watcher_, ask::Watch("k")), kFine);
+  EXPECT_EQ(Watch("other*", "0"), kFine);
+  TakeAll();
+  executor_.MarkLagging(watcher_);
+  Write("k", "1");
+  EXPECT_TRUE(Drain(watcher_));
+  EXPECT_FALSE(Drain(watcher_));
+  EXPECT_TRUE(executor_.delivery().has_work());
+  EXPECT_EQ(TakeAll(), (Lines{"started  delta", "set k 1 0", "ready "}));
+}
+
 TEST_F(DeliveryTest, AnIdleWatchIsGivenNewerTokens) {
   EXPECT_EQ(Watch("a*", "0"), kFine);
   TakeAll();

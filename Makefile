@@ -63,7 +63,10 @@ nightly: test
 	ctest --preset dev --label-regex e2e --repeat until-fail:10
 	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_KILL_CYCLES=$(NIGHTLY_KILLS) \
 	  NUNC_POWER_CUTS=$(NIGHTLY_POWER_CUTS) node --test kill.test.mjs power_cut.test.mjs
+	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_RESUME_CLIENTS=500 \
+	  NUNC_RESUME_CUTS=200 NUNC_RESUME_WRITES=5000 node --test resume.test.mjs
 	ctest --preset dev --label-regex planted
+	NUNC_WATCH_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Watches.*'
 	tools/deps.sh build
 	cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target nunc

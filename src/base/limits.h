@@ -52,6 +52,8 @@ inline constexpr std::size_t kRequestIdBytesMax = 64;    // then the request is 
 inline constexpr std::size_t kBatchRequestsMax = 1'000;  // then the whole batch is refused
 // An answer to a batch at this size runs no further request of it; each says so.
 inline constexpr std::size_t kBatchAnswerBytesMax = std::size_t{16} << 20;
+// Of a merge patch, and of the value it changes. Beyond it the request is refused.
+inline constexpr std::size_t kMergeBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kHttpHeadBytesMax = std::size_t{16} << 10;  // then 431
 inline constexpr std::size_t kHttpHeadersMax = 100;                      // then 431
 inline constexpr std::size_t kChunkLineBytesMax = 1024;  // chunk size and extensions: then 400

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/conflicts.h"
 #include "core/database.h"
+#include "core/ids.h"
 
 namespace nunc {
 
@@ -51,6 +53,26 @@ enum class Verb : std::uint8_t {
   kRejected,
 };
 
+// What of a stored entry tells it from all others of its key: a version comes back after a removal,
+// a revision never.
+struct EntryTag {
+  std::int64_t version = 0;
+  Revision revision{};
+  friend bool operator==(const EntryTag&, const EntryTag&) = default;
+};
+
+// Makes a new value of the one that is stored; pure.
+class ValueEdit {
+ public:
+  ValueEdit() = default;
+  ValueEdit(const ValueEdit&) = delete;
+  ValueEdit& operator=(const ValueEdit&) = delete;
+  virtual ~ValueEdit() = default;
+
+  // False: it cannot, and keeps for itself why.
+  virtual bool Edit(std::string_view stored, std::string& fresh) = 0;
+};
+
 struct Command {
   Verb verb = Verb::kRejected;
   std::string_view name{};    // database, user or sub-command; of kRejected the error text
@@ -70,6 +92,13 @@ struct Command {
   // Of put: only when the stored version is exactly this one; only when the key is missing.
   std::optional<std::uint32_t> if_version{};
   bool if_absent = false;
+  // Of put and remove: only when the key is there; only when it is in one of these states; only
+  // when it is in none of those.
+  bool if_present = false;
+  std::optional<std::span<const EntryTag>> if_tags{};
+  std::span<const EntryTag> if_not_tags{};
+  // Of put, in place of a value. Who may edit can see what is there, so the key must be readable.
+  ValueEdit* edit = nullptr;
   std::int64_t amount = 1;  // of increment
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;

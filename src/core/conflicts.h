@@ -48,6 +48,10 @@ class Conflicts {
   [[nodiscard]] bool Open(std::string_view key, ConflictId id);
   // Oldest first; empty when the key has none.
   [[nodiscard]] const std::deque<ConflictId>& OpenOf(std::string_view key) const;
+  // The key of the newest one of a key that has some.
+  [[nodiscard]] std::string NewestKeyOf(std::string_view key) const {
+    return ConflictKey(key, OpenOf(key).back());
+  }
   // The oldest one of `key` is decided; its conflict key is remembered as closed.
   void CloseOldest(std::string_view key);
   // The key is gone, and what was open with it.

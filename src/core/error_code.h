@@ -61,6 +61,7 @@ enum class ErrorCode : std::uint8_t {
   kUnfinished,       // text: the database, whose restore has not ended
   kBadImport,        // no part of a backup, or not one for what the database has already
   kAdminDrop,        // the admin database cannot be dropped
+  kNotEditable,      // the value is none that the edit can work on
 };
 
 }  // namespace nunc

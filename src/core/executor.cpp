@@ -21,11 +21,6 @@ const PermissionList* RefreshPermissions(Session& session) {
   return session.permissions;
 }
 
-// Of a key that waits for an arbiter.
-std::string NewestConflict(Database& database, std::string_view key) {
-  return ConflictKey(key, database.conflicts().OpenOf(key).back());
-}
-
 }  // namespace
 
 Executor::Executor(ExecutorOptions options)
@@ -161,6 +156,9 @@ std::optional<ErrorCode> Executor::CheckRights(Session& session, const Command& 
       !Permits(session, row.permission, command.key)) {
     return ErrorCode::kPermissionDenied;
   }
+  if (command.edit != nullptr && !MayRead(session, command.key)) {
+    return ErrorCode::kPermissionDenied;
+  }
   return std::nullopt;
 }
 
@@ -217,8 +215,10 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return GetMany(session, command, output);
     case Verb::kSet:
     case Verb::kSetSafe:
-    case Verb::kPut:
       return SetKey(session, command, output);
+    case Verb::kPut:
+      return command.edit == nullptr ? SetKey(session, command, output)
+                                     : EditKey(session, command, output);
     case Verb::kIncrement:
       return Increment(session, command, output);
     case Verb::kRemove:
@@ -293,8 +293,7 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   const Place place = Locate(*session.database, command.key);
   const Entry* existing = place.existing;
-  if ((command.if_version || command.if_absent) &&
-      RefuseCondition(session, command, existing, output)) {
+  if (RefuseCondition(session, command, existing, output)) {
     return;
   }
   const bool behind = existing != nullptr && command.version &&
@@ -319,32 +318,6 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   Ok(session, output, version);
 }
 
-bool Executor::RefuseCondition(const Session& session, const Command& command,
-                               const Entry* existing, Output& output) {
-  if (existing != nullptr && existing->in_conflict()) {
-    // A condition cannot be handed to an arbiter, as an amount cannot.
-    Error(session, ErrorCode::kConflictUnresolved, output,
-          output.Keep(NewestConflict(*session.database, command.key)));
-    return true;
-  }
-  if (existing == nullptr) {
-    if (command.if_version) {
-      Error(session, ErrorCode::kKeyAbsent, output, {}, *command.if_version);
-    }
-    return command.if_version.has_value();
-  }
-  if (command.if_absent) {
-    Error(session, ErrorCode::kKeyExists, output, {}, existing->version());
-    return true;
-  }
-  if (*command.if_version == existing->version()) {
-    return false;
-  }
-  Error(session, ErrorCode::kVersionDiffers, output,
-        output.Keep(std::to_string(*command.if_version)), existing->version());
-  return true;
-}
-
 void Executor::Increment(Session& session, const Command& command, Output& output) {
   if (RefuseServerKey(session, command.key, output)) {
     return;
@@ -357,7 +330,7 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
     if (existing->in_conflict()) {
       // An amount cannot be handed to an arbiter, and the decision would overwrite it.
       return Error(session, ErrorCode::kConflictUnresolved, output,
-                   output.Keep(NewestConflict(*session.database, command.key)));
+                   output.Keep(session.database->conflicts().NewestKeyOf(command.key)));
     }
     const std::string_view text = existing->value();
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -390,6 +363,9 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
   }
   Database& database = *session.database;
   const Place place = Locate(database, command.key);
+  if (RefuseCondition(session, command, place.existing, output)) {
+    return;
+  }
   if (place.existing != nullptr && place.existing->in_conflict() &&
       !ForgetConflicts(database, command.key, output)) {
     return Error(session, ErrorCode::kDiskFull, output);

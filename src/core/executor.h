@@ -91,8 +91,10 @@ class Executor {
   // Data (executor.cpp; what only reads: executor_read.cpp, watches: executor_watch.cpp).
   void Get(Session& session, const Command& command, Output& output);
   void SetKey(Session& session, const Command& command, Output& output);
+  // Conditions of writes (executor_conditions.cpp).
   bool RefuseCondition(const Session& session, const Command& command, const Entry* existing,
                        Output& output);
+  void EditKey(Session& session, const Command& command, Output& output);
   void Increment(Session& session, const Command& command, Output& output);
   void RemoveKey(Session& session, const Command& command, Output& output);
   void GetMany(Session& session, const Command& command, Output& output);

@@ -1,7 +1,11 @@
 #include "language/json.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include <simdjson.h>
 
@@ -122,18 +126,21 @@ class JsonReader::Parser {
 JsonReader::JsonReader() : parser_(std::make_unique<Parser>()) {}
 JsonReader::~JsonReader() = default;
 
-JsonFault JsonReader::ReadObject(std::string_view text) {
+JsonFault JsonReader::ReadText(std::string_view text) {
   members_.clear();
   minified_.resize(text.size() + simdjson::SIMDJSON_PADDING);
   std::size_t size = 0;
   if (simdjson::minify(text.data(), text.size(), minified_.data(), size) != simdjson::SUCCESS) {
     return JsonFault::kInvalid;
   }
-  if (const JsonFault fault = parser_->Parse({minified_.data(), size}, true);
-      fault != JsonFault::kNone) {
-    return fault;
-  }
-  return ReadMembers();
+  const JsonFault fault = parser_->Parse({minified_.data(), size}, true);
+  minified_.resize(size);  // the padding behind it keeps its place
+  return fault;
+}
+
+JsonFault JsonReader::ReadObject(std::string_view text) {
+  const JsonFault fault = ReadText(text);
+  return fault == JsonFault::kNone ? ReadMembers() : fault;
 }
 
 JsonFault JsonReader::ReadMembers() {
@@ -174,6 +181,93 @@ void JsonReader::Trim() {
     members_.clear();
     std::string().swap(minified_);  // assigning an empty one would keep the memory
   }
+}
+
+// ---- merging
+
+namespace {
+
+void AppendName(std::string& out, std::string_view name) {
+  if (out.back() != '{') {
+    out += ',';
+  }
+  AppendJsonString(out, name);
+  out += ':';
+}
+
+struct Merged {
+  dom::element change;
+  std::optional<dom::element> target;
+  bool written = false;
+};
+using MergedMembers = std::map<std::string_view, Merged>;
+
+void Merge(std::string& out, const std::optional<dom::element>& target, const dom::element& patch);
+
+// The member that both or only the patch has, once.
+void MergeMember(std::string& out, std::string_view name, Merged& member) {
+  if (!std::exchange(member.written, true) && !member.change.is_null()) {
+    AppendName(out, name);
+    Merge(out, member.target, member.change);
+  }
+}
+
+// As deep as the texts are: kMessageDepthMax.
+void Merge(std::string& out, const std::optional<dom::element>& target, const dom::element& patch) {
+  dom::object changes;
+  if (patch.get_object().get(changes) != simdjson::SUCCESS) {
+    out += simdjson::minify(patch);
+    return;
+  }
+  MergedMembers members;
+  for (const dom::key_value_pair change : changes) {
+    members[change.key].change = change.value;
+  }
+  out += '{';
+  dom::object present;
+  if (target && target->get_object().get(present) == simdjson::SUCCESS) {
+    for (const dom::key_value_pair member : present) {
+      if (const auto changed = members.find(member.key); changed != members.end()) {
+        changed->second.target = member.value;
+      }
+    }
+    for (const dom::key_value_pair member : present) {
+      if (const auto changed = members.find(member.key); changed != members.end()) {
+        MergeMember(out, member.key, changed->second);
+      } else {
+        AppendName(out, member.key);
+        out += simdjson::minify(member.value);
+      }
+    }
+  }
+  for (const dom::key_value_pair change : changes) {
+    MergeMember(out, change.key, members[change.key]);
+  }
+  out += '}';
+}
+
+}  // namespace
+
+class JsonMerge::Parsers {
+ public:
+  JsonReader::Parser patch;
+  JsonReader::Parser target;
+};
+
+JsonMerge::JsonMerge() : parsers_(std::make_unique<Parsers>()) {}
+JsonMerge::~JsonMerge() = default;
+
+JsonFault JsonMerge::ReadPatch(std::string_view text) {
+  return text.size() > kMergeBytesMax ? JsonFault::kTooLong : parsers_->patch.Parse(text, false);
+}
+
+bool JsonMerge::Apply(std::string_view target, std::string& out) {
+  if (target.size() > kMergeBytesMax || parsers_->target.Parse(target, false) != JsonFault::kNone) {
+    return false;
+  }
+  out.clear();
+  Merge(out, parsers_->target.root(), parsers_->patch.root());
+  return true;
 }
 
 bool JsonElements::Next(std::string_view& element) {

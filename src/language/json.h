@@ -37,6 +37,7 @@ enum class JsonFault : std::uint8_t {
   kNumber,     // one that is malformed, or that 64 bits cannot hold
   kNotObject,  // JSON, but no object
   kTooManyMembers,
+  kTooLong,  // kMergeBytesMax
 };
 
 class JsonReader {
@@ -50,12 +51,17 @@ class JsonReader {
   JsonFault ReadObject(std::string_view text);
   [[nodiscard]] std::span<const JsonMember> members() const { return members_; }
 
+  // Any JSON text, as minified(); that holds until the next call of any kind.
+  JsonFault ReadText(std::string_view text);
+  [[nodiscard]] std::string_view minified() const { return minified_; }
+
   // One whole JSON text, of at most that depth.
   bool IsJson(std::string_view text);
 
   void Trim();
 
  private:
+  friend class JsonMerge;
   class Parser;
 
   JsonFault ReadMembers();
@@ -63,6 +69,24 @@ class JsonReader {
   std::unique_ptr<Parser> parser_;
   std::string minified_;
   std::vector<JsonMember> members_;
+};
+
+// RFC 7396: what a patch makes of a text. Both are at most kMergeBytesMax long; what comes of them
+// is minified, and of a name that stands twice in one object the last one counts.
+class JsonMerge {
+ public:
+  JsonMerge();
+  ~JsonMerge();
+  JsonMerge(const JsonMerge&) = delete;
+  JsonMerge& operator=(const JsonMerge&) = delete;
+
+  JsonFault ReadPatch(std::string_view text);
+  // After a patch that was read. False: the target is no JSON text, or too long.
+  bool Apply(std::string_view target, std::string& out);
+
+ private:
+  class Parsers;
+  std::unique_ptr<Parsers> parsers_;
 };
 
 // The elements of an array, one after the other. `array` is what ReadObject gave as

@@ -123,5 +123,66 @@ TEST(AppendJsonString, WhatItWritesReadsBackAsTheSame) {
   EXPECT_EQ(json, "\"\\\"\\\\\\n\\r\\t\\u0001\xC3\xA9\xEF\xBF\xBD\"");
 }
 
+std::string Merged(std::string_view target, std::string_view patch) {
+  JsonMerge merge;
+  EXPECT_EQ(merge.ReadPatch(patch), JsonFault::kNone) << patch;
+  std::string out;
+  return merge.Apply(target, out) ? out : "no JSON";
+}
+
+// The examples of RFC 7396, appendix A.
+TEST(JsonMerge, TheExamplesOfItsRfcHold) {
+  EXPECT_EQ(Merged(R"({"a":"b"})", R"({"a":"c"})"), R"({"a":"c"})");
+  EXPECT_EQ(Merged(R"({"a":"b"})", R"({"b":"c"})"), R"({"a":"b","b":"c"})");
+  EXPECT_EQ(Merged(R"({"a":"b"})", R"({"a":null})"), R"({})");
+  EXPECT_EQ(Merged(R"({"a":"b","b":"c"})", R"({"a":null})"), R"({"b":"c"})");
+  EXPECT_EQ(Merged(R"({"a":["b"]})", R"({"a":"c"})"), R"({"a":"c"})");
+  EXPECT_EQ(Merged(R"({"a":"c"})", R"({"a":["b"]})"), R"({"a":["b"]})");
+  EXPECT_EQ(Merged(R"({"a":{"b":"c"}})", R"({"a":{"b":"d","c":null}})"), R"({"a":{"b":"d"}})");
+  EXPECT_EQ(Merged(R"({"a":[{"b":"c"}]})", R"({"a":[1]})"), R"({"a":[1]})");
+  EXPECT_EQ(Merged(R"(["a","b"])", R"(["c","d"])"), R"(["c","d"])");
+  EXPECT_EQ(Merged(R"({"a":"b"})", R"(["c"])"), R"(["c"])");
+  EXPECT_EQ(Merged(R"({"a":"foo"})", "null"), "null");
+  EXPECT_EQ(Merged(R"({"a":"foo"})", R"("bar")"), R"("bar")");
+  EXPECT_EQ(Merged(R"({"e":null})", R"({"a":1})"), R"({"e":null,"a":1})");
+  EXPECT_EQ(Merged("[1,2]", R"({"a":"b","c":null})"), R"({"a":"b"})");
+  EXPECT_EQ(Merged("{}", R"({"a":{"bb":{"ccc":null}}})"), R"({"a":{"bb":{}}})");
+}
+
+TEST(JsonMerge, OfANameThatStandsTwiceTheLastOneCounts) {
+  EXPECT_EQ(Merged(R"({"a":{"x":1},"b":2,"a":{"y":1}})", R"({"a":{"z":1}})"),
+            R"({"a":{"y":1,"z":1},"b":2})");
+  EXPECT_EQ(Merged("{}", R"({"a":1,"\u0061":2})"), R"({"a":2})");
+}
+
+TEST(JsonMerge, NumbersAndTextsStayWhatTheyAre) {
+  EXPECT_EQ(Merged(R"({"i":-9223372036854775808,"u":18446744073709551615,"t":"\"\u0000\n\u00e9"})",
+                   R"({"d":0.1})"),
+            "{\"i\":-9223372036854775808,\"u\":18446744073709551615,"
+            "\"t\":\"\\\"\\u0000\\n\u00e9\",\"d\":0.1}");
+}
+
+TEST(JsonMerge, APatchAndItsTargetMayHaveTheLimitOfBytesAndNotOneMore) {
+  const auto text = [](std::size_t bytes) { return '"' + std::string(bytes - 2, 'x') + '"'; };
+  JsonMerge merge;
+  EXPECT_EQ(merge.ReadPatch(text(kMergeBytesMax + 1)), JsonFault::kTooLong);
+  EXPECT_EQ(merge.ReadPatch(text(kMergeBytesMax)), JsonFault::kNone);
+  std::string out;
+  EXPECT_TRUE(merge.Apply(text(kMergeBytesMax), out));
+  EXPECT_FALSE(merge.Apply(text(kMergeBytesMax + 1), out));
+}
+
+TEST(JsonMerge, WhatIsNoJsonIsRefusedAndDepthHasItsLimit) {
+  JsonMerge merge;
+  EXPECT_EQ(merge.ReadPatch("{"), JsonFault::kInvalid);
+  EXPECT_EQ(Merged("plain", "{}"), "no JSON");
+  std::string deep = "1";
+  for (std::size_t i = 0; i < kMessageDepthMax; ++i) {
+    deep = R"({"a":)" + deep + '}';
+  }
+  EXPECT_EQ(Merged(deep, deep), deep);
+  EXPECT_EQ(merge.ReadPatch(R"({"a":)" + deep + '}'), JsonFault::kTooDeep);
+}
+
 }  // namespace
 }  // namespace nunc

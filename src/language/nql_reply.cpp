@@ -271,6 +271,8 @@ std::string_view ErrorText(ErrorCode code) {
       return "this is no part of a backup, or its keys are in the database already";
     case ErrorCode::kAdminDrop:
       return "the database $admin cannot be dropped";
+    case ErrorCode::kNotEditable:
+      return "the value is none that can be edited so";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:

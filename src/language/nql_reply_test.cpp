@@ -125,7 +125,7 @@ TEST(NqlReply, EveryErrorHasATextOfItsOwn) {
       ErrorCode::kRejected, ErrorCode::kBadPermissionList, ErrorCode::kBadOplogCommand,
       ErrorCode::kOperationFailed};
   std::set<std::string> texts;
-  for (int code = 0; code <= static_cast<int>(ErrorCode::kAdminDrop); ++code) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kNotEditable); ++code) {
     const Reply reply{.kind = ReplyKind::kError,
                       .error = static_cast<ErrorCode>(code),
                       .text = "T",

@@ -72,6 +72,7 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kUnfinished, "unfinished-restore"},
     Code{ErrorCode::kBadImport, "bad-import"},
     Code{ErrorCode::kAdminDrop, "admin-drop"},
+    Code{ErrorCode::kNotEditable, "not-editable"},
 };
 
 constexpr bool CodesAreInOrder() {
@@ -80,7 +81,7 @@ constexpr bool CodesAreInOrder() {
       return false;
     }
   }
-  return kCodes.back().code == ErrorCode::kAdminDrop;
+  return kCodes.back().code == ErrorCode::kNotEditable;
 }
 static_assert(CodesAreInOrder(), "every error of the core has its code, in the order of the enum");
 

@@ -115,6 +115,7 @@ const std::vector<NamedLimit> kLimits = {
     {"kRequestIdBytesMax", kRequestIdBytesMax},
     {"kBatchRequestsMax", kBatchRequestsMax},
     {"kBatchAnswerBytesMax", kBatchAnswerBytesMax},
+    {"kMergeBytesMax", kMergeBytesMax},
     {"kHttpHeadBytesMax", kHttpHeadBytesMax},
     {"kHttpHeadersMax", kHttpHeadersMax},
     {"kHttpAnswerBytesMax", kHttpAnswerBytesMax},
@@ -178,7 +179,7 @@ TEST(Docs, TheProtocolPageHasEveryOpAndEveryErrorCode) {
     EXPECT_TRUE(Names(text, row.name)) << "docs/protocol.md lacks the op " << row.name;
   }
   for (int code = static_cast<int>(ErrorCode::kNotAuth);
-       code <= static_cast<int>(ErrorCode::kAdminDrop); ++code) {
+       code <= static_cast<int>(ErrorCode::kNotEditable); ++code) {
     const std::string_view word = Nunc1CodeOf(static_cast<ErrorCode>(code));
     EXPECT_TRUE(Names(text, word)) << "docs/protocol.md lacks the code " << word;
   }

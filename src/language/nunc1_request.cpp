@@ -114,7 +114,7 @@ void Nunc1Parser::AppendRefusal(std::string& out, const Nunc1Refusal& refusal) {
 }
 
 const Nunc1Request& Nunc1Parser::Parse(std::string_view message) {
-  in_batch_ = false;
+  around_ = "id, op";
   std::string_view op;
   if (Read(message) && TakeId() && TakeOp(op)) {
     op == kBatch ? TakeBatch() : TakeCommand(op);
@@ -123,7 +123,7 @@ const Nunc1Request& Nunc1Parser::Parse(std::string_view message) {
 }
 
 const Nunc1Request& Nunc1Parser::ParsePart(std::string_view text) {
-  in_batch_ = true;
+  around_ = "op";
   std::string_view op;
   if (Read(text) && TakeOp(op)) {
     if (op == kBatch) {
@@ -131,6 +131,14 @@ const Nunc1Request& Nunc1Parser::ParsePart(std::string_view text) {
     } else {
       TakeCommand(op);
     }
+  }
+  return request_;
+}
+
+const Nunc1Request& Nunc1Parser::ParseRequests(std::string_view text) {
+  around_ = {};
+  if (Read(text)) {
+    TakeBatch();
   }
   return request_;
 }
@@ -459,10 +467,7 @@ bool Nunc1Parser::AllTaken() {
 }
 
 std::string Nunc1Parser::Allowed() const {
-  std::vector<std::string> fields = {"op"};
-  if (!in_batch_) {
-    fields.insert(fields.begin(), "id");
-  }
+  std::vector<std::string> fields;
   if (row_ == nullptr) {
     fields.emplace_back("requests");
   } else {
@@ -470,7 +475,7 @@ std::string Nunc1Parser::Allowed() const {
       AddFields(argument, fields);
     }
   }
-  std::string text;
+  std::string text(around_);
   for (const std::string& field : fields) {
     text.append(text.empty() ? "" : ", ").append(field);
   }

@@ -50,6 +50,8 @@ class Nunc1Parser {
   const Nunc1Request& Parse(std::string_view message);
   // One of a batch: it has no id and is no batch.
   const Nunc1Request& ParsePart(std::string_view text);
+  // A batch of which only `requests` is given: the body of an HTTP request.
+  const Nunc1Request& ParseRequests(std::string_view text);
   void Trim() {
     reader_.Trim();
     element_reader_.Trim();
@@ -83,7 +85,7 @@ class Nunc1Parser {
   JsonReader element_reader_;  // of one element of an array
   std::bitset<kRequestFieldsMax> taken_;
   const CommandRow* row_ = nullptr;  // of the op; null: a batch, or not known yet
-  bool in_batch_ = false;
+  std::string_view around_;          // the fields that stand beside those of an op
   Nunc1Request request_;
   std::string id_;
   std::string field_;  // one that the refusal names

@@ -223,5 +223,18 @@ TEST(Nunc1Refusal, IsAnErrorObject) {
   EXPECT_EQ(out, R"("error":{"code":"bad-field","message":"a \"b\"","field":"k"})");
 }
 
+TEST(Nunc1Requests, TheBodyOfABatchHoldsNothingButRequests) {
+  Nunc1Parser parser;
+  const Nunc1Request& good = parser.ParseRequests(R"({"requests":[{"op":"ping"}]})");
+  EXPECT_EQ(good.kind, Nunc1Request::Kind::kBatch);
+  EXPECT_EQ(good.requests, R"([{"op":"ping"}])");
+  const Nunc1Request& missing = parser.ParseRequests("{}");
+  EXPECT_EQ(missing.kind, Nunc1Request::Kind::kRefused);
+  EXPECT_EQ(missing.refusal.message, "requests is missing: allowed are requests");
+  const Nunc1Request& more = parser.ParseRequests(R"({"requests":[],"id":1})");
+  EXPECT_EQ(more.refusal.field, "id");
+  EXPECT_EQ(parser.ParseRequests("[]").refusal.code, "bad-request");
+}
+
 }  // namespace
 }  // namespace nunc

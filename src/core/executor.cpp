@@ -215,10 +215,8 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return GetMany(session, command, output);
     case Verb::kSet:
     case Verb::kSetSafe:
-      return SetKey(session, command, output);
     case Verb::kPut:
-      return command.edit == nullptr ? SetKey(session, command, output)
-                                     : EditKey(session, command, output);
+      return SetKey(session, command, output);
     case Verb::kIncrement:
       return Increment(session, command, output);
     case Verb::kRemove:
@@ -281,6 +279,9 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
 // ---- data
 
 void Executor::SetKey(Session& session, const Command& command, Output& output) {
+  if (command.edit != nullptr) {
+    return EditKey(session, command, output);
+  }
   if (RefuseServerKey(session, command.key, output)) {
     return;
   }
@@ -293,7 +294,7 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   const Place place = Locate(*session.database, command.key);
   const Entry* existing = place.existing;
-  if (RefuseCondition(session, command, existing, output)) {
+  if (RefuseIf(session, command, existing, output)) {
     return;
   }
   const bool behind = existing != nullptr && command.version &&
@@ -363,7 +364,7 @@ void Executor::RemoveKey(Session& session, const Command& command, Output& outpu
   }
   Database& database = *session.database;
   const Place place = Locate(database, command.key);
-  if (RefuseCondition(session, command, place.existing, output)) {
+  if (RefuseIf(session, command, place.existing, output)) {
     return;
   }
   if (place.existing != nullptr && place.existing->in_conflict() &&

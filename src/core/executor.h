@@ -88,12 +88,10 @@ class Executor {
   bool MayRead(Session& session, std::string_view key);
   void Dispatch(Session& session, const Command& command, Output& output);
 
-  // Data (executor.cpp; what only reads: executor_read.cpp, watches: executor_watch.cpp).
+  // Data (executor.cpp; the rest: executor_read.cpp, executor_watch.cpp, executor_conditions.cpp).
   void Get(Session& session, const Command& command, Output& output);
   void SetKey(Session& session, const Command& command, Output& output);
-  // Conditions of writes (executor_conditions.cpp).
-  bool RefuseCondition(const Session& session, const Command& command, const Entry* existing,
-                       Output& output);
+  bool RefuseIf(const Session& session, const Command& command, const Entry* existing, Output& out);
   void EditKey(Session& session, const Command& command, Output& output);
   void Increment(Session& session, const Command& command, Output& output);
   void RemoveKey(Session& session, const Command& command, Output& output);

@@ -31,8 +31,8 @@ std::string WhatDiffers(const Command& command, const Entry& existing) {
 
 }  // namespace
 
-bool Executor::RefuseCondition(const Session& session, const Command& command,
-                               const Entry* existing, Output& output) {
+bool Executor::RefuseIf(const Session& session, const Command& command, const Entry* existing,
+                        Output& output) {
   if (!IsConditional(command)) {
     return false;
   }
@@ -64,13 +64,14 @@ void Executor::EditKey(Session& session, const Command& command, Output& output)
   const Entry* existing = Locate(*session.database, command.key).existing;
   Command write = command;
   write.if_present = true;
-  if (RefuseCondition(session, write, existing, output)) {
+  if (RefuseIf(session, write, existing, output)) {
     return;
   }
   std::string fresh;
   if (!command.edit->Edit(existing->value(), fresh)) {
     return Error(session, ErrorCode::kNotEditable, output);
   }
+  write.edit = nullptr;
   write.value = output.Keep(std::move(fresh));
   std::optional<ErrorCode> refusal = CheckForm(write, RowOf(write.verb));
   if (!refusal) {

@@ -194,7 +194,7 @@ std::optional<EntryTag> ParseTag(std::string_view text) {
     return std::nullopt;
   }
   const auto revision = std::from_chars(version.ptr + 1, end, tag.revision.value);
-  if (revision.ec != std::errc{} || revision.ptr != end) {
+  if (revision.ec != std::errc{} || revision.ptr != end || tag.revision == Revision{}) {
     return std::nullopt;
   }
   // What we would write otherwise, as with zeros in front, is another tag.

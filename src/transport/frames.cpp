@@ -1,13 +1,34 @@
 #include "transport/frames.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 
 #include "base/limits.h"
 #include "language/nql_reply.h"
+#include "net/http.h"
 #include "net/websocket.h"
 
 namespace nunc {
+namespace {
+
+std::string_view EventName(ChangeKind kind) {
+  switch (kind) {
+    case ChangeKind::kSet:
+      return "set";
+    case ChangeKind::kRemoved:
+      return "removed";
+    case ChangeKind::kConflict:
+      return "conflict";
+    case ChangeKind::kStarted:
+      return "started";
+    case ChangeKind::kReady:
+      break;
+  }
+  return "ready";
+}
+
+}  // namespace
 
 void AppendTextMessage(std::string& out, std::string_view text, WireForm form, Deflater& deflater,
                        std::string& scratch) {
@@ -40,6 +61,8 @@ const SharedFrame& Frames::Get(WireForm form) {
     EncodeLines(encoded);
   } else if (form == WireForm::kJson || form == WireForm::kJsonDeflate) {
     EncodeJson(encoded, form);
+  } else if (form == WireForm::kSse) {
+    EncodeEvent(encoded);
   } else {
     EncodeMessages(encoded, form);
   }
@@ -73,6 +96,26 @@ void Frames::EncodeJson(std::string& out, WireForm form) {
   std::string text;
   json_.AppendPush(text, *change_, names_(change_->database));
   AppendTextMessage(out, text, form, deflater_, scratch_);
+}
+
+// HTML, server-sent events. Only a `ready` gives a place to go on from, so only it has an id.
+void Frames::EncodeEvent(std::string& out) {
+  std::string json;
+  json_.AppendPush(json, *change_, names_(change_->database));
+  std::string event = "event: ";
+  event.append(EventName(change_->kind)) += '\n';
+  if (change_->kind == ChangeKind::kReady) {
+    event.append("id: ").append(change_->value) += '\n';
+  }
+  // A stored JSON text may have line ends between its parts.
+  std::string_view rest = json;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find_first_of("\r\n"));
+    event.append("data: ").append(line) += '\n';
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+  }
+  event += '\n';
+  AppendHttpChunk(out, event);
 }
 
 void Frames::EncodeMessages(std::string& out, WireForm form) {

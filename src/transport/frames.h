@@ -28,6 +28,7 @@ enum class WireForm : std::uint8_t {
   kWebSocketDeflate,
   kJson,  // one text message of nunc.1
   kJsonDeflate,
+  kSse,   // an event of an HTTP answer, as a chunk of it
   kNone,  // an HTTP request hears of no changes
 };
 
@@ -62,6 +63,7 @@ class Frames {
   void EncodeLines(std::string& out) const;
   void EncodeMessages(std::string& out, WireForm form);
   void EncodeJson(std::string& out, WireForm form);
+  void EncodeEvent(std::string& out);
 
   Deflater& deflater_;
   std::string& scratch_;

@@ -101,5 +101,35 @@ TEST(AppendTextMessage, CompressesFromTheLeastSizeToTheGreatestAndNotBeyond) {
   EXPECT_EQ(FirstByteOfText(kDeflateBytesMax + 1) & '\x40', 0);
 }
 
+TEST_F(FramesTest, AnEventIsOneChunkWhoseDataIsThePush) {
+  const Change change{.key = "k", .value = "1", .version = 3};
+  frames_.Begin(change);
+  EXPECT_EQ(*frames_.Get(WireForm::kSse),
+            "4a\r\n"
+            "event: set\n"
+            "data: {\"push\":\"set\",\"db\":\"d\",\"key\":\"k\",\"value\":1,\"version\":3}\n\n"
+            "\r\n");
+}
+
+TEST_F(FramesTest, OnlyTheEventThatGivesATokenHasAnId) {
+  const Change ready{.kind = ChangeKind::kReady, .key = "a/*", .value = "1.2.ab"};
+  frames_.Begin(ready);
+  EXPECT_NE(frames_.Get(WireForm::kSse)->find("event: ready\nid: 1.2.ab\ndata: {"),
+            std::string::npos);
+  for (const ChangeKind kind : {ChangeKind::kSet, ChangeKind::kRemoved, ChangeKind::kStarted}) {
+    const Change other{.kind = kind, .key = "k", .value = "rewind 1.2.ab"};
+    frames_.Begin(other);
+    EXPECT_EQ(frames_.Get(WireForm::kSse)->find("\nid:"), std::string::npos);
+  }
+}
+
+TEST_F(FramesTest, ALineEndInAValueEndsNoEvent) {
+  const Change change{.key = "k", .value = "[1,\r\n\n2]"};
+  frames_.Begin(change);
+  const std::string event = *frames_.Get(WireForm::kSse);
+  EXPECT_NE(event.find("\"value\":[1,\ndata: \ndata: \ndata: 2]"), std::string::npos) << event;
+  EXPECT_EQ(event.find("\n\n"), event.size() - 4) << event;
+}
+
 }  // namespace
 }  // namespace nunc

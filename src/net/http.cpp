@@ -525,6 +525,7 @@ std::string_view HttpReason(std::uint16_t status) {
       Reason{501, "Not Implemented"},
       Reason{503, "Service Unavailable"},
       Reason{505, "HTTP Version Not Supported"},
+      Reason{507, "Insufficient Storage"},
   };
   for (const Reason& reason : kReasons) {
     if (reason.status == status) return reason.text;

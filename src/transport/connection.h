@@ -48,10 +48,13 @@ class Connection final : public Loop::Handler {
   void CloseAfterSending();
   // The protocol is replaced once its OnBytes has returned.
   void SwitchTo(std::unique_ptr<Protocol> protocol) { next_protocol_ = std::move(protocol); }
+  // From now on changes are told, in that form.
+  void Hear(WireForm form) { form_ = form; }
   void OpenSession(SessionKind kind);
   void CloseSession();
   [[nodiscard]] SessionId session() const { return session_; }
   [[nodiscard]] std::int64_t last_heard_us() const { return last_heard_us_; }
+  [[nodiscard]] std::int64_t last_sent_us() const { return last_sent_us_; }
   // Heard of, or taken something that was sent.
   [[nodiscard]] std::int64_t last_active_us() const {
     return last_heard_us_ > last_sent_us_ ? last_heard_us_ : last_sent_us_;

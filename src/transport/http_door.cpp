@@ -38,8 +38,11 @@ HttpDoor::HttpDoor(Connection& connection, Serves serves)
                .body_bytes_max = connection.hub().limits().command_bytes_max()}) {}
 
 std::size_t HttpDoor::OnBytes(std::span<char> input) {
+  if (Streams()) {
+    return input.size();  // there is nothing that could be said in it
+  }
   std::span<const char> rest = input;
-  while (connection_.MayRun() && !commands_ && !upgraded_ && body_ == nullptr) {
+  while (connection_.MayRun() && !commands_ && !upgraded_ && body_ == nullptr && rest_ == nullptr) {
     const HttpParser::Outcome outcome = parser_.Next(rest);
     if (outcome == HttpParser::Outcome::kNeedMore) {
       if (parser_.InRequest() && request_since_us_ == 0) {
@@ -75,17 +78,22 @@ void HttpDoor::OnRequest() {
     close_after_answer_ = true;
     return Answer(WsRefusal(AnswerWsHandshake(request, WsDeflate::kOff, kNunc1)));
   }
-  if (request.method == "POST" && PathOf(request.target) == "/v1/import") {
+  const std::string_view path = PathOf(request.target);
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (request.method == "POST" && path == "/v1/import") {
     return StartImport();
+  }
+  if (request.method == "OPTIONS") {
+    return Preflight();
+  }
+  if (IsRestPath(path) && !(reads && (path == "/v1/backup" || path == "/v1/openapi.json"))) {
+    return StartRest();
   }
   if (request.method == "POST") {
     return StartCommands();
   }
-  if (request.method == "GET" || request.method == "HEAD") {
+  if (reads) {
     return Get();
-  }
-  if (request.method == "OPTIONS") {
-    return Preflight();
   }
   Answer({.status = 405,
           .content_type = kPlainText,
@@ -121,7 +129,7 @@ void HttpDoor::Get() {
   if (!page) {
     return AnswerText(404,
                       "nothing here: pages are / and /demo, health is /livez and /readyz, "
-                      "commands go by POST to /\n");
+                      "commands go by POST to /, and the interface is under /v1\n");
   }
   Answer({.content_type = page->content_type,
           .headers = {{"Content-Security-Policy", std::string(page->security_policy)},
@@ -130,10 +138,40 @@ void HttpDoor::Get() {
 }
 
 void HttpDoor::Preflight() {
-  Answer({.status = 204,
-          .headers = {{"Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"},
-                      {"Access-Control-Allow-Headers", "Content-Type, Authorization"},
-                      {"Access-Control-Max-Age", "86400"}}});
+  const bool rest = IsRestPath(parser_.Request().target);
+  Answer(
+      {.status = 204,
+       .headers = {{"Access-Control-Allow-Methods", rest ? "GET, HEAD, POST, PUT, PATCH, DELETE, "
+                                                           "OPTIONS"
+                                                         : "GET, HEAD, POST, OPTIONS"},
+                   {"Access-Control-Allow-Headers",
+                    rest ? "Content-Type, Authorization, If-Match, If-None-Match, Last-Event-ID"
+                         : "Content-Type, Authorization"},
+                   {"Access-Control-Max-Age", "86400"}}});
+}
+
+void HttpDoor::StartRest() {
+  rest_ = std::make_unique<RestDoor>(connection_, parser_.Request());
+  RunRest();
+}
+
+bool HttpDoor::RunRest() {
+  if (!rest_->Run()) {
+    return false;
+  }
+  if (rest_->streams()) {
+    return true;
+  }
+  RestDoor::Answer answer = rest_->TakeAnswer();
+  rest_.reset();
+  connection_.CloseSession();
+  answer.headers.emplace_back("Access-Control-Expose-Headers", "ETag");
+  Answer({.status = answer.status,
+          .content_type = answer.content_type,
+          .headers = std::move(answer.headers),
+          .body = answer.body});
+  parser_.Reset();
+  return true;
 }
 
 void HttpDoor::StartCommands() {
@@ -157,6 +195,9 @@ void HttpDoor::StartCommands() {
 bool HttpDoor::RunPending() {
   if (body_ != nullptr) {
     return PumpBody();
+  }
+  if (rest_ != nullptr) {
+    return RunRest();
   }
   if (!commands_) {
     return true;
@@ -211,6 +252,9 @@ void HttpDoor::EndPart() {
 
 // An error is told alone; a success by its first data message, or `empty`.
 void HttpDoor::OnReply(const Reply& reply, const Output& output) {
+  if (rest_ != nullptr) {
+    return rest_->OnReply(reply, output);
+  }
   const bool has_data = part_begun_;
   BeginPart();
   if (!reply.is_status()) {
@@ -246,7 +290,17 @@ void HttpDoor::Answer(HttpResponse response) {
   }
 }
 
+void HttpDoor::OnStop() {
+  body_.reset();
+  if (Streams()) {
+    rest_->EndStream();
+  }
+}
+
 void HttpDoor::OnTick(std::int64_t now_us) {
+  if (Streams()) {
+    return rest_->OnTick(now_us);
+  }
   // While an answer is on its way the peer owes nothing, but to take a backup in time: the log is
   // kept for it.
   if (body_ != nullptr) {
@@ -283,7 +337,8 @@ void HttpDoor::OnTick(std::int64_t now_us) {
 
 std::size_t HttpDoor::BufferedBytes() const {
   return parser_.BufferedBytes() + answer_.capacity() + piece_.capacity() +
-         (body_ == nullptr ? 0 : body_->BufferedBytes());
+         (body_ == nullptr ? 0 : body_->BufferedBytes()) +
+         (rest_ == nullptr ? 0 : rest_->BufferedBytes());
 }
 
 }  // namespace nunc

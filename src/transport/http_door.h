@@ -1,4 +1,5 @@
-// HTTP/1.1: NQL in the body of a POST, pages and health by GET, backups, upgrades to WebSocket.
+// HTTP/1.1: NQL in the body of a POST, pages and health by GET, backups, what is under /v1 by
+// RestDoor, upgrades to WebSocket.
 //
 // Shape:   one request at a time. A POST is a session of its own; each command's answer is one
 //          segment of the body: its first data message, `empty`, or the bare error text.
@@ -20,6 +21,7 @@
 #include "net/http.h"
 #include "node/body_source.h"
 #include "transport/protocol.h"
+#include "transport/rest_door.h"
 
 namespace nunc {
 
@@ -37,7 +39,7 @@ class HttpDoor final : public Protocol {
   void OnReply(const Reply& reply, const Output& output) override;
   void OnTick(std::int64_t now_us) override;
   [[nodiscard]] bool Waits() const override { return body_ != nullptr && body_waits_; }
-  void OnStop() override { body_.reset(); }
+  void OnStop() override;
   [[nodiscard]] std::size_t BufferedBytes() const override;
 
  private:
@@ -48,6 +50,9 @@ class HttpDoor final : public Protocol {
   void StartCommands();
   void Get();
   void Preflight();
+  void StartRest();
+  bool RunRest();
+  [[nodiscard]] bool Streams() const { return rest_ != nullptr && rest_->streams(); }
   // Backup and restore (http_backup.cpp).
   [[nodiscard]] bool IsAdmin() const;
   void RefuseStranger();
@@ -66,6 +71,7 @@ class HttpDoor final : public Protocol {
   Serves serves_;
   HttpParser parser_;
   std::optional<NqlSplitter> commands_;  // of the request that is being run
+  std::unique_ptr<RestDoor> rest_;       // likewise
   std::string answer_;
   std::unique_ptr<BodySource> body_;  // of the answer that is being sent
   std::string piece_;                 // of it

@@ -22,6 +22,7 @@
 
 #include "base/limits.h"
 #include "env/random.h"
+#include "language/json.h"
 #include "language/nql_parse.h"
 #include "language/nunc1_reply.h"
 #include "language/nunc1_request.h"
@@ -84,6 +85,7 @@ class Hub {
   NqlParser& parser() { return parser_; }
   Nunc1Parser& json_parser() { return json_parser_; }
   Nunc1Writer& json_writer() { return json_writer_; }
+  JsonReader& json_reader() { return json_reader_; }  // of values
   Random& random() { return random_; }
   Deflater& deflater() { return deflater_; }
   Inflater& inflater() { return inflater_; }
@@ -174,6 +176,7 @@ class Hub {
   NqlParser parser_;
   Nunc1Parser json_parser_;
   Nunc1Writer json_writer_;
+  JsonReader json_reader_;
   Deflater deflater_;
   Inflater inflater_;
   std::string scratch_;

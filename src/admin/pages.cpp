@@ -13,6 +13,9 @@ std::optional<Page> FindPage(std::string_view path) {
   if (path == "/demo" || path == "/demo/") {
     return Page{kHtml, kDemoHtml};
   }
+  if (path == "/v1/openapi.json") {
+    return Page{"application/json", kOpenapiJson};
+  }
   return std::nullopt;
 }
 

@@ -7,5 +7,6 @@ namespace nunc {
 
 extern const std::string_view kIndexHtml;
 extern const std::string_view kDemoHtml;
+extern const std::string_view kOpenapiJson;
 
 }  // namespace nunc

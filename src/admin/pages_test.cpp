@@ -26,6 +26,8 @@ TEST(Pages, AreTheFilesByteForByte) {
   ASSERT_GT(index.size(), 200U);
   EXPECT_EQ(PageAt("/demo").body, demo);
   EXPECT_EQ(PageAt("/").body, index);
+  EXPECT_EQ(PageAt("/v1/openapi.json").body, FileText("openapi.json"));
+  EXPECT_EQ(PageAt("/v1/openapi.json").content_type, "application/json");
 }
 
 TEST(Pages, AreHtmlInUtf8) {

@@ -413,3 +413,86 @@ describe('rest: what cannot be read', () => {
     assert.equal((await rest.ask('GET', many)).status, 200);
   });
 });
+
+describe('rest: its description', () => {
+  const describe31 = async () => {
+    const answer = await httpPost(server.http, undefined, {
+      method: 'GET',
+      path: '/v1/openapi.json',
+    });
+    assert.deepEqual([answer.status, answer.headers['content-type']], [200, kJson]);
+    return JSON.parse(answer.body);
+  };
+
+  test('each path and method that it has is there, and others are not', async () => {
+    const document = await describe31();
+    assert.equal(document.openapi, '3.1.0');
+    const methods = ['get', 'put', 'post', 'patch', 'delete'];
+    for (const [path, item] of Object.entries(document.paths)) {
+      const at = path.replace('{db}', 'none').replace('{key}', 'k');
+      for (const method of methods) {
+        const query = path.endsWith('/watch') ? '?prefix=' : '';
+        const { status } = await httpPost(server.http, undefined, {
+          method: method.toUpperCase(),
+          path: at + query,
+        });
+        const there = status !== 404 && status !== 405;
+        assert.equal(there, method in item, `${method} ${path}: ${status}`);
+      }
+    }
+  });
+
+  test('what it refers to is there', async () => {
+    const document = await describe31();
+    const text = JSON.stringify(document);
+    for (const [, pointer] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+      const found = pointer.split('/').reduce((at, name) => at?.[name], document);
+      assert.ok(found, pointer);
+    }
+  });
+
+  test('the statuses that it has are given', async () => {
+    const document = await describe31();
+    const rest = await open('rest-described', {
+      more: ['create-user ann ann-token', 'set-permissions ann r a*', 'set t plain'],
+    });
+    const nobody = { Authorization: 'Bearer wrong' };
+    const ann = basic('ann', 'ann-token');
+    const patch = { 'Content-Type': kMergePatch };
+    const long = 'x'.repeat(8 * 1024 * 1024 + 1);
+    const key = '/v1/db/{db}/keys/{key}';
+    const table = [
+      [key, 'put', 201, 'keys/k', { body: '1' }],
+      [key, 'put', 204, 'keys/k', { body: '1' }],
+      [key, 'put', 400, 'keys/%20', { body: '1' }],
+      [key, 'put', 401, 'keys/k', { body: '1', headers: nobody }],
+      [key, 'put', 403, 'keys/k', { body: '1', headers: ann }],
+      [key, 'put', 412, 'keys/k', { body: '1', headers: { 'If-None-Match': '*' } }],
+      [key, 'put', 413, 'keys/k', { body: long }],
+      [key, 'get', 200, 'keys/k'],
+      [key, 'get', 304, 'keys/k', { headers: { 'If-None-Match': '*' } }],
+      [key, 'get', 404, 'keys/none'],
+      [key, 'get', 412, 'keys/k', { headers: { 'If-Match': '"9-9"' } }],
+      [key, 'patch', 200, 'keys/k', { body: '{}', headers: patch }],
+      [key, 'patch', 404, 'keys/none', { body: '{}', headers: patch }],
+      [key, 'patch', 409, 'keys/t', { body: '{}', headers: patch }],
+      [key, 'patch', 413, 'keys/k', { body: long.slice(0, 1048577), headers: patch }],
+      [key, 'patch', 415, 'keys/k', { body: '{}' }],
+      [key, 'delete', 412, 'keys/k', { headers: { 'If-Match': '"9-9"' } }],
+      [key, 'delete', 204, 'keys/k'],
+      [key, 'delete', 404, 'keys/k'],
+      ['/v1/db/{db}/keys', 'get', 200, 'keys'],
+      ['/v1/db/{db}/keys', 'get', 400, 'keys?limit=0'],
+      ['/v1/db/{db}/batch', 'post', 200, 'batch', { body: '{"requests":[]}' }],
+      ['/v1/db/{db}/batch', 'post', 400, 'batch', { body: '{}' }],
+      ['/v1/db/{db}/batch', 'post', 401, 'batch', { headers: nobody }],
+      ['/v1/db/{db}/watch', 'get', 400, 'watch'],
+      ['/v1/db/{db}/watch', 'get', 403, 'watch?key=b', { headers: ann }],
+    ];
+    for (const [path, method, status, target, options] of table) {
+      const what = `${method} ${target} ${status}`;
+      assert.ok(document.paths[path][method].responses[status], what);
+      assert.equal((await rest.ask(method.toUpperCase(), target, options)).status, status, what);
+    }
+  });
+});

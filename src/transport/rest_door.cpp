@@ -85,8 +85,10 @@ RestDoor::RestDoor(Connection& connection, const HttpRequest& request)
     }
     return;
   }
-  if (ReadConditions() && Authorize()) {
-    const bool lasting = target_.resource == RestResource::kWatch;
+  const bool lasting = target_.resource == RestResource::kWatch;
+  if (lasting && request.version_minor == 0) {
+    Refuse(400, {.code = "http-version", .message = "a watch is for HTTP/1.1"});
+  } else if (ReadConditions() && Authorize()) {
     connection_.OpenSession(lasting ? SessionKind::kConnection : SessionKind::kRequest);
   }
 }

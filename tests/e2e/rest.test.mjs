@@ -401,6 +401,11 @@ describe('rest: what cannot be read', () => {
     assert.equal(other.headers.allow, 'GET, HEAD, OPTIONS');
   });
 
+  test('a watch over HTTP/1.0, which knows no chunks', async () => {
+    assert.equal(await raw('GET /v1/db/x/watch?prefix= HTTP/1.0\r\n\r\n'), 400);
+    assert.equal(await raw('GET /v1/db/x/keys HTTP/1.0\r\n\r\n'), 401);
+  });
+
   test('a query as long as a head may be, and one that is longer', async () => {
     const rest = await open('rest-long');
     const query = (bytes) =>

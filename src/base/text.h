@@ -6,6 +6,9 @@
 
 namespace nunc {
 
+// Of what a client sent and an error shows: it must not repeat megabytes.
+inline constexpr std::size_t kShownBytesMax = 64;
+
 // At most `bytes_max` bytes of `text`, ending between two characters.
 inline std::string_view PrefixOf(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) {

@@ -8,8 +8,6 @@
 namespace nunc {
 namespace {
 
-constexpr std::size_t kShownBytesMax = 64;  // an error must not repeat megabytes
-
 // The pieces of `text` between `separator`s; an empty text is one empty piece.
 template <class Visit>
 void ForEachPiece(std::string_view text, char separator, Visit visit) {

@@ -178,7 +178,7 @@ TEST(JsonMerge, WhatIsNoJsonIsRefusedAndDepthHasItsLimit) {
   EXPECT_EQ(Merged("plain", "{}"), "no JSON");
   std::string deep = "1";
   for (std::size_t i = 0; i < kMessageDepthMax; ++i) {
-    deep = R"({"a":)" + deep + '}';
+    deep.insert(0, R"({"a":)").push_back('}');
   }
   EXPECT_EQ(Merged(deep, deep), deep);
   EXPECT_EQ(merge.ReadPatch(R"({"a":)" + deep + '}'), JsonFault::kTooDeep);

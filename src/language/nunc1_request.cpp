@@ -483,7 +483,6 @@ std::string Nunc1Parser::Allowed() const {
 }
 
 bool Nunc1Parser::Refuse(std::string_view code, std::string message, std::string_view field) {
-  constexpr std::size_t kShownBytesMax = 64;
   request_.kind = Nunc1Request::Kind::kRefused;
   field_ = PrefixOf(field, kShownBytesMax);
   request_.refusal = {.code = code, .message = std::move(message), .field = field_};

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kRoot = "/v1";
 constexpr std::string_view kDatabases = "/v1/db/";
-constexpr std::size_t kShownBytesMax = 64;
 
 struct Kind {
   RestResource resource;

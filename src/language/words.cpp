@@ -24,7 +24,6 @@ std::optional<AckLevel> AckLevelOf(std::string_view word) {
 }
 
 std::string Quoted(std::string_view word) {
-  constexpr std::size_t kShownBytesMax = 64;
   std::string quoted = "'";
   quoted += PrefixOf(word, kShownBytesMax);
   quoted += word.size() > kShownBytesMax ? "...'" : "'";

@@ -235,6 +235,7 @@ const sum = (numbers) => numbers.reduce((all, number) => all + number, 0);
 async function watchThroughCuts({ watchers, writer, tally, longestMs }) {
   const every = (holds) => () => watchers.every(holds) || tally.violations.length > 0;
   await until(every((w) => w.connections > kCuts && w.ready), 'all to be cut', longestMs);
+  assert.deepEqual(tally.violations.slice(0, 5), []);
   await writer.end();
   const count = writer.writes.length;
   // Who never gets there is told of below.

@@ -38,7 +38,8 @@ void CheckTarget(std::string_view method, std::string_view target) {
     std::string text = "{";
     nunc::Nunc1Parser::AppendRefusal(
         text, {.code = refusal->code, .message = refusal->message, .field = refusal->field});
-    CHECK(nunc::JsonReader().IsJson(text += '}'));
+    text += '}';
+    CHECK(nunc::JsonReader().IsJson(text));
     return;
   }
   CHECK(nunc::IsRestPath(target));

@@ -12,6 +12,7 @@ Database::Database(DatabaseOptions options)
     : options_(std::move(options)), index_(options_.hash_seed) {}
 
 Database::~Database() {
+  revisions_.EndWalks();
   FreeSome(SIZE_MAX);
   for (Entry* entry : live_) {
     Entry::Destroy(entry);
@@ -19,7 +20,6 @@ Database::~Database() {
 }
 
 bool Database::FreeSome(std::size_t most) {
-  revisions_.EndWalks();
   for (std::size_t freed = 0; freed < most; ++freed) {
     Entry* entry = revisions_.oldest();
     if (entry == nullptr) {

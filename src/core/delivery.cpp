@@ -1,6 +1,7 @@
 #include "core/delivery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/planted.h"
@@ -139,8 +140,10 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
   }
   const Revision before = ToldBefore(change, *watch.session);
   if (live) {
-    watch.catch_up = std::make_unique<CatchUp>();
+    watch.Become(std::make_unique<CatchUp>());
     watch.catch_up->from = before;
+    // What it is told next may leave out changes, up to the `ready` that follows.
+    watch.catch_up->begins = watch.wants_tokens ? "delta" : "";
   } else {
     watch.catch_up->missed = before;
   }
@@ -196,7 +199,7 @@ std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
   const Entry* entry = database.FindAny(watched.key(), database.Hash(watched.key()));
   std::size_t bytes = 0;
   if (to.wants_tokens) {
-    if (!to.closes_at) {
+    if (!std::exchange(to.keys_begun, true)) {
       const Change started{.kind = ChangeKind::kStarted, .value = "delta"};
       TellOne(to, started, output);
       bytes = started.value.size();
@@ -223,16 +226,19 @@ std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
 
 void Delivery::Drain(Session& session, Output& output) {
   std::size_t bytes = 0;
+  std::size_t told = 0;
   for (const Session::DatabaseWatches& watching : session.watches) {
     Database& database = *watching.database;
-    while (bytes < kDrainBytes) {
+    while (bytes < kDrainBytes && told < entries_per_turn_) {
       const WatchedKey* watched = watching.watches->TakeDirty();
       if (watched == nullptr) {
         break;
       }
-      bytes += watched->key() == kConflictsKey
-                   ? ReplayConflicts(database, *watching.watches, output)
-                   : TellDirty(*watched, *watching.watches, output);
+      const std::size_t now = watched->key() == kConflictsKey
+                                  ? ReplayConflicts(database, *watching.watches, output)
+                                  : TellDirty(*watched, *watching.watches, output);
+      bytes += now;
+      told += now > 0 ? 1 : 0;
     }
   }
   // What is held now comes by itself later.
@@ -245,12 +251,14 @@ void Delivery::Drain(Session& session, Output& output) {
     live.set_lagging(false);
     for (const auto& [prefix, watch] : live.patterns()) {
       if (watch->catch_up != nullptr) {
-        advancing_.push_back(watch);
+        Queue(watch);
       }
     }
     if (live.closes_at) {
-      closing_.push_back(watching.watches);
       closing_is_new_ = true;
+      if (!std::exchange(live.in_closing, true)) {
+        closing_.push_back(watching.watches);
+      }
     }
   }
 }

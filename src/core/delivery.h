@@ -64,6 +64,8 @@ class Delivery {
   void BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin);
   void BeginKey(const std::shared_ptr<WatchingSession>& watching, std::string_view key,
                 const Begin& begin, Output& output);
+  // The key's watch has ended, also if it has yet to begin; empty: those of all keys.
+  void Unwatch(const WatchingSession& watching, std::string_view key);
   // Who watched a pattern in it hears that nothing of it is there any more.
   static void Forget(Database& database, Revision dropped, Output& output);
   // Rights of a user have changed: its watches of patterns begin again.
@@ -78,6 +80,12 @@ class Delivery {
 
  private:
   enum class Step : std::uint8_t { kMore, kWaits, kDone };
+  // A watch of a key whose status waits for the disk.
+  struct BeginLater {
+    std::weak_ptr<WatchingSession> watching;
+    std::string key;
+    Begin begin;
+  };
 
   // Gives the bytes that may be sent now; zero: it is told, or comes by itself later.
   std::size_t TellDirty(const WatchedKey& watched, WatchingSession& to, Output& output) const;
@@ -94,18 +102,19 @@ class Delivery {
   static Revision RightsOf(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
   static void StartSeeking(PatternWatch& watch);
+  void Queue(const std::shared_ptr<PatternWatch>& watch);
   void AdvancePatterns(Output& output);
   Step AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output);
   Step AdvanceListing(PatternWatch& watch, std::size_t& budget, Output& output) const;
   static Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget);
   Step AdvanceTelling(PatternWatch& watch, std::size_t& budget, Output& output) const;
   Step Close(PatternWatch& watch, Output& output) const;
+  static void TellConnections(PatternWatch& watch, Output& output);
   void StartClosing(const PatternWatch& watch) const;
   [[nodiscard]] Revision ClosesAt(const WatchingSession& to) const;
   // What was to be told by then has been, and a token can say so.
   [[nodiscard]] bool MayClose(const WatchingSession& to, Revision closes_at) const;
   void CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output);
-  static bool IsBehind(const WatchingSession& to);
   static void TellOne(const WatchingSession& to, Change change, Output& output);
   void TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
                  Output& output) const;
@@ -118,6 +127,7 @@ class Delivery {
   std::deque<std::weak_ptr<PatternWatch>> advancing_;
   std::vector<std::weak_ptr<PatternWatch>> waiting_;     // for the disk
   std::vector<std::weak_ptr<WatchingSession>> closing_;  // so do these
+  std::vector<BeginLater> begin_later_;                  // and these
   bool closing_is_new_ = false;                          // one of them has not been looked at
 };
 

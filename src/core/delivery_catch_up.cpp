@@ -55,17 +55,12 @@ void Delivery::TellProgress(Session& session, Output& output) {
     WatchingSession& to = *watching.watches;
     const Revision revision = ToldUpTo(to);
     const bool current =
-        (!IsBehind(to) || Planted(Bug::kWatchProgressBehind)) && !to.closes_at && MayClose(to, {});
+        (to.behind == 0 || Planted(Bug::kWatchProgressBehind)) && !to.closes_at && MayClose(to, {});
     if (to.wants_tokens && to.size() > 0 && current && to.token_at < revision) {
       to.token_at = revision;
       TellReady(to, {}, revision, output);
     }
   }
-}
-
-bool Delivery::IsBehind(const WatchingSession& to) {
-  return std::any_of(to.patterns().begin(), to.patterns().end(),
-                     [](const auto& watch) { return watch.second->catch_up != nullptr; });
 }
 
 // ---- the beginning of a watch
@@ -86,7 +81,7 @@ bool Delivery::Judge(const Database& database, std::string_view since, Begin& be
 }
 
 void Delivery::StartListing(PatternWatch& watch, std::string_view with) {
-  watch.catch_up = std::make_unique<CatchUp>();
+  watch.Become(std::make_unique<CatchUp>());
   watch.catch_up->phase = CatchUp::Phase::kListing;
   watch.catch_up->begins = with;
 }
@@ -100,7 +95,7 @@ Revision Delivery::RightsOf(const PatternWatch& watch) {
 }
 
 void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin) {
-  watch->catch_up = nullptr;
+  watch->Become(nullptr);
   watch->wants_tokens = !begin.from_now;
   if (begin.from_now) {
     return;
@@ -111,7 +106,7 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
       !Planted(Bug::kWatchRightsAway)) {
     StartListing(*watch, "rights");
   } else if (begin.judged.worth == History::Worth::kGood) {
-    watch->catch_up = std::make_unique<CatchUp>();
+    watch->Become(std::make_unique<CatchUp>());
     watch->catch_up->from = begin.since;
     watch->catch_up->begins = "delta";
   } else if (begin.judged.worth == History::Worth::kRewound) {
@@ -120,7 +115,7 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
   } else {
     StartListing(*watch, "snapshot");
   }
-  advancing_.push_back(watch);
+  Queue(watch);
 }
 
 void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::string_view key,
@@ -129,13 +124,24 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
     return;
   }
   watching->wants_tokens = true;
-  const Database& database = watching->database();
+  Database& database = watching->database();
+  if (database.secure_revision() > durable_) {
+    // As for patterns. Until then it is told nothing, so it begins with all that is there then.
+    database.watches().Remove(*watching, key, database.Hash(key));
+    const bool rewound = begin.judged.worth == History::Worth::kRewound;
+    begin_later_.push_back(
+        {.watching = watching,
+         .key = std::string(key),
+         .begin = {.from_now = false, .judged = rewound ? begin.judged : History::Judged{}}});
+    return;
+  }
   const Entry* entry = database.FindAny(key, database.Hash(key));
   const bool delta = begin.judged.worth == History::Worth::kGood;
   const Revision changed = entry != nullptr                 ? entry->revision()
                            : Planted(Bug::kWatchKeyHorizon) ? Revision{}
                                                             : database.horizon();
-  const bool news = !delta || changed > begin.since;
+  const bool live_key = entry != nullptr && entry->revision() == Revision{};  // none says when
+  const bool news = !delta || changed > begin.since || live_key;
   const bool there = entry != nullptr && !entry->is_tombstone();
   Change started{.kind = ChangeKind::kStarted,
                  .key = output.Keep(std::string(key)),
@@ -169,6 +175,12 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
   }
 }
 
+void Delivery::Unwatch(const WatchingSession& watching, std::string_view key) {
+  std::erase_if(begin_later_, [&](const BeginLater& later) {
+    return later.watching.lock().get() == &watching && (key.empty() || later.key == key);
+  });
+}
+
 void Delivery::Forget(Database& database, Revision dropped, Output& output) {
   database.watches().patterns().ForEach([&](PatternWatch& watch) {
     TellOne(*watch.session,
@@ -188,7 +200,7 @@ void Delivery::BeginAgain(const Database& database, std::string_view user) {
                            !watch.catch_up->begins.empty();
     if (user == watch.rights_of() && !will_list && !Planted(Bug::kWatchRightsKept)) {
       StartListing(watch, "rights");
-      advancing_.push_back(watch.session->FindPattern(watch.prefix));
+      Queue(watch.session->FindPattern(watch.prefix));
     }
   });
 }
@@ -203,9 +215,20 @@ void Delivery::SetDurable(Revision durable) {
 
 void Delivery::Advance(Output& output) {
   AdvancePatterns(output);
+  for (const BeginLater& later : std::exchange(begin_later_, {})) {
+    const std::shared_ptr<WatchingSession> watching = later.watching.lock();
+    if (watching != nullptr) {
+      Database& database = watching->database();
+      database.watches().Add(*watching, later.key, database.Hash(later.key));
+      BeginKey(watching, later.key, later.begin, output);
+    }
+  }
   closing_is_new_ = false;
   for (const std::weak_ptr<WatchingSession>& closing : std::exchange(closing_, {})) {
     const std::shared_ptr<WatchingSession> watching = closing.lock();
+    if (watching != nullptr) {
+      watching->in_closing = false;
+    }
     // One that lags is closed when it has drained.
     if (watching != nullptr && watching->closes_at && !watching->lagging()) {
       CloseKeys(watching, output);
@@ -213,25 +236,39 @@ void Delivery::Advance(Output& output) {
   }
 }
 
+void Delivery::Queue(const std::shared_ptr<PatternWatch>& watch) {
+  if (!std::exchange(watch->queued, true)) {
+    advancing_.push_back(watch);
+  }
+}
+
 void Delivery::AdvancePatterns(Output& output) {
   std::size_t budget = entries_per_turn_;
+  const std::size_t at_once = std::clamp<std::size_t>(advancing_.size(), 1, kCatchUpsAtOnce);
+  const std::size_t share = std::max<std::size_t>(1, entries_per_turn_ / at_once);
   std::deque<std::weak_ptr<PatternWatch>> left;
-  for (std::size_t i = 0; i < kCatchUpsAtOnce && budget > 0 && !advancing_.empty(); ++i) {
+  while (left.size() < kCatchUpsAtOnce && budget > 0 && !advancing_.empty()) {
     const std::shared_ptr<PatternWatch> watch = advancing_.front().lock();
     advancing_.pop_front();
-    // Drain comes back to one that lags.
-    if (watch == nullptr || watch->catch_up == nullptr || watch->session->lagging()) {
+    if (watch == nullptr) {
       continue;
     }
-    switch (AdvanceOne(*watch, budget, output)) {
-      case Step::kMore:
-        left.push_back(watch);
-        break;
-      case Step::kWaits:
-        waiting_.push_back(watch);
-        break;
-      case Step::kDone:
-        watch->catch_up = nullptr;
+    watch->queued = false;
+    // Drain comes back to one that lags.
+    if (watch->catch_up == nullptr || watch->session->lagging()) {
+      continue;
+    }
+    std::size_t own = std::min(share, budget);
+    budget -= own;
+    const Step step = AdvanceOne(*watch, own, output);
+    budget += own;
+    watch->queued = step != Step::kDone;
+    if (step == Step::kMore) {
+      left.push_back(watch);
+    } else if (step == Step::kWaits) {
+      waiting_.push_back(watch);
+    } else {
+      watch->Become(nullptr);
     }
   }
   // In front again: no more than these hold a place in the order of revisions.
@@ -239,6 +276,10 @@ void Delivery::AdvancePatterns(Output& output) {
 }
 
 Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output) {
+  // No one may act on a right that a power cut takes back; the status of the watch waits as well.
+  if (watch.session->database().secure_revision() > durable_) {
+    return Step::kWaits;
+  }
   if (watch.catch_up->phase == CatchUp::Phase::kBehind) {
     StartSeeking(watch);
   }
@@ -302,12 +343,15 @@ bool Delivery::MayClose(const WatchingSession& to, Revision closes_at) const {
 
 // The token is for all watches of the session, so none may be behind.
 void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output) {
-  if ((IsBehind(*watching) && !Planted(Bug::kWatchReadyForAll)) ||
+  if ((watching->behind > 0 && !Planted(Bug::kWatchReadyForAll)) ||
       !MayClose(*watching, *watching->closes_at)) {
-    closing_.push_back(watching);
+    if (!std::exchange(watching->in_closing, true)) {
+      closing_.push_back(watching);
+    }
     return;
   }
   watching->closes_at.reset();
+  watching->keys_begun = false;
   if (watching->size() > 0) {
     watching->token_at = ToldUpTo(*watching);
     TellReady(*watching, {}, watching->token_at, output);
@@ -373,6 +417,18 @@ Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget
   return Step::kMore;
 }
 
+// No revision orders the keys that the server keeps itself: they come again.
+void Delivery::TellConnections(PatternWatch& watch, Output& output) {
+  const Database& database = watch.session->database();
+  const Entry* connections = database.Find(kConnectionsKey);
+  if (!Planted(Bug::kWatchConnectionsLost) && connections != nullptr &&
+      connections->key().starts_with(watch.prefix) && MaySee(watch, database, kConnectionsKey)) {
+    Change change = ChangeOf(*connections);
+    change.more = true;
+    TellOne(*watch.session, change, output);
+  }
+}
+
 Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget,
                                         Output& output) const {
   const WatchingSession& session = *watch.session;
@@ -387,21 +443,22 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
   for (std::size_t bytes = 0; bytes < kSliceBytes && budget > 0; --budget) {
     const Entry* entry = catch_up.walk->Peek();
     if (entry == nullptr) {
-      // No revision orders the keys that the server keeps itself: they come again.
-      const Entry* connections = database.Find(kConnectionsKey);
-      if (!Planted(Bug::kWatchConnectionsLost) && connections != nullptr &&
-          connections->key().starts_with(watch.prefix) &&
-          MaySee(watch, database, kConnectionsKey)) {
-        Change change = ChangeOf(*connections);
-        change.more = true;
-        TellOne(session, change, output);
-      }
+      TellConnections(watch, output);
       StartClosing(watch);
       return Close(watch, output);
     }
     if (NeededFor(database, entry->key(), entry->revision()) > durable_ &&
         !Planted(Bug::kWatchUnsyncedWalked)) {
-      return Step::kWaits;
+      // All that follows is newer, waits at the gate, and is told from there as to who is live;
+      // under steady writing the walk would never come to an end.
+      if (database.level() == AckLevel::kDisk) {
+        TellConnections(watch, output);
+        StartClosing(watch);
+        return Close(watch, output);
+      }
+      if (MaySee(watch, database, entry->key())) {
+        return Step::kWaits;
+      }
     }
     catch_up.walk->Next();
     if (!(Planted(Bug::kWatchTombstoneUntold) && entry->is_tombstone()) &&

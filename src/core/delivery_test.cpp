@@ -201,7 +201,8 @@ TEST_F(DeliveryTest, ATokenForAllWatchesComesWhenNoneIsBehind) {
   Write("k", "2");
   EXPECT_TRUE(Drain(watcher_));
   EXPECT_FALSE(Drain(watcher_));
-  EXPECT_EQ(TakeAll(), (Lines{"started  delta", "set k 2 1", "set a 2 1", "ready a*", "ready "}));
+  EXPECT_EQ(TakeAll(), (Lines{"started  delta", "set k 2 1", "started a* delta", "set a 2 1",
+                              "ready a*", "ready "}));
 }
 
 TEST_F(DeliveryTest, WhoWatchesNothingAnyMoreIsGivenNoTokens) {

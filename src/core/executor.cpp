@@ -87,11 +87,6 @@ void Executor::EndTurn(Output& output) {
     }
   }
   connections_changed_.clear();
-  for (const auto& [database, user] : std::exchange(rights_changed_, {})) {
-    if (Database* there = store_.Find(database); there != nullptr) {
-      delivery_.BeginAgain(*there, user);
-    }
-  }
   delivery_.Advance(output);
   store_.FreeDropped();
 }
@@ -422,8 +417,7 @@ Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& out
 
 void Executor::NoteRights(const Place& place) {
   if (place.key.starts_with(kPermissionKeyPrefix)) {
-    rights_changed_.emplace_back(place.database.id(),
-                                 place.key.substr(kPermissionKeyPrefix.size()));
+    delivery_.BeginAgain(place.database, place.key.substr(kPermissionKeyPrefix.size()));
   }
 }
 

@@ -193,7 +193,6 @@ class Executor {
   std::uint64_t operations_ = 0;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;
-  std::vector<std::pair<DatabaseId, std::string>> rights_changed_;  // of users, in this turn
   std::int64_t next_progress_us_ = 0;
 };
 

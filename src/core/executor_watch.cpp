@@ -53,6 +53,7 @@ void Executor::Unwatch(Session& session, const Command& command, Output& output)
       database.watches().RemovePattern(*watching, command.key.substr(0, command.key.size() - 1));
     } else {
       database.watches().Remove(*watching, command.key, database.Hash(command.key));
+      delivery_.Unwatch(*watching, command.key);
     }
   }
   Ok(session, output);
@@ -62,6 +63,7 @@ void Executor::UnwatchAll(Session& session, Output& output) {
   Database& database = *session.database;
   if (const auto watching = session.FindWatching(database); watching != nullptr) {
     database.watches().RemoveAll(*watching);
+    delivery_.Unwatch(*watching, {});
   }
   Ok(session, output);
 }

@@ -55,6 +55,10 @@ struct PatternWatch {
   std::uint64_t permissions_epoch = 0;
   const PermissionList* permissions = nullptr;
   std::unique_ptr<CatchUp> catch_up;  // null: it is told every change as it comes
+  bool queued = false;                // to be worked on
+
+  // In the place of catch_up; the session counts those that are behind.
+  void Become(std::unique_ptr<CatchUp> next);
 
   [[nodiscard]] std::string pattern() const { return prefix + '*'; }
   // The user whose list counts.

@@ -109,6 +109,7 @@ void Store::Drop(Database& database, const Stamp& stamp) {
   by_id_[database.id().value] = nullptr;
   const auto found = databases_.find(database.name());
   CHECK(found != databases_.end());
+  database.revision_order().EndWalks();  // no other begins
   dropped_.push_back(std::move(found->second));
   databases_.erase(found);
 }

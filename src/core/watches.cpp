@@ -113,6 +113,12 @@ bool Watches::Remove(WatchingSession& session, std::string_view key, std::uint64
   return true;
 }
 
+void PatternWatch::Become(std::unique_ptr<CatchUp> next) {
+  session->behind += next != nullptr ? 1U : 0U;
+  session->behind -= catch_up != nullptr ? 1U : 0U;
+  catch_up = std::move(next);
+}
+
 std::shared_ptr<PatternWatch> WatchingSession::FindPattern(std::string_view prefix) const {
   const auto found = patterns_.find(prefix);
   return found == patterns_.end() ? nullptr : found->second;
@@ -140,6 +146,7 @@ bool Watches::RemovePattern(WatchingSession& session, std::string_view prefix) {
     return false;
   }
   patterns_.Remove(*watch);
+  watch->Become(nullptr);
   session.patterns_.erase(watch->prefix);
   return true;
 }
@@ -147,6 +154,7 @@ bool Watches::RemovePattern(WatchingSession& session, std::string_view prefix) {
 void Watches::RemoveAll(WatchingSession& session) {
   for (const auto& [prefix, watch] : session.patterns_) {
     patterns_.Remove(*watch);
+    watch->Become(nullptr);
   }
   session.patterns_.clear();
   while (!session.interests_.empty()) {

@@ -67,6 +67,9 @@ class WatchingSession {
 
   // An admin's: it may see `$$` keys, which wait for the disk in every database.
   bool admin = false;
+  std::size_t behind = 0;  // patterns that have yet to hear something
+  bool in_closing = false;
+  bool keys_begun = false;  // that changes of keys may be left out up to the next kReady is told
   // It has a watch that keeps tokens, and was given one at `token_at`.
   bool wants_tokens = false;
   Revision token_at{};

@@ -333,6 +333,60 @@ TEST_F(LoggedNodeTest, WhoWatchesTheListOfDatabasesHearsOfOneThatTheServerMade) 
   EXPECT_EQ(Changes().size(), 1U);
 }
 
+TEST_F(LoggedNodeTest, OneThatIsBehindIsLiveAgainThoughSomethingAlwaysWaitsForTheDisk) {
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  RunAsOther({.verb = Verb::kWatch, .key = "k*", .since = "0"});
+  node_.Step(TurnEnded{}, output_);
+  node_.Step(SessionLagging{kOther}, output_);
+  Set("k", "1");
+  Sync();
+  node_.Step(SessionDrained{kOther}, output_);
+  bool ready = false;
+  bool told = false;
+  Revision before = node_.end().revision;
+  for (int i = 0; i < 10; ++i) {
+    SyncTo(before);
+    for (const std::string& change : Changes()) {
+      told = told || change.starts_with("0 k=");
+    }
+    before = node_.end().revision;
+    Set("k", "2");
+    node_.Step(TurnEnded{}, output_);
+    for (const std::string& change : Changes()) {
+      ready = ready || change.starts_with("4 k*=");
+    }
+  }
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(ready);
+}
+
+TEST_F(LoggedNodeTest, AWatchIsToldNothingBeforeItsStatusUnderRightsThatWaitForTheDisk) {
+  Set("k", "1");
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  Sync();
+  Run({.verb = Verb::kSetPermissions, .name = "all", .value = "rw *"});
+  RunAsOther({.verb = Verb::kWatch, .key = "k*", .since = "0"});
+  EXPECT_TRUE(output_.items.empty());
+  RunAsOther({.verb = Verb::kWatch, .key = "k", .since = "0"});
+  EXPECT_TRUE(output_.items.empty());
+  node_.Step(TurnEnded{}, output_);
+  EXPECT_TRUE(Changes().empty());
+  Sync();
+  EXPECT_TRUE(IsOk());
+  node_.Step(TurnEnded{}, output_);
+  EXPECT_EQ(Changes().size(), 6U);  // twice `started`, the value and `ready`
+}
+
+TEST_F(LoggedNodeTest, AWatchThatHasYetToBeginCanBeEnded) {
+  Run({.verb = Verb::kSetPermissions, .name = "all", .value = "rw *"});
+  RunAsOther({.verb = Verb::kUseDb, .name = "db", .secret = "t"});
+  RunAsOther({.verb = Verb::kWatch, .key = "k", .since = "0"});
+  RunAsOther({.verb = Verb::kUnwatch, .key = "k"});
+  Sync();
+  node_.Step(TurnEnded{}, output_);
+  EXPECT_TRUE(Changes().empty());
+}
+
 TEST_F(LoggedNodeTest, AValueNeedsItsOwnSizeInTheLogAndADecisionTwice) {
   const std::string value(kValueBytes, 'v');
   SetLogRoom(kValueBytes + kRecordBytesAround + 1);

@@ -243,6 +243,9 @@ void Delivery::Queue(const std::shared_ptr<PatternWatch>& watch) {
 }
 
 void Delivery::AdvancePatterns(Output& output) {
+  if (advancing_.empty()) {
+    return;  // nearly always; even an empty deque allocates
+  }
   std::size_t budget = entries_per_turn_;
   const std::size_t at_once = std::clamp<std::size_t>(advancing_.size(), 1, kCatchUpsAtOnce);
   const std::size_t share = std::max<std::size_t>(1, entries_per_turn_ / at_once);

@@ -275,6 +275,22 @@ const CommandRow* FindCommand(std::string_view name) {
   return nullptr;
 }
 
+std::string_view* PlaceOf(Command& command, Field field) {
+  switch (field) {
+    case Field::kName:
+      return &command.name;
+    case Field::kKey:
+      return &command.key;
+    case Field::kSecret:
+      return &command.secret;
+    case Field::kValue:
+      return &command.value;
+    case Field::kNowhere:
+      break;
+  }
+  return nullptr;
+}
+
 std::string_view LevelName(const CommandRow& row) {
   switch (row.level) {
     case Level::kOpen:

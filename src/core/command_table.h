@@ -75,6 +75,8 @@ std::span<const CommandRow> CommandTable();
 const CommandRow& RowOf(Verb verb);
 // By name or alias; null when there is none.
 const CommandRow* FindCommand(std::string_view name);
+// Where the field stands in the command; null: nowhere.
+std::string_view* PlaceOf(Command& command, Field field);
 std::string_view LevelName(const CommandRow& row);
 
 }  // namespace nunc

@@ -31,22 +31,6 @@ bool ReadInt64(std::string_view word, std::int64_t& number) {
   return fault == std::errc{} && end == word.data() + word.size();
 }
 
-std::string_view* FieldOf(Command& command, Field field) {
-  switch (field) {
-    case Field::kName:
-      return &command.name;
-    case Field::kKey:
-      return &command.key;
-    case Field::kSecret:
-      return &command.secret;
-    case Field::kValue:
-      return &command.value;
-    case Field::kNowhere:
-      break;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 Command NqlParser::Reject(std::string reason) {
@@ -98,7 +82,7 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
     rest.ended = true;
     const std::size_t space = all.find(' ');
     if (argument.kind == ArgumentKind::kRest) {
-      *FieldOf(command, argument.field) = all;
+      *PlaceOf(command, argument.field) = all;
     } else if (space == std::string_view::npos) {
       command.secret = all;
     } else {
@@ -113,7 +97,7 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
   }
   const std::string_view word = TakeWord(rest);
   if (argument.kind == ArgumentKind::kWord) {
-    *FieldOf(command, argument.field) = word;
+    *PlaceOf(command, argument.field) = word;
     return true;
   }
   if (argument.kind == ArgumentKind::kWatchOptions) {

@@ -76,22 +76,6 @@ void AddFields(const Argument& argument, std::vector<std::string>& fields) {
   }
 }
 
-std::string_view* PlaceOf(Command& command, Field field) {
-  switch (field) {
-    case Field::kName:
-      return &command.name;
-    case Field::kKey:
-      return &command.key;
-    case Field::kSecret:
-      return &command.secret;
-    case Field::kValue:
-      return &command.value;
-    case Field::kNowhere:
-      break;
-  }
-  return nullptr;
-}
-
 // NQL could not say such a word, so no NQL client could name what it stands for.
 bool IsSayable(std::string_view text, ArgumentKind kind) {
   const unsigned char least = kind == ArgumentKind::kWord ? 0x21 : 0x20;

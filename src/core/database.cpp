@@ -44,6 +44,14 @@ void Database::Uncount(const Entry* entry) {
   }
 }
 
+KeyOrder::Cursor Database::SeekBehind(std::string_view after, std::string_view prefix) const {
+  KeyOrder::Cursor cursor = Seek(std::max(prefix, after));
+  if (!cursor.at_end() && cursor.entry()->key() == after) {
+    cursor.Advance();
+  }
+  return cursor;
+}
+
 DatabaseState Database::State() const {
   return {.id = options_.id,
           .name = options_.name,

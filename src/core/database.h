@@ -91,6 +91,8 @@ class Database {
   bool FreeSome(std::size_t most);
 
   [[nodiscard]] KeyOrder::Cursor Seek(std::string_view key) const { return keys_.Seek(key); }
+  // The first key that lies behind `after` and may begin with `prefix`.
+  [[nodiscard]] KeyOrder::Cursor SeekBehind(std::string_view after, std::string_view prefix) const;
   RevisionOrder& revision_order() { return revisions_; }
   [[nodiscard]] const RevisionOrder& revision_order() const { return revisions_; }
   // Of the newest change, `$$` keys' newest change.

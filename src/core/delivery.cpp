@@ -9,9 +9,6 @@
 namespace nunc {
 namespace {
 
-// How much a drained session is given at once, so that it cannot fill its socket's queue again.
-constexpr std::size_t kDrainBytes = std::size_t{256} << 10;
-
 // Where the newer value begins in the text of an open conflict.
 std::size_t NewerValueAt(Database& database, const Entry& conflict) {
   constexpr int kWordsBefore = 4;  // of `resolve ID DATABASE VERSION KEY REFERENCE NEW`
@@ -229,7 +226,7 @@ void Delivery::Drain(Session& session, Output& output) {
   std::size_t told = 0;
   for (const Session::DatabaseWatches& watching : session.watches) {
     Database& database = *watching.database;
-    while (bytes < kDrainBytes && told < entries_per_turn_) {
+    while (bytes < kSliceBytes && told < entries_per_turn_) {
       const WatchedKey* watched = watching.watches->TakeDirty();
       if (watched == nullptr) {
         break;
@@ -256,9 +253,7 @@ void Delivery::Drain(Session& session, Output& output) {
     }
     if (live.closes_at) {
       closing_is_new_ = true;
-      if (!std::exchange(live.in_closing, true)) {
-        closing_.push_back(watching.watches);
-      }
+      CloseLater(watching.watches);
     }
   }
 }

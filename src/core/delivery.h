@@ -79,6 +79,9 @@ class Delivery {
   void TellProgress(Session& session, Output& output);
 
  private:
+  // How much a session or a watch is given at once, so that it cannot fill its socket's queue.
+  static constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
+
   enum class Step : std::uint8_t { kMore, kWaits, kDone };
   // A watch of a key whose status waits for the disk.
   struct BeginLater {
@@ -99,6 +102,7 @@ class Delivery {
 
   // As of just before the change.
   [[nodiscard]] Revision ToldBefore(const Change& change, const WatchingSession& to) const;
+  [[nodiscard]] std::string RewindTo(Revision shared, const Database& database) const;
   static Revision RightsOf(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
   static void StartSeeking(PatternWatch& watch);
@@ -109,13 +113,15 @@ class Delivery {
   static Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget);
   Step AdvanceTelling(PatternWatch& watch, std::size_t& budget, Output& output) const;
   Step Close(PatternWatch& watch, Output& output) const;
-  static void TellConnections(PatternWatch& watch, Output& output);
+  void TellConnections(PatternWatch& watch, Output& output) const;
   void StartClosing(const PatternWatch& watch) const;
   [[nodiscard]] Revision ClosesAt(const WatchingSession& to) const;
   // What was to be told by then has been, and a token can say so.
   [[nodiscard]] bool MayClose(const WatchingSession& to, Revision closes_at) const;
+  void CloseLater(const std::shared_ptr<WatchingSession>& watching);
   void CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output);
   static void TellOne(const WatchingSession& to, Change change, Output& output);
+  std::size_t TellEntry(const WatchingSession& to, const Entry& entry, Output& output) const;
   void TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
                  Output& output) const;
 

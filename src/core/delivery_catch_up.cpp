@@ -8,9 +8,6 @@
 namespace nunc {
 namespace {
 
-// How much a watch is given at once, so that it cannot fill its socket's queue.
-constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
-
 Change RemovedChange(const Entry& tombstone) {
   return {.kind = ChangeKind::kRemoved, .key = tombstone.key(), .revision = tombstone.revision()};
 }
@@ -34,6 +31,19 @@ void Delivery::TellOne(const WatchingSession& to, Change change, Output& output)
   change.count = 1;
   output.targets.push_back(to.id());
   output.items.emplace_back(change);
+}
+
+// As a part of what a watch has yet to hear; gives its bytes. It waits at the gate for what has
+// come to it since its own change.
+std::size_t Delivery::TellEntry(const WatchingSession& to, const Entry& entry,
+                                Output& output) const {
+  const Database& database = to.database();
+  Change change = entry.is_tombstone() ? RemovedChange(entry) : ChangeOf(entry);
+  const Revision shown = NeededFor(database, entry.key(), database.ShownRevision(entry));
+  change.after = shown > durable_ ? shown : Revision{};
+  change.more = true;
+  TellOne(to, change, output);
+  return change.key.size() + change.value.size();
 }
 
 void Delivery::TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
@@ -94,6 +104,10 @@ Revision Delivery::RightsOf(const PatternWatch& watch) {
   return list == nullptr ? Revision{} : list->revision();
 }
 
+std::string Delivery::RewindTo(Revision shared, const Database& database) const {
+  return "rewind " + FormatToken(history_.At(shared, database.id()));
+}
+
 void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin) {
   watch->Become(nullptr);
   watch->wants_tokens = !begin.from_now;
@@ -110,8 +124,7 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
     watch->catch_up->from = begin.since;
     watch->catch_up->begins = "delta";
   } else if (begin.judged.worth == History::Worth::kRewound) {
-    const Token shared = history_.At(begin.judged.shared, session.database().id());
-    StartListing(*watch, "rewind " + FormatToken(shared));
+    StartListing(*watch, RewindTo(begin.judged.shared, session.database()));
   } else {
     StartListing(*watch, "snapshot");
   }
@@ -149,8 +162,7 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
                           : news ? "delta"
                                  : "current"};
   if (begin.judged.worth == History::Worth::kRewound) {
-    const Token shared = history_.At(begin.judged.shared, database.id());
-    started.value = output.Keep("rewind " + FormatToken(shared));
+    started.value = output.Keep(RewindTo(begin.judged.shared, database));
   }
   TellOne(*watching, started, output);
   // What is not on disk is told when the gate opens for it; no change is left to be told of one
@@ -344,14 +356,17 @@ bool Delivery::MayClose(const WatchingSession& to, Revision closes_at) const {
   return closes_at <= durable_ && (to.database().level() == AckLevel::kDisk || !MayWait(to));
 }
 
+void Delivery::CloseLater(const std::shared_ptr<WatchingSession>& watching) {
+  if (!std::exchange(watching->in_closing, true)) {
+    closing_.push_back(watching);
+  }
+}
+
 // The token is for all watches of the session, so none may be behind.
 void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output) {
   if ((watching->behind > 0 && !Planted(Bug::kWatchReadyForAll)) ||
       !MayClose(*watching, *watching->closes_at)) {
-    if (!std::exchange(watching->in_closing, true)) {
-      closing_.push_back(watching);
-    }
-    return;
+    return CloseLater(watching);
   }
   watching->closes_at.reset();
   watching->keys_begun = false;
@@ -366,11 +381,7 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
   const WatchingSession& session = *watch.session;
   const Database& database = session.database();
   CatchUp& catch_up = *watch.catch_up;
-  KeyOrder::Cursor cursor =
-      database.Seek(std::max<std::string_view>(catch_up.listed_to, watch.prefix));
-  if (!cursor.at_end() && cursor.entry()->key() == catch_up.listed_to) {
-    cursor.Advance();
-  }
+  KeyOrder::Cursor cursor = database.SeekBehind(catch_up.listed_to, watch.prefix);
   std::size_t bytes = 0;
   std::string_view listed_to;
   for (; !cursor.at_end() && cursor.entry()->key().starts_with(watch.prefix); cursor.Advance()) {
@@ -390,12 +401,7 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
          entry.revision() > *catch_up.missed)) {
       continue;
     }
-    Change change = ChangeOf(entry);
-    const Revision shown = NeededFor(database, entry.key(), database.ShownRevision(entry));
-    change.after = shown > durable_ ? shown : Revision{};
-    change.more = true;
-    TellOne(session, change, output);
-    bytes += change.key.size() + change.value.size();
+    bytes += TellEntry(session, entry, output);
   }
   StartClosing(watch);
   return Close(watch, output);
@@ -421,14 +427,12 @@ Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget
 }
 
 // No revision orders the keys that the server keeps itself: they come again.
-void Delivery::TellConnections(PatternWatch& watch, Output& output) {
+void Delivery::TellConnections(PatternWatch& watch, Output& output) const {
   const Database& database = watch.session->database();
   const Entry* connections = database.Find(kConnectionsKey);
   if (!Planted(Bug::kWatchConnectionsLost) && connections != nullptr &&
       connections->key().starts_with(watch.prefix) && MaySee(watch, database, kConnectionsKey)) {
-    Change change = ChangeOf(*connections);
-    change.more = true;
-    TellOne(*watch.session, change, output);
+    TellEntry(*watch.session, *connections, output);
   }
 }
 
@@ -445,34 +449,24 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
   }
   for (std::size_t bytes = 0; bytes < kSliceBytes && budget > 0; --budget) {
     const Entry* entry = catch_up.walk->Peek();
-    if (entry == nullptr) {
+    const bool waits = entry != nullptr &&
+                       NeededFor(database, entry->key(), entry->revision()) > durable_ &&
+                       !Planted(Bug::kWatchUnsyncedWalked);
+    // Where all keys wait, what follows is newer, waits at the gate, and is told from there as to
+    // who is live; under steady writing the walk would never come to an end.
+    if (entry == nullptr || (waits && database.level() == AckLevel::kDisk)) {
       TellConnections(watch, output);
       StartClosing(watch);
       return Close(watch, output);
     }
-    if (NeededFor(database, entry->key(), entry->revision()) > durable_ &&
-        !Planted(Bug::kWatchUnsyncedWalked)) {
-      // All that follows is newer, waits at the gate, and is told from there as to who is live;
-      // under steady writing the walk would never come to an end.
-      if (database.level() == AckLevel::kDisk) {
-        TellConnections(watch, output);
-        StartClosing(watch);
-        return Close(watch, output);
-      }
-      if (MaySee(watch, database, entry->key())) {
-        return Step::kWaits;
-      }
+    if (waits && MaySee(watch, database, entry->key())) {
+      return Step::kWaits;
     }
     catch_up.walk->Next();
     if (!(Planted(Bug::kWatchTombstoneUntold) && entry->is_tombstone()) &&
         entry->revision() > catch_up.from && entry->key().starts_with(watch.prefix) &&
         MaySee(watch, database, entry->key())) {
-      Change change = entry->is_tombstone() ? RemovedChange(*entry) : ChangeOf(*entry);
-      const Revision shown = NeededFor(database, entry->key(), database.ShownRevision(*entry));
-      change.after = shown > durable_ ? shown : Revision{};
-      change.more = true;
-      TellOne(session, change, output);
-      bytes += change.key.size() + change.value.size();
+      bytes += TellEntry(session, *entry, output);
     }
     catch_up.from = std::max(catch_up.from, entry->revision());
   }

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -10,23 +9,12 @@ namespace nunc {
 namespace {
 
 Output::Row RowOfEntry(const Entry& entry) {
-  return {.name = entry.key(),
-          .detail = entry.value(),
-          .version = entry.in_conflict() ? kVersionInConflict : std::int64_t{entry.version()}};
+  const Change shown = Delivery::ChangeOf(entry);
+  return {.name = shown.key, .detail = shown.value, .version = shown.version};
 }
 
 // `$$` keys lie together; the first name behind them.
 constexpr std::string_view kBehindSecureKeys = "$%";
-
-// At the first key that lies behind `after` and may begin with `prefix`.
-KeyOrder::Cursor ScanFrom(const Database& database, std::string_view prefix,
-                          std::string_view after) {
-  KeyOrder::Cursor cursor = database.Seek(std::max(prefix, after));
-  if (!cursor.at_end() && cursor.entry()->key() == after) {
-    cursor.Advance();
-  }
-  return cursor;
-}
 
 }  // namespace
 
@@ -104,7 +92,7 @@ void Executor::Scan(Session& session, const Command& command, Output& output) {
   Reply reply{.kind = ReplyKind::kScan};
   std::size_t bytes = 0;
   std::string_view last;
-  KeyOrder::Cursor cursor = ScanFrom(database, prefix, command.after);
+  KeyOrder::Cursor cursor = database.SeekBehind(command.after, prefix);
   while (!cursor.at_end() && cursor.entry()->key().starts_with(prefix)) {
     const Entry& entry = *cursor.entry();
     if (IsSecureKey(entry.key()) && !session.admin) {

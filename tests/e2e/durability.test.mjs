@@ -363,6 +363,15 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
     const before = residentBytes(server.pid);
     writeFileSync(control(), `delay ${3 * kDelayMs}`);
     const written = writer.expectOk(`set k ${value('b')}`);
+    // Connections have no order among each other: who reads now is answered with the old value, or
+    // waits since the write has run.
+    const probe = await TcpClient.open(server.tcp, 'db');
+    let held;
+    await until(() => {
+      held = probe.command('get k');
+      const waits = new Promise((resolve) => setTimeout(resolve, kDelayMs / 4, true));
+      return Promise.race([held.then(() => false), waits]);
+    }, 'the write to have run');
     // More than once what may be held, and what comes while nothing is run stays in the sockets.
     for (const reader of readers) reader.send('get k\n'.repeat(kReads));
     let settled;
@@ -379,6 +388,7 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
     assert.ok(residentBytes(server.pid) - before < 160 * kMiB, 'not all replies were made');
     writeFileSync(control(), '');
     await settled;
+    assert.equal((await held)[0], `value ${value('b')}`);
     assert.equal(await other.inbox.next(), `value ${value('b')}`);
     for (const reader of readers) {
       for (let i = 0; i < kReads; i += 1) {
@@ -386,7 +396,7 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
         assert.equal(await reader.inbox.next(), 'ok ');
       }
     }
-    for (const client of [writer, other, ...readers]) await client.close();
+    for (const client of [writer, other, probe, ...readers]) await client.close();
     await stopCleanly(server);
   });
 

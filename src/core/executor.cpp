@@ -173,7 +173,7 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
     Error(*session, ErrorCode::kRejected, output, command.name);
     return;
   }
-  BeginCommand(*session);
+  recorder_.Begin(*session);
   const CommandRow& row = RowOf(command.verb);
   std::optional<ErrorCode> refusal = CheckForm(command, row);
   if (!refusal) {
@@ -187,7 +187,7 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
   } else {
     Dispatch(*session, command, output);
   }
-  FinishCommand(output);
+  recorder_.Finish(output);
 }
 
 std::int64_t Executor::LimitOf(ErrorCode code) const {
@@ -308,7 +308,8 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
   if (command.verb == Verb::kPut) {
-    Data(session, {.kind = ReplyKind::kPut, .number = version, .revision = record_stamp_.revision},
+    Data(session,
+         {.kind = ReplyKind::kPut, .number = version, .revision = recorder_.stamp().revision},
          output);
   }
   Ok(session, output, version);
@@ -388,16 +389,16 @@ Place Executor::Locate(Database& database, std::string_view key) {
   if (entry != nullptr) {
     place.existing = entry->is_tombstone() ? nullptr : entry;
     place.previous = entry->revision();
-    Need(Delivery::NeededFor(database, key, database.ShownRevision(*entry)));
+    recorder_.Need(Delivery::NeededFor(database, key, database.ShownRevision(*entry)));
   } else {
     // Its tombstone may have been dropped.
-    Need(Delivery::NeededFor(database, key, database.horizon()));
+    recorder_.Need(Delivery::NeededFor(database, key, database.horizon()));
   }
   return place;
 }
 
 Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& output) {
-  const Store::Stamp stamp = RecordFor(place.database, output);
+  const Store::Stamp stamp = recorder_.For(place.database, output);
   Entry* entry = place.database.Set(place.existing, {.key = place.key,
                                                      .hash = place.hash,
                                                      .value = fresh.value,
@@ -410,7 +411,7 @@ Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& out
                                  .version = fresh.version,
                                  .in_conflict = fresh.in_conflict,
                                  .previous = place.previous});
-  Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
+  recorder_.Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
   NoteRights(place);
   return entry;
 }
@@ -427,7 +428,7 @@ void Executor::WriteAndAnnounce(const Place& place, const NewValue& fresh, Outpu
 }
 
 void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
-  const Store::Stamp stamp = RecordFor(place.database, output);
+  const Store::Stamp stamp = recorder_.For(place.database, output);
   if (place.existing != nullptr) {
     place.database.Remove(place.existing, place.hash, stamp.revision, stamp.time_us);
     place.database.DropOldTombstones(stamp.time_us, kTombstonesPerTurn);
@@ -435,7 +436,7 @@ void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
   output.record_items.push_back(
       {.type = RecordType::kRemove, .key = place.key, .previous = place.previous});
   NoteRights(place);
-  Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
+  recorder_.Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
   // Also for a key that is not there: existing clients hear that too.
   Announce(place.database, place.hash, {.kind = ChangeKind::kRemoved, .key = place.key},
            stamp.revision, output);
@@ -444,7 +445,7 @@ void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
 void Executor::Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                         Output& output) {
   change.revision = revision;
-  change.time_us = record_stamp_.time_us;
+  change.time_us = recorder_.stamp().time_us;
   delivery_.Announce(database, hash, change, output);
 }
 
@@ -459,11 +460,10 @@ void Executor::AnnounceNow(const Change& change, Output& output) {
 // ---- replies
 
 void Executor::Ok(const Session& session, Output& output, std::int64_t version) const {
-  const bool wrote = record_database_ != DatabaseId{};
   output.items.emplace_back(Reply{.session = session.id,
                                   .kind = ReplyKind::kOk,
                                   .number = version,
-                                  .revision = wrote ? record_stamp_.revision : Revision{}});
+                                  .revision = recorder_.open()});
 }
 
 void Executor::Data(const Session& session, Reply reply, Output& output) {

@@ -29,6 +29,7 @@
 #include "core/imported.h"
 #include "core/output.h"
 #include "core/place.h"
+#include "core/recorder.h"
 #include "core/session.h"
 #include "core/store.h"
 
@@ -52,7 +53,7 @@ class Executor {
   void Drain(SessionId id, Output& output);
 
   // So many bytes of records are sure to find a place.
-  void SetLogRoom(std::size_t bytes) { log_room_ = bytes; }
+  void SetLogRoom(std::size_t bytes) { recorder_.SetRoom(bytes); }
   // A change whose `after` has been reached: who must hear of it, as of now.
   void AnnounceNow(const Change& change, Output& output);
 
@@ -159,18 +160,6 @@ class Executor {
   void Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                 Output& output);
 
-  // Records and what replies rest on (executor_log.cpp).
-  // The stamp of the record that the command is making for `database`; begins it.
-  Store::Stamp RecordFor(const Database& database, Output& output);
-  Store::Stamp NewRecord(const Record& record, Output& output);
-  // What comes next is a record of its own.
-  void CloseRecord() { record_database_ = {}; }
-  void BeginCommand(const Session& session);
-  void FinishCommand(Output& output) const;
-  void Need(Revision revision) { needed_ = std::max(needed_, revision); }
-  void NeedListing(const Database& database);
-  [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= log_room_; }
-
   void Ok(const Session& session, Output& output, std::int64_t version = 0) const;
   static void Data(const Session& session, Reply reply, Output& output);
   static void Error(const Session& session, ErrorCode code, Output& output,
@@ -186,10 +175,7 @@ class Executor {
   std::uint64_t commands_ = 0;
   ConflictId last_conflict_;
   Delivery delivery_;
-  std::size_t log_room_ = SIZE_MAX;
-  Revision needed_;               // by what the running command has shown
-  DatabaseId record_database_{};  // whose record is being made; zero: nobody's
-  Store::Stamp record_stamp_;
+  Recorder recorder_{store_, now_};
   std::uint64_t operations_ = 0;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;

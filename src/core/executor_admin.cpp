@@ -88,7 +88,7 @@ void Executor::UseDb(Session& session, const Command& command, Output& output) {
   if (database == nullptr) {
     return Error(session, ErrorCode::kUnknownDatabase, output);
   }
-  Need(database->secure_revision());
+  recorder_.Need(database->secure_revision());
   if (database->is_unfinished()) {
     return Error(session, ErrorCode::kUnfinished, output, command.name);
   }
@@ -157,7 +157,7 @@ void Executor::CreateDb(Session& session, const Command& command, Output& output
     return Error(session, ErrorCode::kBadSecret, output);
   }
   if (const Database* there = FindNamed(command.name); there != nullptr) {
-    Need(there->secure_revision());
+    recorder_.Need(there->secure_revision());
     return Error(session, ErrorCode::kDatabaseExists, output);
   }
   if (const std::optional<ErrorCode> refusal = CheckNewDatabase(command.name); refusal) {
@@ -186,9 +186,9 @@ void Executor::DropDb(Session& session, const Command& command, Output& output) 
 
 void Executor::Drop(Database& database, Output& output) {
   const Store::Stamp stamp =
-      NewRecord({.type = RecordType::kDropDatabase, .database = database.id()}, output);
-  CloseRecord();
-  Need(stamp.revision);
+      recorder_.New({.type = RecordType::kDropDatabase, .database = database.id()}, output);
+  recorder_.Close();
+  recorder_.Need(stamp.revision);
   ForgetDatabase(database, stamp.revision, output);
   const std::string_view name = output.Keep(database.name());
   store_.Drop(database, stamp);
@@ -336,7 +336,7 @@ void Executor::Oplog(Session& session, const Command& command, Output& output) {
   }
   if (request->operation.kind == OperationKind::kOplogSince) {
     request->operation.to = store_.revision();
-    Need(request->operation.to);
+    recorder_.Need(request->operation.to);
   }
   StartOperation(session, std::move(request->operation), output);
 }
@@ -360,7 +360,7 @@ void Executor::Whoami(const Session& session, Output& output) const {
 
 void Executor::Debug(Session& session, const Command& command, Output& output) {
   if (command.name == "list-dbs") {
-    NeedListing(store_.admin());
+    recorder_.NeedListing(store_.admin());
     for (const auto& [name, database] : store_.databases()) {
       output.rows.push_back({.name = name, .detail = NameOf(database->strategy())});
     }
@@ -381,7 +381,7 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
     if (session.database == nullptr) {
       return Error(session, ErrorCode::kNoDatabaseSelected, output);
     }
-    NeedListing(*session.database);
+    recorder_.NeedListing(*session.database);
     for (const std::string& key : session.database->conflicts().OpenConflictKeys()) {
       const Entry* entry = session.database->Find(key);
       CHECK(entry != nullptr);

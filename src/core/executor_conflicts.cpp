@@ -80,13 +80,13 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
   if (message.size() > kConflictBytesMax) {
     return Error(session, ErrorCode::kConflictTooLong, output);
   }
-  if (!HasRoom(message.size() + 2 * command.key.size() + kRecordBytesAround)) {
+  if (!recorder_.HasRoom(message.size() + 2 * command.key.size() + kRecordBytesAround)) {
     return Error(session, ErrorCode::kDiskFull, output);
   }
   if (!database.conflicts().Open(command.key, id)) {
     return Error(session, ErrorCode::kTooManyConflicts, output);
   }
-  const Store::Stamp stamp = RecordFor(database, output);
+  const Store::Stamp stamp = recorder_.For(database, output);
   if (!Planted(Bug::kMarkNotLogged)) {
     output.record_items.push_back({.type = RecordType::kMark,
                                    .key = existing->key(),
@@ -120,7 +120,7 @@ void Executor::Arbiter(Session& session, Output& output) {
     database.watches().Remove(watching, kConflictsKey, hash);
     return Error(session, ErrorCode::kDiskFull, output);
   }
-  if (HasRoom(RemovalBytes(database.conflicts().closed()))) {
+  if (recorder_.HasRoom(RemovalBytes(database.conflicts().closed()))) {
     RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
   }
   delivery_.ReplayConflicts(database, watching, output);
@@ -132,14 +132,14 @@ bool Executor::NoteArbiter(Database& database, Output& output) {
   if (database.conflicts().arbiter_seen()) {
     return true;
   }
-  if (!HasRoom(kRecordBytesAround)) {
+  if (!recorder_.HasRoom(kRecordBytesAround)) {
     return false;
   }
   database.conflicts().set_arbiter_seen();
   const Store::Stamp stamp =
-      NewRecord({.type = RecordType::kArbiter, .database = database.id()}, output);
-  Need(Delivery::NeededFor(database, kConflictsKey, stamp.revision));
-  CloseRecord();
+      recorder_.New({.type = RecordType::kArbiter, .database = database.id()}, output);
+  recorder_.Need(Delivery::NeededFor(database, kConflictsKey, stamp.revision));
+  recorder_.Close();
   return true;
 }
 
@@ -149,7 +149,7 @@ bool Executor::ForgetConflicts(Database& database, std::string_view key, Output&
   for (const ConflictId id : database.conflicts().OpenOf(key)) {
     queued.push_back(ConflictKey(key, id));
   }
-  if (!HasRoom(RemovalBytes(queued) + key.size())) {
+  if (!recorder_.HasRoom(RemovalBytes(queued) + key.size())) {
     return false;
   }
   database.conflicts().Forget(key);
@@ -168,7 +168,7 @@ void Executor::RemoveConflictKeys(Database& database, const std::vector<std::str
     RemoveAndAnnounce(place, output);
     bytes += key.size();
     if (bytes > kClosingBytesPerRecord) {
-      CloseRecord();
+      recorder_.Close();
       bytes = 0;
     }
   }
@@ -213,8 +213,8 @@ void Executor::Decide(Database& database, const Command& command, Output& output
   const std::string decided = std::string(kDecidedPrefix).append(command.value);
   WriteAndAnnounce(queued, {.value = decided, .version = queued.existing->version() + 1}, output);
   if (2 * command.value.size() > kConflictBytesMax) {
-    CloseRecord();  // twice the value is more than a record holds; both are in one write all the
-                    // same
+    recorder_.Close();  // twice the value is more than a record holds; both are in one write all
+                        // the same
   }
   const Place place = Locate(database, command.key);
   CHECK(place.existing != nullptr);

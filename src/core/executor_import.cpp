@@ -72,7 +72,7 @@ std::optional<ErrorCode> Executor::CheckImport(const Database* database,
   if (bytes > kRecordBytesMax) {
     return ErrorCode::kBadImport;
   }
-  if (!HasRoom(bytes + kRecordBytesAround)) {
+  if (!recorder_.HasRoom(bytes + kRecordBytesAround)) {
     return ErrorCode::kDiskFull;
   }
   return store_.bytes() + bytes > options_.memory_bytes_max ? std::optional(ErrorCode::kMemoryFull)
@@ -82,7 +82,7 @@ std::optional<ErrorCode> Executor::CheckImport(const Database* database,
 // The first part makes the database; what an import that was broken off has left goes away.
 std::optional<ErrorCode> Executor::BeginImport(const Imported& imported, Output& output) {
   if (Database* there = store_.Find(imported.name); there != nullptr) {
-    Need(there->secure_revision());
+    recorder_.Need(there->secure_revision());
     if (!there->is_unfinished()) {
       return ErrorCode::kDatabaseExists;
     }
@@ -107,12 +107,12 @@ std::optional<ErrorCode> Executor::ContinueImport(const Imported& imported, Outp
   if (database == nullptr || database->id() != imported.id) {
     return ErrorCode::kUnknownDatabase;
   }
-  Need(database->secure_revision());
+  recorder_.Need(database->secure_revision());
   if (!database->is_unfinished()) {
     return ErrorCode::kDatabaseExists;
   }
   if (imported.gives_up) {
-    if (!HasRoom(kRecordBytesAround)) {
+    if (!recorder_.HasRoom(kRecordBytesAround)) {
       return ErrorCode::kDiskFull;
     }
     Drop(*database, output);
@@ -126,7 +126,7 @@ void Executor::Import(SessionId id, const Imported& imported, Output& output) {
   if (session == nullptr) {
     return;
   }
-  BeginCommand(*session);
+  recorder_.Begin(*session);
   std::optional<ErrorCode> refusal;
   if (imported.unreadable) {
     refusal = ErrorCode::kBadImport;
@@ -138,7 +138,7 @@ void Executor::Import(SessionId id, const Imported& imported, Output& output) {
   }
   if (refusal) {
     Error(*session, *refusal, output, imported.name, LimitOf(*refusal));
-    return FinishCommand(output);
+    return recorder_.Finish(output);
   }
   Database* database = store_.Find(imported.name);
   for (const EntryState& entry : imported.entries) {
@@ -150,7 +150,7 @@ void Executor::Import(SessionId id, const Imported& imported, Output& output) {
   if (database != nullptr) {
     std::get_if<Reply>(&output.items.back())->number = database->id().value;
   }
-  FinishCommand(output);
+  recorder_.Finish(output);
 }
 
 // The queue follows from its entries, here as at a start: one that is not decided is open if its
@@ -168,7 +168,7 @@ void Executor::ImportConflict(Database& database, const EntryState& entry, Outpu
   }
   database.conflicts().LoadOpen(conflict->key, conflict->id);
   if (!place.existing->in_conflict()) {
-    RecordFor(database, output);
+    recorder_.For(database, output);
     Database::Mark(place.existing);
     output.record_items.push_back({.type = RecordType::kMark,
                                    .key = place.existing->key(),

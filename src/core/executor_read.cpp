@@ -61,7 +61,7 @@ void Executor::GetMany(Session& session, const Command& command, Output& output)
 
 void Executor::Keys(Session& session, const Command& command, Output& output) {
   const std::string_view pattern = command.key;
-  NeedListing(*session.database);
+  recorder_.NeedListing(*session.database);
   const std::string_view prefix = PatternPrefix(pattern);  // all that can bound the walk
   for (KeyOrder::Cursor cursor = session.database->Seek(prefix); !cursor.at_end();
        cursor.Advance()) {
@@ -88,7 +88,7 @@ void Executor::Scan(Session& session, const Command& command, Output& output) {
     prefix.remove_suffix(1);
   }
   const Database& database = *session.database;
-  NeedListing(database);
+  recorder_.NeedListing(database);
   Reply reply{.kind = ReplyKind::kScan};
   std::size_t bytes = 0;
   std::string_view last;

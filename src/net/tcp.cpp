@@ -126,16 +126,27 @@ Transfer ReceiveBytes(const Socket& socket, std::span<char> buffer) {
   return {.would_block = would_block, .ended = !would_block};
 }
 
-Transfer SendGathered(const Socket& socket, std::span<iovec> pieces) {
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = pieces.size();
-  const ssize_t sent = sendmsg(socket.fd(), &message, MSG_NOSIGNAL);
+namespace {
+
+Transfer SentResult(ssize_t sent) {
   if (sent >= 0) {
     return {.bytes = static_cast<std::size_t>(sent)};
   }
   const bool would_block = errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
   return {.would_block = would_block, .ended = !would_block};
+}
+
+}  // namespace
+
+Transfer SendBytes(const Socket& socket, std::string_view bytes) {
+  return SentResult(send(socket.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
+}
+
+Transfer SendGathered(const Socket& socket, std::span<iovec> pieces) {
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  return SentResult(sendmsg(socket.fd(), &message, MSG_NOSIGNAL));
 }
 
 void ShutdownSending(const Socket& socket) {

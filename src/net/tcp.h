@@ -68,6 +68,7 @@ struct Transfer {
   bool ended = false;  // received: the peer sends no more. Sent: the connection is gone
 };
 Transfer ReceiveBytes(const Socket& socket, std::span<char> buffer);
+Transfer SendBytes(const Socket& socket, std::string_view bytes);
 Transfer SendGathered(const Socket& socket, std::span<iovec> pieces);
 
 // Tells the peer that nothing more comes, while its own bytes are still taken.

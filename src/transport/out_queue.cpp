@@ -112,8 +112,7 @@ Transfer OutQueue::Flush(const Socket& socket) {
     Transfer transfer;
     if (shared_.empty()) {
       // The common case, without a walk.
-      iovec piece{.iov_base = bytes_.data() + sent_bytes_, .iov_len = bytes_.size() - sent_bytes_};
-      transfer = SendGathered(socket, {&piece, 1});
+      transfer = SendBytes(socket, std::string_view(bytes_).substr(sent_bytes_));
     } else {
       std::array<iovec, kPiecesMax> pieces;
       transfer = SendGathered(socket, {pieces.data(), Gather(pieces)});

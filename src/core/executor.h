@@ -63,6 +63,9 @@ class Executor {
   // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
   void Tick(Output& output);
 
+  // The earliest of what is due at a time of its own, on the monotonic clock. Nothing is, so far.
+  [[nodiscard]] static std::optional<std::int64_t> next_deadline_us() { return std::nullopt; }
+
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
   // All of it as one, for an admin. Ok's number is the id of the database.
   void Import(SessionId id, const Imported& imported, Output& output);

@@ -9,6 +9,8 @@
 // Source:  docs/architecture.md §1, §4.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -93,6 +95,11 @@ class Node {
                  std::vector<TermEnd> before = {});
   // Another turn would tell more to who is behind, without anything else happening.
   [[nodiscard]] bool has_work() const { return executor_.delivery().has_work(); }
+  // When a turn must begin though nothing else happens, on the monotonic clock; none: when the
+  // driver likes. The driver asks after each turn and sleeps no longer.
+  [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const {
+    return Executor::next_deadline_us();
+  }
   // Encoded records that have come up since ClearRecords.
   [[nodiscard]] std::string_view records() const { return records_; }
   void ClearRecords() { records_.clear(); }

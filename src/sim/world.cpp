@@ -148,6 +148,9 @@ std::int64_t World::NextTurnUs() const {
     return schedule_.now_us();
   }
   std::int64_t next_us = std::min(clock_.ScheduleUs(life_.persistence->next_us()), next_tick_us_);
+  if (const std::optional<std::int64_t> deadline_us = life_.node->next_deadline_us(); deadline_us) {
+    next_us = std::min(next_us, clock_.ScheduleUs(*deadline_us));
+  }
   if (!quiet_) {
     next_us = std::min(next_us, next_command_us_);
   }

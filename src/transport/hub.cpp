@@ -103,6 +103,7 @@ std::int64_t Hub::WaitUs() const {
   if (persistence_ != nullptr) {
     next_us = std::min(next_us, persistence_->next_us());
   }
+  next_us = std::min(next_us, node_.next_deadline_us().value_or(next_us));
   return std::max<std::int64_t>(0, next_us - MonotonicUs());
 }
 

@@ -57,6 +57,8 @@ class Database {
   // Null for a key that is absent or removed.
   [[nodiscard]] Entry* Find(std::string_view key) const { return Find(key, Hash(key)); }
   [[nodiscard]] Entry* Find(std::string_view key, std::uint64_t hash) const;
+  // As in HashIndex.
+  void Prefetch(std::string_view key) const { index_.Prefetch(Hash(key)); }
   // A tombstone too.
   [[nodiscard]] Entry* FindAny(std::string_view key, std::uint64_t hash) const {
     return index_.Find(hash, key);

@@ -40,6 +40,8 @@ class Entry {
   Entry& operator=(const Entry&) = delete;
 
   [[nodiscard]] std::string_view key() const { return {Bytes(), key_length_}; }
+  // The key is read soon: gets it on its way, for a walk over entries that lie apart.
+  void PrefetchKey() const { __builtin_prefetch(&key_length_); }
   [[nodiscard]] std::string_view value() const;
   void SetValue(std::string_view value);
 

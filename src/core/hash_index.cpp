@@ -31,6 +31,21 @@ bool IsFull(std::size_t count, std::size_t slots) {
   return count + count / 8 >= slots;
 }
 
+// Calls visit(hash, entry) for each. The keys lie apart in memory, so they are fetched ahead.
+template <class Visit>
+void ForEachEntry(const std::vector<std::uint64_t>& slots, std::uint64_t seed, const Visit& visit) {
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t i = 0; i < slots.size() + kAhead; ++i) {
+    if (i < slots.size() && slots[i] != 0) {
+      EntryIn(slots[i])->PrefetchKey();
+    }
+    if (i >= kAhead && slots[i - kAhead] != 0) {
+      Entry* entry = EntryIn(slots[i - kAhead]);
+      visit(HashBytes(entry->key(), seed), entry);
+    }
+  }
+}
+
 }  // namespace
 
 HashIndex::HashIndex(std::uint64_t seed) : seed_(seed) {
@@ -62,6 +77,11 @@ Entry* HashIndex::Find(std::uint64_t hash, std::string_view key) const {
       return EntryIn(slot);
     }
   }
+}
+
+void HashIndex::Prefetch(std::uint64_t hash) const {
+  const Segment& segment = SegmentOf(hash);
+  __builtin_prefetch(&segment.slots[hash & (segment.slots.size() - 1)]);
 }
 
 std::size_t HashIndex::SlotOf(const Segment& segment, std::uint64_t hash,
@@ -129,11 +149,7 @@ void HashIndex::Grow(Segment& segment) const {
   std::vector<std::uint64_t> old(segment.slots.size() * 2);
   old.swap(segment.slots);
   segment.count = 0;
-  for (const std::uint64_t slot : old) {
-    if (slot != 0) {
-      Place(segment, Hash(EntryIn(slot)->key()), EntryIn(slot));
-    }
-  }
+  ForEachEntry(old, seed_, [&](std::uint64_t hash, Entry* entry) { Place(segment, hash, entry); });
 }
 
 void HashIndex::Split(std::size_t position) {
@@ -158,13 +174,10 @@ void HashIndex::Split(std::size_t position) {
   std::vector<std::uint64_t> old(low.slots.size());
   old.swap(low.slots);
   low.count = 0;
-  for (const std::uint64_t slot : old) {
-    if (slot != 0) {
-      const std::uint64_t hash = Hash(EntryIn(slot)->key());
-      const bool is_high = ((hash >> (64U - low.depth)) & 1U) != 0;
-      Place(is_high ? high : low, hash, EntryIn(slot));
-    }
-  }
+  ForEachEntry(old, seed_, [&](std::uint64_t hash, Entry* entry) {
+    const bool is_high = ((hash >> (64U - low.depth)) & 1U) != 0;
+    Place(is_high ? high : low, hash, entry);
+  });
   // The positions that shared `low` are one aligned run; its second half is `high`'s now.
   const std::size_t run = std::size_t{1} << (depth_ - low.depth + 1);
   const std::size_t first = position / run * run;

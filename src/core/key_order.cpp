@@ -31,6 +31,20 @@ std::size_t SharedBytes(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
+// Calls visit(sorted) for each, its key being fetched ahead: the keys lie apart in memory.
+template <class Visit>
+void ForEachKey(std::span<Sorted> keys, const Visit& visit) {
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t i = 0; i < keys.size() + kAhead; ++i) {
+    if (i < keys.size()) {
+      keys[i].entry->PrefetchKey();
+    }
+    if (i >= kAhead) {
+      visit(keys[i - kAhead]);
+    }
+  }
+}
+
 // Sorts keys that are equal in their first `known` bytes. They lie apart in memory, so the 8 bytes
 // behind what all of them share stand beside the entry and are compared alone; those that are equal
 // there are sorted by what follows.
@@ -44,27 +58,31 @@ void SortBehind(std::span<Sorted> keys, std::size_t known) {
     return;
   }
   std::string_view shared = keys.front().entry->key();
-  for (const Sorted& sorted : keys) {
+  ForEachKey(keys, [&](const Sorted& sorted) {
     const std::string_view key = sorted.entry->key();
     shared = shared.substr(0, known + SharedBytes(shared.substr(known), key.substr(known)));
-  }
-  for (Sorted& sorted : keys) {
+  });
+  ForEachKey(keys, [&](Sorted& sorted) {
     sorted.first = FirstBytes(sorted.entry->key().substr(shared.size()));
-  }
+  });
   if (!std::ranges::is_sorted(keys, {}, &Sorted::first)) {
     std::ranges::sort(keys, {}, &Sorted::first);
   }
   const std::size_t next = shared.size() + sizeof(Sorted::first);
   while (!keys.empty()) {
-    const auto end = std::ranges::upper_bound(keys, keys.front().first, {}, &Sorted::first);
+    const auto end = std::ranges::find_if(
+        keys, [first = keys.front().first](const Sorted& sorted) { return sorted.first != first; });
     const std::span<Sorted> equal(keys.begin(), end);
     keys = keys.subspan(equal.size());
+    if (equal.size() == 1) {
+      continue;
+    }
     // One that ends here is equal to those with zero bytes in its place.
     const bool one_ends = std::ranges::any_of(
         equal, [next](const Sorted& sorted) { return sorted.entry->key().size() < next; });
-    if (equal.size() > 1 && one_ends) {
+    if (one_ends) {
       std::ranges::sort(equal, by_key);
-    } else if (equal.size() > 1) {
+    } else {
       SortBehind(equal, next);
     }
   }

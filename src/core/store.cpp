@@ -166,6 +166,18 @@ Result<void> Store::LoadEntry(const EntryState& state) {
   return {};
 }
 
+void Store::ExpectEntry(std::string_view key) const {
+  if (loading_ != nullptr) {
+    loading_->Prefetch(key);
+  }
+}
+
+void Store::ExpectRecord(DatabaseId id, std::string_view key) const {
+  if (const Database* database = Find(id); database != nullptr) {
+    database->Prefetch(key);
+  }
+}
+
 bool Store::IsKept(const Database& database, std::string_view key) const {
   return &database == admin_ && (key == kTokenKey || key == kAdminDatabase);
 }

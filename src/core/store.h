@@ -69,6 +69,9 @@ class Store {
   void StartLoading();
   Result<void> LoadDatabase(const DatabaseState& state);
   Result<void> LoadEntry(const EntryState& state);  // of the last LoadDatabase
+  // An entry or a record of that key comes soon.
+  void ExpectEntry(std::string_view key) const;  // of the last LoadDatabase
+  void ExpectRecord(DatabaseId id, std::string_view key) const;
   void LoadHorizon(DatabaseId id, Revision horizon);
   // What has been loaded is as of `stamp`; ids up to `newest_database` have been used.
   void SetLoaded(const Stamp& stamp, DatabaseId newest_database);

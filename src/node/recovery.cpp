@@ -23,6 +23,7 @@ class StoreVisitor final : public SnapshotVisitor {
     return store_.LoadDatabase(database);
   }
   Result<void> OnEntry(const EntryState& entry) override { return store_.LoadEntry(entry); }
+  void OnSoon(std::string_view key) override { store_.ExpectEntry(key); }
 
  private:
   Store& store_;
@@ -302,8 +303,13 @@ Result<void> Recovery::Scan(LogScanner& scanner, std::uint64_t all_bytes) {
     const bool late = Planted(Bug::kReplayLate) && out_.report.records == 1;
     return late ? Result<void>() : store_.Apply(decoded.record);
   };
+  const auto expect = [&](std::string_view record) {
+    if (const RecordKey named = KeyOfRecord(record); !named.key.empty()) {
+      store_.ExpectRecord(named.database, named.key);
+    }
+  };
   for (bool more = true; more;) {
-    const Result<bool> next = scanner.Next(apply);
+    const Result<bool> next = scanner.Next(apply, expect);
     if (!next) {
       return tl::unexpected(next.error());
     }

@@ -11,6 +11,9 @@ namespace nunc {
 
 namespace {
 
+// How far ahead of a record that is visited others are expected.
+constexpr std::size_t kExpectedRecords = 8;
+
 std::string Number(std::uint64_t value) {
   return std::to_string(value);
 }
@@ -102,7 +105,7 @@ void LogScanner::ReadAhead() {
                   [ahead = ahead_] { ahead->ready = true; });
 }
 
-Result<bool> LogScanner::Next(const Visit& visit) {
+Result<bool> LogScanner::Next(const Visit& visit, const Expect& expect) {
   while (!ahead_->ready) {
     CHECK(worker_->Collect(Wait::kForOne) > 0);
   }
@@ -114,7 +117,12 @@ Result<bool> LogScanner::Next(const Visit& visit) {
     ReadAhead();
   }
   std::string_view rest = chunk->bytes;
-  while (!rest.empty()) {
+  std::string_view ahead = expect ? rest : std::string_view{};
+  for (std::size_t taken = 0, expected = 0; !rest.empty(); ++taken) {
+    for (; expected < taken + kExpectedRecords && !ahead.empty(); ++expected) {
+      expect(ahead);
+      ahead.remove_prefix(HeadOfRecord(ahead).bytes);
+    }
     const auto record = decoder_.DecodeChecked(rest);
     CHECK(record.has_value());
     const auto visited = visit(*record);

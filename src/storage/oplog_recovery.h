@@ -49,6 +49,8 @@ struct CutTail {
 class LogScanner {
  public:
   using Visit = std::function<Result<void>(const DecodedRecord&)>;
+  // Gets the bytes of a record that is visited soon.
+  using Expect = std::function<void(std::string_view)>;
 
   // kNotFound: the folder has no log, and nothing says that there should be one (CreateLog).
   static Result<std::unique_ptr<LogScanner>> Begin(Disk& disk, const ScanOptions& options,
@@ -56,7 +58,7 @@ class LogScanner {
 
   // Visits the records of one chunk, in order, from the first behind the start. False: that was
   // the last one. An error of `visit` is given back, and the scan must not go on.
-  Result<bool> Next(const Visit& visit);
+  Result<bool> Next(const Visit& visit, const Expect& expect = {});
 
   // After Next has said false: the log as it will be from now on.
   Result<LogState> Settle();

@@ -206,6 +206,12 @@ Result<void> ReadSpec(DatabaseSpec& spec, std::string_view name, std::string_vie
   return {};
 }
 
+// What stands before the key.
+std::size_t FixedBytes(std::uint8_t flags) {
+  return kRecordHeaderBytes + ((flags & kFlagSession) != 0 ? kSessionBytes : 0) +
+         ((flags & kFlagExpires) != 0 ? kExpiresBytes : 0);
+}
+
 }  // namespace
 
 std::size_t EncodedBytes(const Record& record) {
@@ -249,6 +255,13 @@ RecordHead HeadOfRecord(std::string_view bytes) {
                                 .checksum = GetLittle<std::uint64_t>(bytes, kChecksumAt)}};
   CHECK(head.bytes >= kRecordHeaderBytes && head.bytes <= bytes.size());
   return head;
+}
+
+RecordKey KeyOfRecord(std::string_view bytes) {
+  CHECK(bytes.size() >= kRecordHeaderBytes);
+  return {.database = {GetLittle<std::uint32_t>(bytes, kDatabaseAt)},
+          .key = bytes.substr(FixedBytes(GetLittle<std::uint8_t>(bytes, kFlagsAt)),
+                              GetLittle<std::uint16_t>(bytes, kKeyLengthAt))};
 }
 
 Result<std::optional<DecodedRecord>> RecordDecoder::Decode(std::string_view bytes,
@@ -318,9 +331,7 @@ Result<DecodedRecord> RecordDecoder::Fields(std::string_view bytes) {
   }
   const std::size_t key_bytes = GetLittle<std::uint16_t>(bytes, kKeyLengthAt);
   const std::size_t value_bytes = GetLittle<std::uint32_t>(bytes, kValueLengthAt);
-  const std::size_t fixed = kRecordHeaderBytes + ((flags & kFlagSession) != 0 ? kSessionBytes : 0) +
-                            ((flags & kFlagExpires) != 0 ? kExpiresBytes : 0);
-  const std::size_t filled = fixed + key_bytes + value_bytes;
+  const std::size_t filled = FixedBytes(flags) + key_bytes + value_bytes;
   if (Padded(filled) != bytes.size()) {
     return Damaged("length " + Number(bytes.size()) + " where the fields have " + Number(filled));
   }

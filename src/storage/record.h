@@ -51,6 +51,14 @@ struct RecordHead {
 // `bytes` begins with a whole record that was made by AppendRecord or accepted by a decoder.
 RecordHead HeadOfRecord(std::string_view bytes);
 
+// The key of a record of one key; empty: it is none. `bytes` begin with a record that has been
+// checked.
+struct RecordKey {
+  DatabaseId database{};
+  std::string_view key{};
+};
+RecordKey KeyOfRecord(std::string_view bytes);
+
 struct RecordSession {
   std::uint64_t session = 0;
   std::uint64_t sequence = 0;

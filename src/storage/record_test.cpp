@@ -228,6 +228,8 @@ TEST(Record, SessionSequenceAndExpiryAreReadWhereTheirFlagsSaySo) {
   EXPECT_EQ(Have(decoded).record.items.front().key, "key");
   EXPECT_EQ(Have(decoded).record.items.front().value, "value");
   EXPECT_TRUE(Have(decoded).record.items.front().in_conflict);
+  EXPECT_EQ(KeyOfRecord(bytes).key, "key");
+  EXPECT_EQ(KeyOfRecord(bytes).database, Have(decoded).record.database);
 
   PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kMark));
   EXPECT_EQ(RefusalOfResealed(bytes), "a time of expiry where no key is set");

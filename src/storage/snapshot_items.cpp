@@ -65,6 +65,49 @@ Result<void> TakeDatabase(std::string_view& left, SnapshotVisitor& visitor) {
   return begins ? visitor.OnDatabase(database) : visitor.OnContinued(database);
 }
 
+// Goes over the entries of a block ahead of who takes them; what cannot be one ends it.
+class EntriesAhead {
+ public:
+  EntriesAhead(std::string_view raw, SnapshotVisitor& visitor) : left_(raw), visitor_(visitor) {}
+
+  // Stays kItems before what is at `taken`.
+  void Follow() {
+    for (const std::size_t upto = ++taken_ + kItems; announced_ < upto && !left_.empty();
+         ++announced_) {
+      AnnounceOne();
+    }
+  }
+
+ private:
+  static constexpr std::size_t kItems = 8;
+
+  void AnnounceOne() {
+    std::size_t bytes = 0;
+    if (ItemTag{Load<std::uint8_t>(left_.data())} == ItemTag::kEntry) {
+      bytes = AnnounceEntry();
+    } else if (left_.size() >= kDatabaseBytes) {
+      bytes = kDatabaseBytes + Load<std::uint16_t>(left_.data() + 16);
+    }
+    left_ = bytes == 0 || bytes > left_.size() ? std::string_view{} : left_.substr(bytes);
+  }
+
+  std::size_t AnnounceEntry() {
+    if (left_.size() < kEntryBytes) return 0;
+    const bool removed = (Load<std::uint8_t>(left_.data() + 1) & kRemoved) != 0;
+    const std::size_t key_at = kEntryBytes + (removed ? kRemovedAtBytes : 0);
+    const std::size_t key_bytes = Load<std::uint16_t>(left_.data() + 2);
+    const std::size_t bytes = key_at + key_bytes + Load<std::uint32_t>(left_.data() + 4);
+    if (bytes > left_.size()) return 0;
+    visitor_.OnSoon(left_.substr(key_at, key_bytes));
+    return bytes;
+  }
+
+  std::string_view left_;
+  SnapshotVisitor& visitor_;
+  std::size_t taken_ = 0;
+  std::size_t announced_ = 0;
+};
+
 Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
   if (left.size() < kEntryBytes) return Damaged("an entry reaches beyond its block");
   const char* const at = left.data();
@@ -97,6 +140,8 @@ Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
 Result<void> SnapshotVisitor::OnContinued(const DatabaseState& /*database*/) {
   return {};
 }
+
+void SnapshotVisitor::OnSoon(std::string_view /*key*/) {}
 
 Result<void> SnapshotVisitor::OnRecords(std::string_view /*records*/) {
   return {};
@@ -159,7 +204,9 @@ void BlockBuilder::Reuse(std::string&& buffer) {
 
 Result<void> ForEachItem(std::string_view raw, SnapshotVisitor& visitor) {
   bool in_database = false;
+  EntriesAhead ahead(raw, visitor);
   while (!raw.empty()) {
+    ahead.Follow();
     Result<void> taken;
     switch (ItemTag{Load<std::uint8_t>(raw.data())}) {
       case ItemTag::kDatabase:

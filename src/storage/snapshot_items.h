@@ -34,6 +34,8 @@ class SnapshotVisitor {
   // A further block of the same database begins: of interest to who reads blocks out of order.
   virtual Result<void> OnContinued(const DatabaseState& database);
   virtual Result<void> OnEntry(const EntryState& entry) = 0;
+  // The entry of that key comes soon: for who can get ready for it.
+  virtual void OnSoon(std::string_view key);
   // Of a backup: whole op log records, one behind the other, after all entries.
   virtual Result<void> OnRecords(std::string_view records);
 };

@@ -36,6 +36,32 @@ TEST(SnapshotItems, ABlockBeginsWithTheDatabaseItContinues) {
   EXPECT_EQ(builder.databases(), 1U);
 }
 
+TEST(SnapshotItems, EachEntryIsSaidToComeBeforeItDoes) {
+  class Announced final : public KeepingVisitor {
+   public:
+    void OnSoon(std::string_view key) override { soon.emplace_back(key); }
+    Result<void> OnEntry(const EntryState& entry) override {
+      came.emplace_back(entry.key);
+      in_time = in_time && soon.size() >= came.size();
+      return KeepingVisitor::OnEntry(entry);
+    }
+    std::vector<std::string> soon;
+    std::vector<std::string> came;
+    bool in_time = true;
+  };
+  BlockBuilder builder;
+  builder.Begin({.id = {3}, .name = "shop"});
+  for (std::uint64_t i = 1; i <= 30; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    builder.Add({.key = key, .removed = i % 5 == 0, .revision = {i}, .removed_at_us = 4});
+  }
+  Announced visitor;
+  ASSERT_TRUE(ForEachItem(builder.Take(), visitor));
+  EXPECT_EQ(visitor.came.size(), 30U);
+  EXPECT_EQ(visitor.soon, visitor.came);
+  EXPECT_TRUE(visitor.in_time);
+}
+
 TEST(SnapshotItems, ABlockIsFullAtItsTarget) {
   BlockBuilder builder(100);
   builder.Begin({.id = {3}, .name = "shop"});

@@ -114,6 +114,8 @@ class OrderedVisitor : public SnapshotVisitor {
     return visitor_.OnEntry(entry);
   }
 
+  void OnSoon(std::string_view key) override { visitor_.OnSoon(key); }
+
   Result<void> OnRecords(std::string_view records) override {
     if (head_.kind != SnapshotKind::kBackup) {
       return Fail(Fault::kDamaged, "a snapshot holds no records");

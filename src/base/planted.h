@@ -13,6 +13,7 @@ namespace nunc {
 enum class Bug : std::uint8_t {
   kNone,
   kSkipLogSync,            // the log's files are not synced
+  kSyncsShareFile,         // two syncs at once use one open file, and one hears of the other's loss
   kSkipFolderSync,         // nor is the folder, after a new segment
   kBadChecksum,            // a record with a wrong checksum is taken
   kNoChain,                // the checksum does not depend on the record before

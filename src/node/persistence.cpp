@@ -135,6 +135,9 @@ void Persistence::Fail(const Error& error) {
 
 const Persistence::News& Persistence::Collect() {
   world_.sync.Collect(Wait::kNo);
+  if (world_.sync_beside != nullptr) {
+    world_.sync_beside->Collect(Wait::kNo);
+  }
   world_.bulk.Collect(Wait::kNo);
   news_.results = std::exchange(ended_, {});
   news_.durable = Planted(Bug::kGateAtWritten) ? log_->written() : log_->durable();
@@ -148,7 +151,7 @@ Result<void> Persistence::EndTurn(Now now) {
     return written;
   }
   KeepRoom();
-  if (log_->NeedsSync() && !syncing_ && now.mono_us >= next_sync_us()) {
+  if (CanSync() && now.mono_us >= next_sync_us()) {
     StartSync();
   }
   if (!marking_ && log_->durable() > marked_ && now.mono_us >= next_mark_us_) {
@@ -166,8 +169,11 @@ Result<void> Persistence::EndTurn(Now now) {
 // back yet, they get as long as that sync took: one sync for all costs less than two for halves.
 std::int64_t Persistence::next_sync_us() const {
   const Revision awaited = node_.gate().awaited();
-  if (awaited <= log_->durable()) {
+  if (awaited <= log_->sync_begun()) {
     return unsynced_since_us_ + options_.sync_interval_us;
+  }
+  if (is_syncing()) {
+    return now_.mono_us;
   }
   const bool most_are_back = (awaited.value - log_->durable().value) * 2 >= last_group_;
   return most_are_back ? now_.mono_us : gather_until_us_;
@@ -182,7 +188,7 @@ std::int64_t Persistence::next_us() const {
   const bool by_time = HasNews() && !snapshotter_.running();
   std::int64_t next_us =
       by_time ? std::max(next_snapshot_us_, retry_us_) : now_.mono_us + options_.snapshot_every_us;
-  if (log_->NeedsSync() && !syncing_) {
+  if (CanSync()) {
     next_us = std::min(next_us, next_sync_us());
   }
   if (!marking_ && log_->durable() > marked_) {
@@ -196,7 +202,7 @@ Result<void> Persistence::WriteRecords() {
   if (records.empty() || (Planted(Bug::kAckBeforeWrite) && log_->durable() > marked_)) {
     return {};
   }
-  if (!syncing_ && log_->durable() == (Planted(Bug::kDeferredSync) ? marked_ : log_->written())) {
+  if (log_->sync_begun() == (Planted(Bug::kDeferredSync) ? marked_ : log_->written())) {
     unsynced_since_us_ = now_.mono_us;
   }
   if (Result<void> appended = log_->Append(records); !appended) {
@@ -234,26 +240,37 @@ void Persistence::KeepRoom() {
   }
 }
 
+bool Persistence::is_syncing() const {
+  return std::ranges::find(syncing_, true) != syncing_.end();
+}
+
+bool Persistence::CanSync() const {
+  const bool free = !syncing_[0] || (world_.sync_beside != nullptr && !syncing_[1]);
+  return free && log_->NeedsSync();
+}
+
 void Persistence::StartSync() {
-  syncing_ = true;
+  const std::size_t number = syncing_[0] ? 1 : 0;
+  Worker& worker = number == 0 ? world_.sync : *world_.sync_beside;
+  syncing_[number] = true;
   auto work = std::make_shared<SyncWork>(log_->BeginSync());
   auto result = std::make_shared<Result<void>>();
   const std::int64_t begun_us = now_.mono_us;
-  world_.sync.Submit([work, result] { *result = work->Run(); },
-                     [this, work, result, begun_us] {
-                       syncing_ = false;
-                       // What came meanwhile is at least as young as the sync.
-                       unsynced_since_us_ = begun_us;
-                       const std::int64_t ended_us = world_.clock.MonotonicUs();
-                       gather_until_us_ = ended_us + std::min(ended_us - begun_us, kGatherUsMax);
-                       last_group_ = work->revision().value - log_->durable().value;
-                       if (*result) {
-                         log_->OnSynced(work->revision());
-                       } else {
-                         log_->OnSyncFailed();
-                         Fail(result->error());
-                       }
-                     });
+  unsynced_since_us_ = begun_us;  // what comes from now on is younger
+  worker.Submit([work, result] { *result = work->Run(); },
+                [this, work, result, begun_us, number] {
+                  syncing_[number] = false;
+                  const std::int64_t ended_us = world_.clock.MonotonicUs();
+                  gather_until_us_ = ended_us + std::min(ended_us - begun_us, kGatherUsMax);
+                  const Revision before = log_->durable();
+                  if (*result) {
+                    log_->OnSynced(work->revision());
+                    last_group_ = log_->durable().value - before.value;
+                  } else {
+                    log_->OnSyncFailed();
+                    Fail(result->error());
+                  }
+                });
 }
 
 void Persistence::StartMark() {
@@ -273,11 +290,12 @@ void Persistence::StartMark() {
 }
 
 Result<void> Persistence::Finish() {
-  while (!news_.failure && (log_->NeedsSync() || syncing_)) {
-    if (!syncing_) {
+  while (!news_.failure && (log_->NeedsSync() || is_syncing())) {
+    if (CanSync()) {
       StartSync();
     }
-    world_.sync.Collect(Wait::kForOne);
+    Worker& worker = syncing_[0] ? world_.sync : *world_.sync_beside;
+    worker.Collect(Wait::kForOne);
   }
   while (!news_.failure && (marking_ || log_->durable() > marked_)) {
     if (!marking_) {

@@ -10,6 +10,7 @@
 // Source:  docs/cluster.md §4, §7, §11; docs/durability.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,9 @@ class Persistence {
 
   Result<void> WriteRecords();
   void KeepRoom();
+  [[nodiscard]] bool is_syncing() const;
+  // One is needed, and a worker has nothing to do.
+  [[nodiscard]] bool CanSync() const;
   void StartSync();
   // When the next one is to begin, if there is something to sync.
   [[nodiscard]] std::int64_t next_sync_us() const;
@@ -103,10 +107,10 @@ class Persistence {
   std::vector<OperationResult> ended_;  // operations, for the next Collect
   Now now_;
 
-  bool syncing_ = false;
-  std::int64_t unsynced_since_us_ = 0;  // of the oldest record that no sync has begun for
-  std::uint64_t last_group_ = 0;        // how many records the last sync was for
-  std::int64_t gather_until_us_ = 0;    // how long the next one waits for as many
+  std::array<bool, OpLog::kSyncsMax> syncing_{};  // by worker
+  std::int64_t unsynced_since_us_ = 0;            // of the oldest record that no sync has begun for
+  std::uint64_t last_group_ = 0;                  // how many records the last sync was for
+  std::int64_t gather_until_us_ = 0;              // how long the next one waits for as many
   bool marking_ = false;
   std::int64_t next_mark_us_ = 0;
   Revision marked_;

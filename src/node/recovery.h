@@ -33,6 +33,8 @@ struct PersistenceWorld {
   Disk& data;    // meta file and snapshots
   Disk& log;     // op log; may be the same
   Worker& sync;  // syncs of the log
+  // A second one, which begins while the first runs; null: one at a time.
+  Worker* sync_beside = nullptr;
   Worker& bulk;  // everything else that takes long
   Clock& clock;
   Random& random;

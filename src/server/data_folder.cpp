@@ -78,41 +78,41 @@ Result<void> DataFolder::OpenFolders(const Config& config) {
     }
     log_ = std::move(*log);
   }
-  Result<std::unique_ptr<PosixWorker>> sync =
-      PosixWorker::Start("nunc-sync", PosixWorker::Priority::kNormal);
-  Result<std::unique_ptr<PosixWorker>> bulk =
-      PosixWorker::Start("nunc-bulk", PosixWorker::Priority::kLow);
-  if (!sync || !bulk) {
-    return tl::unexpected(sync ? bulk.error() : sync.error());
+  const auto start = [](std::string name, PosixWorker::Priority priority,
+                        std::unique_ptr<PosixWorker>& into) -> Result<void> {
+    Result<std::unique_ptr<PosixWorker>> worker = PosixWorker::Start(std::move(name), priority);
+    if (!worker) {
+      return tl::unexpected(worker.error());
+    }
+    into = std::move(*worker);
+    return {};
+  };
+  Result<void> started = start("nunc-sync", PosixWorker::Priority::kNormal, sync_);
+  if (started) {
+    started = start("nunc-sync-2", PosixWorker::Priority::kNormal, sync_beside_);
   }
-  sync_ = std::move(*sync);
-  bulk_ = std::move(*bulk);
-  return {};
+  return started ? start("nunc-bulk", PosixWorker::Priority::kLow, bulk_) : started;
 }
 
 // Jobs use the disks, and what they call back the persistence: the workers stop first.
 DataFolder::~DataFolder() {
-  if (loop_ != nullptr) {
-    loop_->Remove(sync_done_);
-    loop_->Remove(bulk_done_);
+  for (const Loop::Registration& done : done_) {
+    loop_->Remove(done);
   }
   sync_.reset();
+  sync_beside_.reset();
   bulk_.reset();
 }
 
 Result<void> DataFolder::Watch(Loop& loop) {
-  const Result<Loop::Registration> sync = loop.Add(sync_->fd(), EPOLLIN, waker_);
-  if (!sync) {
-    return tl::unexpected(sync.error());
-  }
-  const Result<Loop::Registration> bulk = loop.Add(bulk_->fd(), EPOLLIN, waker_);
-  if (!bulk) {
-    loop.Remove(*sync);
-    return tl::unexpected(bulk.error());
-  }
   loop_ = &loop;
-  sync_done_ = *sync;
-  bulk_done_ = *bulk;
+  for (const PosixWorker* worker : {sync_.get(), sync_beside_.get(), bulk_.get()}) {
+    const Result<Loop::Registration> done = loop.Add(worker->fd(), EPOLLIN, waker_);
+    if (!done) {
+      return tl::unexpected(done.error());
+    }
+    done_.push_back(*done);
+  }
   return {};
 }
 

@@ -44,6 +44,7 @@ class DataFolder {
     return {.data = *data_,
             .log = log_ != nullptr ? *log_ : *data_,
             .sync = *sync_,
+            .sync_beside = sync_beside_.get(),
             .bulk = *bulk_,
             .clock = clock_,
             .random = random_};
@@ -54,12 +55,12 @@ class DataFolder {
   std::unique_ptr<PosixDisk> data_;
   std::unique_ptr<PosixDisk> log_;  // null: in data_
   std::unique_ptr<PosixWorker> sync_;
+  std::unique_ptr<PosixWorker> sync_beside_;
   std::unique_ptr<PosixWorker> bulk_;
   std::unique_ptr<Persistence> persistence_;
   Waker waker_;
   Loop* loop_ = nullptr;
-  Loop::Registration sync_done_;
-  Loop::Registration bulk_done_;
+  std::vector<Loop::Registration> done_;  // of the workers
 };
 
 }  // namespace nunc

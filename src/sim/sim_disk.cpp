@@ -32,7 +32,8 @@ class SimFile final : public File {
         generation_(device.generation_),
         node_(std::move(node)),
         path_(std::move(path)),
-        writable_(writable) {
+        writable_(writable),
+        lost_(node_->lost) {
     ++node_->opened;
   }
 
@@ -61,6 +62,7 @@ class SimFile final : public File {
   std::shared_ptr<SimNode> node_;
   std::string path_;
   bool writable_;
+  std::uint64_t lost_;  // of the node's, those that it has heard of
 };
 
 std::optional<SimFile::Refusal> SimFile::Begin(Operation operation, std::uint64_t offset,
@@ -131,8 +133,14 @@ Result<void> SimFile::Sync() {
   if (refusal) {
     if (refusal->has_effect) {
       node_->bytes.ForgetPending();
+      lost_ = ++node_->lost;
     }
     return tl::unexpected<Error>(std::move(refusal->error));
+  }
+  // Every open file hears once of what was lost, whoever's sync it was (fsync(2), since
+  // Linux 4.13).
+  if (std::exchange(lost_, node_->lost) != node_->lost) {
+    return Fail(Fault::kIo, path_ + ": what was written before is lost: a sync was made to fail");
   }
   node_->bytes.Sync();
   return {};

@@ -241,6 +241,18 @@ TEST_F(SimDiskTest, ASyncThatFailedHasLostItsBytesThoughTheNextOneSucceeds) {
   EXPECT_EQ(disk_.Content("a"), "abz");
 }
 
+TEST_F(SimDiskTest, EveryOpenFileHearsOnceThatASyncHasLostBytes) {
+  const auto file = Open("a");
+  const auto beside = Open("a");
+  ASSERT_TRUE(file->Write(0, "abc"));
+  device_.FailNextSync();
+  EXPECT_EQ(beside->Sync().error().fault, Fault::kIo);
+  EXPECT_EQ(file->Sync().error().fault, Fault::kIo);
+  EXPECT_TRUE(file->Sync());
+  EXPECT_TRUE(beside->Sync());
+  EXPECT_TRUE(Open("a")->Sync());
+}
+
 TEST_F(SimDiskTest, AFlippedBitIsReadAndStays) {
   const auto file = Open("a");
   ASSERT_TRUE(file->Write(0, "abc"));

@@ -23,6 +23,7 @@ namespace nunc {
 struct SimNode {
   std::uint64_t id = 0;  // in order of creation, so that nothing is ordered by address
   std::uint64_t opened = 0;
+  std::uint64_t lost = 0;  // how often a sync has lost what was written
   SimBytes bytes;
 };
 

@@ -31,6 +31,7 @@ World::World(const WorldOptions& options)
       data_(device_, "data"),
       log_(device_, options.seed % 2 == 0 ? "data" : "log"),
       sync_(schedule_, Slow(1'000), options.seed + 1),
+      sync_beside_(schedule_, Slow(1'000), options.seed + 5),
       bulk_(schedule_, Slow(1'000), options.seed + 2),
       clock_(schedule_, kWallStartUs),
       random_(options.seed + 3),
@@ -52,6 +53,7 @@ void World::DrawOptions() {
       .log_bytes_max = segment_bytes * 12};
   const std::int64_t longest_us = prng_.InRange(100, 20'000);
   sync_.SetDelays(Slow(longest_us));
+  sync_beside_.SetDelays(Slow(longest_us));
   bulk_.SetDelays(Slow(longest_us));
   // A sync that runs may have begun just before, and the turn that begins the next comes later.
   oracle_.SetUnsyncedMax(persistence_options_.sync_interval_us + 3 * longest_us + 20'000);
@@ -59,14 +61,19 @@ void World::DrawOptions() {
   command_gap_us_ = kCommandGapsUs[prng_.Below(std::size(kCommandGapsUs))];
   clients_ = Clients(oracle_, options_.seed + 4,
                      {.keys = 10 + prng_.Below(120), .value_bytes_max = segment_bytes / 32});
-  for (SimWorker* worker : {&sync_, &bulk_}) {
+  for (SimWorker* worker : {&sync_, &sync_beside_, &bulk_}) {
     worker->OnFinished([this] { woken_ = true; });
   }
 }
 
 PersistenceWorld World::Around() {
-  return {
-      .data = data_, .log = log_, .sync = sync_, .bulk = bulk_, .clock = clock_, .random = random_};
+  return {.data = data_,
+          .log = log_,
+          .sync = sync_,
+          .sync_beside = &sync_beside_,
+          .bulk = bulk_,
+          .clock = clock_,
+          .random = random_};
 }
 
 ExecutorOptions World::NodeOptions() const {

@@ -141,6 +141,7 @@ class World {
   SimDisk data_;
   SimDisk log_;
   SimWorker sync_;
+  SimWorker sync_beside_;
   SimWorker bulk_;
   LookedAtClock clock_;
   SimRandom random_;

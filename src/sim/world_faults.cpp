@@ -218,6 +218,7 @@ Result<void> World::StopCleanly() {
 void World::Fall(Ending ending) {
   static constexpr std::string_view kNames[] = {"power cut", "in a call", "kill", "clean stop"};
   sync_.Abandon();
+  sync_beside_.Abandon();
   bulk_.Abandon();
   life_.persistence.reset();
   life_.node.reset();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 
 namespace nunc {
 
@@ -16,11 +17,12 @@ tl::unexpected<Error> FailedBefore() {
 
 }  // namespace
 
-OpLog::OpLog(Disk& disk, const LogOptions& options, LogState state, std::shared_ptr<File> file)
+OpLog::OpLog(Disk& disk, const LogOptions& options, LogState state, Current current)
     : disk_(disk),
       options_(options),
       segments_(state.segments.begin(), state.segments.end()),
-      file_(std::move(file)),
+      file_(std::move(current.file)),
+      beside_(std::move(current.beside)),
       end_(state.end),
       index_(std::move(state.index)),
       durable_(state.end.revision),
@@ -32,12 +34,20 @@ Result<std::unique_ptr<OpLog>> OpLog::Open(Disk& disk, const LogOptions& options
   CHECK(state.segments.back().last == state.end.revision);
   std::erase_if(state.spares,
                 [&](const SpareFile& file) { return file.bytes != options.segment_bytes; });
-  const std::string name = SegmentName(state.segments.back().first);
-  auto file = disk.Open(name, OpenMode::kReadWrite);
-  if (!file) {
-    return NamedError(disk, name, file.error());
+  auto current = OpenCurrent(disk, SegmentName(state.segments.back().first));
+  if (!current) {
+    return tl::unexpected(std::move(current.error()));
   }
-  return std::unique_ptr<OpLog>(new OpLog(disk, options, std::move(state), std::move(*file)));
+  return std::unique_ptr<OpLog>(new OpLog(disk, options, std::move(state), std::move(*current)));
+}
+
+Result<OpLog::Current> OpLog::OpenCurrent(Disk& disk, const std::string& name) {
+  auto file = disk.Open(name, OpenMode::kReadWrite);
+  auto beside = file ? disk.Open(name, OpenMode::kReadWrite) : std::move(file);
+  if (!beside) {
+    return NamedError(disk, name, beside.error());
+  }
+  return Current{.file = std::move(*file), .beside = std::move(*beside)};
 }
 
 bool OpLog::HasRecords(const SegmentInfo& segment) const {
@@ -195,11 +205,12 @@ Result<void> OpLog::WriteInNew(const Piece& piece) {
     return renamed;
   }
   spares_.erase(spare);
-  auto file = disk_.Open(name, OpenMode::kReadWrite);
-  if (!file) {
-    return NamedError(disk_, name, file.error());
+  auto current = OpenCurrent(disk_, name);
+  if (!current) {
+    return tl::unexpected(std::move(current.error()));
   }
-  unsynced_.push_back(std::exchange(file_, std::move(*file)));
+  unsynced_.push_back(std::exchange(file_, std::move(current->file)));
+  beside_ = std::move(current->beside);
   sealed_.push_back({.first = segments_.back().first, .entries = std::exchange(index_, {})});
   folder_changed_ = true;
   segments_.push_back({.first = first,
@@ -270,32 +281,46 @@ Result<void> OpLog::ReserveNow() {
 }
 
 bool OpLog::NeedsSync() const {
-  return !failed_ && !syncing_ && (durable_ < written() || folder_changed_);
+  if (failed_ || syncs_.size() == kSyncsMax) {
+    return false;
+  }
+  if (!syncs_.empty() && (syncs_.back().alone || has_duties())) {
+    return false;
+  }
+  return sync_begun() < written() || folder_changed_;
 }
 
 SyncWork OpLog::BeginSync() {
-  CHECK(!syncing_ && !failed_);
-  syncing_ = true;
+  CHECK(NeedsSync());
+  const bool beside = !syncs_.empty() && !syncs_.front().beside;
+  syncs_.push_back({.revision = written(), .beside = beside, .alone = has_duties()});
   SyncWork::Plan plan{.files = std::exchange(unsynced_, {}),
                       .folder = std::exchange(folder_changed_, false),
                       .indexes = std::exchange(sealed_, {}),
                       .revision = written()};
-  plan.files.push_back(file_);
-  cooling_in_sync_ = std::exchange(cooling_, {});
+  plan.files.push_back(beside && !Planted(Bug::kSyncsShareFile) ? beside_ : file_);
+  if (syncs_.back().alone) {
+    cooling_in_sync_ = std::exchange(cooling_, {});
+  }
   return {disk_, std::move(plan)};
 }
 
 void OpLog::OnSynced(Revision revision) {
-  CHECK(syncing_ && revision >= durable_);
-  syncing_ = false;
-  durable_ = revision;
-  spares_.insert(spares_.end(), cooling_in_sync_.begin(), cooling_in_sync_.end());
-  cooling_in_sync_.clear();
+  const auto ended = std::ranges::find(syncs_, revision, &UnderWay::revision);
+  CHECK(ended != syncs_.end());
+  ended->done = true;
+  while (!syncs_.empty() && syncs_.front().done) {
+    durable_ = syncs_.front().revision;
+    if (syncs_.front().alone) {
+      spares_.insert(spares_.end(), cooling_in_sync_.begin(), cooling_in_sync_.end());
+      cooling_in_sync_.clear();
+    }
+    syncs_.pop_front();
+  }
 }
 
 void OpLog::OnSyncFailed() {
-  CHECK(syncing_);
-  syncing_ = false;
+  syncs_.clear();
   failed_ = true;
 }
 

@@ -65,9 +65,17 @@ class OpLog {
   // For when the job has come too late: afterwards a spare is ready, or the disk is full.
   Result<void> ReserveNow();
 
+  // Two may be under way: the second takes what was written behind the first one's. One that has
+  // more to do than the current file goes alone.
+  static constexpr std::size_t kSyncsMax = 2;
   [[nodiscard]] bool NeedsSync() const;
-  // Only while none is under way.
+  // Only when one is needed.
   SyncWork BeginSync();
+  // Up to where a sync has been begun.
+  [[nodiscard]] Revision sync_begun() const {
+    return syncs_.empty() ? durable_ : syncs_.back().revision;
+  }
+  // What a sync had to do is durable once those before it have ended well too.
   void OnSynced(Revision revision);
   void OnSyncFailed();
   [[nodiscard]] Revision durable() const { return durable_; }
@@ -92,7 +100,12 @@ class OpLog {
     RecordHead first{};
   };
 
-  OpLog(Disk& disk, const LogOptions& options, LogState state, std::shared_ptr<File> file);
+  struct Current {
+    std::shared_ptr<File> file;
+    std::shared_ptr<File> beside;
+  };
+  OpLog(Disk& disk, const LogOptions& options, LogState state, Current current);
+  static Result<Current> OpenCurrent(Disk& disk, const std::string& name);
 
   void Divide(std::string_view records);
   Result<void> MakeRoom();
@@ -103,6 +116,8 @@ class OpLog {
   void NotePiece(const Piece& piece);
   Result<void> DropOldest();
   [[nodiscard]] std::size_t FilesWaiting() const;
+  // A sync has more to do than the current file.
+  [[nodiscard]] bool has_duties() const { return folder_changed_ || !unsynced_.empty(); }
   [[nodiscard]] std::uint64_t SegmentBytesFor(std::uint64_t record_bytes) const;
   [[nodiscard]] bool HasRecords(const SegmentInfo& segment) const;
 
@@ -111,12 +126,20 @@ class OpLog {
   bool failed_ = false;
   std::deque<SegmentInfo> segments_;  // the last one is current
   std::shared_ptr<File> file_;        // of the current one
+  std::shared_ptr<File> beside_;      // the same once more: the system tells each of them by itself
+                                      // that what was written is lost
   ChainEnd end_;
   std::vector<IndexEntry> index_;  // of the current one
   std::vector<Piece> pieces_;      // of the append that runs
 
   Revision durable_;
-  bool syncing_ = false;
+  struct UnderWay {
+    Revision revision{};
+    bool beside = false;  // syncs `beside_`
+    bool alone = false;
+    bool done = false;
+  };
+  std::deque<UnderWay> syncs_;  // in the order of their revisions
   bool folder_changed_ = false;
   std::vector<std::shared_ptr<File>> unsynced_;  // older than the current one
   std::vector<SealedIndex> sealed_;              // whose file is still to be written

@@ -10,7 +10,7 @@ Result<std::uint64_t> OpLog::Clean(Revision below) {
   }
   // The sync that runs may still write the index of a segment that was full just when the last one
   // began; all before that are done with.
-  const Revision done{durable_.value + (syncing_ ? 0 : 1)};
+  const Revision done{durable_.value + (syncs_.empty() ? 1 : 0)};
   std::uint64_t bytes = 0;
   while (segments_.size() > 1 && segments_.front().last < std::min(below, done)) {
     const auto dropped = DropOldest();

@@ -101,12 +101,72 @@ TEST(OpLog, ARecordIsDurableOnlyAfterTheSyncThatBeganBehindIt) {
   EXPECT_TRUE(log.NeedsSync());
   SyncWork work = log.BeginSync();
   EXPECT_EQ(work.revision(), Revision{2});
-  ASSERT_TRUE((*writer)->Append(1).has_value());
   EXPECT_FALSE(log.NeedsSync());
+  ASSERT_TRUE((*writer)->Append(1).has_value());
   EXPECT_EQ(log.durable(), Revision{0});
   ASSERT_TRUE(work.Run().has_value());
   log.OnSynced(work.revision());
   EXPECT_EQ(log.durable(), Revision{2});
+  EXPECT_TRUE(log.NeedsSync());
+}
+
+TEST(OpLog, ASyncThatOvertakesAnotherCountsWhenThatHasEndedToo) {
+  FaultyDisk disk;
+  auto writer = Writer::Start(disk, kSmallLog);
+  OpLog& log = (*writer)->log();
+  std::vector<SyncWork> works;
+  for (std::size_t i = 0; i < OpLog::kSyncsMax; ++i) {
+    ASSERT_TRUE((*writer)->Append(1).has_value());
+    ASSERT_TRUE(log.NeedsSync());
+    works.push_back(log.BeginSync());
+  }
+  EXPECT_EQ(log.sync_begun(), Revision{2});
+  ASSERT_TRUE((*writer)->Append(1).has_value());
+  EXPECT_FALSE(log.NeedsSync());  // both are busy
+  ASSERT_TRUE(works[1].Run().has_value());
+  log.OnSynced(works[1].revision());
+  EXPECT_EQ(log.durable(), Revision{0});
+  ASSERT_TRUE(works[0].Run().has_value());
+  log.OnSynced(works[0].revision());
+  EXPECT_EQ(log.durable(), Revision{2});
+  EXPECT_TRUE(log.NeedsSync());
+}
+
+TEST(OpLog, WhatWasOvertakenByASyncIsNotDurableWhenItFails) {
+  FaultyDisk disk;
+  auto writer = Writer::Start(disk, kSmallLog);
+  OpLog& log = (*writer)->log();
+  ASSERT_TRUE((*writer)->Append(1).has_value());
+  const SyncWork first = log.BeginSync();
+  ASSERT_TRUE((*writer)->Append(1).has_value());
+  SyncWork second = log.BeginSync();
+  ASSERT_TRUE(second.Run().has_value());
+  log.OnSynced(second.revision());
+  log.OnSyncFailed();
+  EXPECT_EQ(log.durable(), Revision{0});
+  EXPECT_FALSE(log.NeedsSync());
+}
+
+// Names, and files of before, must be on the disk in the order in which they came to be.
+TEST(OpLog, ASyncOfMoreThanTheCurrentFileGoesAlone) {
+  FaultyDisk disk;
+  auto writer = Writer::Start(disk, kSmallLog);
+  OpLog& log = (*writer)->log();
+  const std::size_t segments = log.Info().segments;
+  ASSERT_TRUE((*writer)->Append(1).has_value());
+  SyncWork plain = log.BeginSync();
+  while (log.Info().segments == segments) {
+    ASSERT_TRUE((*writer)->Append(1).has_value());
+  }
+  EXPECT_FALSE(log.NeedsSync());
+  ASSERT_TRUE(plain.Run().has_value());
+  log.OnSynced(plain.revision());
+  ASSERT_TRUE(log.NeedsSync());
+  SyncWork alone = log.BeginSync();
+  ASSERT_TRUE((*writer)->Append(1).has_value());
+  EXPECT_FALSE(log.NeedsSync());
+  ASSERT_TRUE(alone.Run().has_value());
+  log.OnSynced(alone.revision());
   EXPECT_TRUE(log.NeedsSync());
 }
 

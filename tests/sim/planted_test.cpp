@@ -37,6 +37,7 @@ struct NamedBug {
 constexpr NamedBug kBugs[] = {
     {"none", Bug::kNone},
     {"skip-log-sync", Bug::kSkipLogSync},
+    {"syncs-share-file", Bug::kSyncsShareFile},
     {"skip-folder-sync", Bug::kSkipFolderSync},
     {"bad-checksum", Bug::kBadChecksum},
     {"no-chain", Bug::kNoChain},

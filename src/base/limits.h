@@ -33,8 +33,20 @@ inline constexpr std::size_t kClosedConflictsPerDatabaseMax = 1'000;
 inline constexpr std::size_t kCatchUpEntriesPerTurn = 1'000;
 // So many of them are worked on at a time; the others wait for their turn.
 inline constexpr std::size_t kCatchUpsAtOnce = 64;
+// Of the changes that watches of the policy `all` are given while their session lags: keys, values
+// and something for each change. At the limit: cut, with a gap, and newest values later.
+inline constexpr std::size_t kAllBytesMax = std::size_t{1} << 20;
 // How often an idle watch that keeps tokens is given a newer one.
 inline constexpr std::int64_t kProgressIntervalUs = 10'000'000;
+
+// Databases whose deliveries are measured each by itself; others count for the server alone.
+inline constexpr std::size_t kMeasuredDatabasesMax = 1'000;
+// What a client reports to have shown later than this, or before it happened, is passed over.
+inline constexpr std::int64_t kShownUsMax = std::int64_t{3600} * 1'000'000;
+// Records of which it is known who made them; then the oldest is forgotten.
+inline constexpr std::size_t kRecentWritesMax = 1'024;
+// Watchers that one `explain` names; more are only counted.
+inline constexpr std::size_t kExplainWatchersMax = 100;
 
 // The op log and memory, as they may be configured. A segment holds the largest record twice.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{32} << 20;

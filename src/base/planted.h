@@ -63,6 +63,8 @@ enum class Bug : std::uint8_t {
   kWatchRewoundGood,      // a token of a lost tail is good
   kWatchKeyHorizon,       // a resumed key whose tombstone is gone
   kWatchConnectionsLost,  // `$connections` is not told again
+  kWatchGapUntold,        // a watch of all changes is cut and not told so
+  kWatchAllReordered,     // what comes behind the cut is told before what was cut
 };
 
 #ifdef NUNC_PLANTED_BUGS

@@ -13,6 +13,7 @@
 #include "core/conflicts.h"
 #include "core/database.h"
 #include "core/ids.h"
+#include "core/watch_policy.h"
 
 namespace nunc {
 
@@ -47,6 +48,9 @@ enum class Verb : std::uint8_t {
   kMetricsState,
   kClusterState,
   kWhoami,
+  kWait,
+  kExplain,
+  kDelivered,
   kPing,
   // Not a command: a request that could not be read. Its error takes its place in the order of the
   // replies like any other.
@@ -79,8 +83,9 @@ struct Command {
   std::string_view key{};     // key or pattern
   std::string_view user{};    // of use-db with a user
   std::string_view secret{};  // token or password
-  std::string_view since{};   // of watch: a token, `0`: everything; empty: from now on
-  std::string_view value{};   // value, permission list, database names
+  std::string_view since{};   // of watch: a token, `0`: everything; empty: from now on; of wait
+  WatchPolicy policy = WatchPolicy::kLatest;  // of watch
+  std::string_view value{};                   // value, permission list, database names
   // Of get-many.
   std::span<const std::string_view> keys{};
   // Of scan: the key behind which it begins, and how many it shows; empty: from the start, so many
@@ -99,7 +104,7 @@ struct Command {
   std::span<const EntryTag> if_not_tags{};
   // Of put, in place of a value. Who may edit can see what is there, so the key must be readable.
   ValueEdit* edit = nullptr;
-  std::int64_t amount = 1;  // of increment
+  std::int64_t amount = 1;  // of increment; of delivered: milliseconds since 1970
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;
   std::optional<AckLevel> level{};  // of create-db; empty: the server's default

@@ -181,13 +181,14 @@ constexpr std::array kTable = {
                .arguments = {Word("PREFIX", Field::kKey, "scan must contain a prefix, or *"),
                              OptionalTyped("after KEY] [limit N", ArgumentKind::kScanOptions)},
                .summary = "answers the keys that begin with PREFIX and may be read, in order"},
-    CommandRow{.verb = Verb::kWatch,
-               .name = "watch",
-               .level = Level::kKey,
-               .permission = Permission::kRead,
-               .arguments = {Word("KEY|PREFIX*", Field::kKey, "watch must contain a key"),
-                             OptionalTyped("since TOKEN", ArgumentKind::kWatchOptions)},
-               .summary = "sends every later change of a key, or of all that begin with PREFIX"},
+    CommandRow{
+        .verb = Verb::kWatch,
+        .name = "watch",
+        .level = Level::kKey,
+        .permission = Permission::kRead,
+        .arguments = {Word("KEY|PREFIX*", Field::kKey, "watch must contain a key"),
+                      OptionalTyped("since TOKEN] [latest|all", ArgumentKind::kWatchOptions)},
+        .summary = "sends every later change of a key, or of all that begin with PREFIX"},
     CommandRow{.verb = Verb::kUnwatch,
                .name = "unwatch",
                .level = Level::kDatabase,
@@ -211,12 +212,13 @@ constexpr std::array kTable = {
                              Typed("VERSION", ArgumentKind::kVersion, kResolveParts),
                              Rest("VALUE", Field::kValue, kResolveParts)},
                .summary = "decides a conflict (arbiters with write permission, admins)"},
-    CommandRow{.verb = Verb::kDebug,
-               .name = "debug",
-               .level = Level::kAdmin,
-               .arguments = {Word("list-dbs|loop|pending-conflicts|pending-ops|process-info",
-                                  Field::kName, "command is mandatory")},
-               .summary = "shows what is going on inside"},
+    CommandRow{
+        .verb = Verb::kDebug,
+        .name = "debug",
+        .level = Level::kAdmin,
+        .arguments = {Word("delivery|list-dbs|loop|pending-conflicts|pending-ops|process-info",
+                           Field::kName, "command is mandatory")},
+        .summary = "shows what is going on inside"},
     CommandRow{.verb = Verb::kListCommands,
                .name = "list-commands",
                .level = Level::kAdmin,
@@ -233,6 +235,24 @@ constexpr std::array kTable = {
                .name = "whoami",
                .level = Level::kOpen,
                .summary = "answers the selected database, the user and whether it is an admin"},
+    CommandRow{.verb = Verb::kWait,
+               .name = "wait",
+               .level = Level::kDatabase,
+               .arguments = {Word("TOKEN", Field::kSince,
+                                  "wait must be followed by a token of an earlier 'ready'")},
+               .summary = "answers when all up to TOKEN may be seen here"},
+    CommandRow{.verb = Verb::kExplain,
+               .name = "explain",
+               .level = Level::kKey,
+               .permission = Permission::kRead,
+               .arguments = {Word("KEY", Field::kKey, "explain must contain a key")},
+               .summary = "answers who wrote a key last, who watches it and who lags"},
+    CommandRow{.verb = Verb::kDelivered,
+               .name = "delivered",
+               .level = Level::kDatabase,
+               .arguments = {Typed("AT", ArgumentKind::kAmount,
+                                   "delivered must be followed by the time of a change")},
+               .summary = "reports that a change, made at AT, has been shown"},
     CommandRow{
         .verb = Verb::kPing, .name = "ping", .level = Level::kOpen, .summary = "answers pong"},
 };
@@ -283,6 +303,8 @@ std::string_view* PlaceOf(Command& command, Field field) {
       return &command.key;
     case Field::kSecret:
       return &command.secret;
+    case Field::kSince:
+      return &command.since;
     case Field::kValue:
       return &command.value;
     case Field::kNowhere:

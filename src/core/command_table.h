@@ -25,21 +25,21 @@ enum class Level : std::uint8_t {
 };
 
 enum class ArgumentKind : std::uint8_t {
-  kWord,             // up to the next space
-  kRest,             // all that is left, spaces included
-  kLogin,            // all that is left: TOKEN, or USER and TOKEN
-  kKeys,             // all that is left, each word a key
-  kVersion,          // whole number; out of 32 bits: unconditional
-  kAmount,           // whole number of 64 bits; empty: 1
-  kConflictId,       // whole number
-  kWatchOptions,     // [since TOKEN]; other words are ignored
-  kPutOptions,       // [if-version N|if-absent] : and all that is left
-  kScanOptions,      // [after KEY] [limit N], in any order
+  kWord,          // up to the next space
+  kRest,          // all that is left, spaces included
+  kLogin,         // all that is left: TOKEN, or USER and TOKEN
+  kKeys,          // all that is left, each word a key
+  kVersion,       // whole number; out of 32 bits: unconditional
+  kAmount,        // whole number of 64 bits; empty: 1
+  kConflictId,    // whole number
+  kWatchOptions,  // [since TOKEN] [latest|all], in any order; all from another word on is ignored
+  kPutOptions,    // [if-version N|if-absent] : and all that is left
+  kScanOptions,   // [after KEY] [limit N], in any order
   kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
 };
 
 // Where a kWord or kRest goes in the Command.
-enum class Field : std::uint8_t { kName, kKey, kSecret, kValue, kNowhere };
+enum class Field : std::uint8_t { kName, kKey, kSecret, kSince, kValue, kNowhere };
 
 enum class Presence : std::uint8_t { kRequired, kOptional };
 

@@ -70,14 +70,16 @@ void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Outpu
   told_ += patterns ? 1 : 0;
   if (const WatchedKey* watched = watches.Find(for_arbiters ? kConflictsKey : change.key, hash);
       watched != nullptr) {
+    const std::size_t bytes = change.key.size() + change.value.size();
     for (const WatchedKey::Watcher& watcher : watched->watchers()) {
-      if (watcher.session->lagging()) {
-        watcher.session->MarkDirty(watcher.interest);
-      } else {
-        output.targets.push_back(watcher.session->id());
+      WatchingSession& to = *watcher.session;
+      if (to.lagging() && !to.MayTell(watcher.interest, bytes)) {
+        to.MarkDirty(watcher.interest);
+        continue;
       }
+      output.targets.push_back(to.id());
       if (patterns) {
-        watcher.session->BeginTelling(told_);
+        to.BeginTelling(told_);
       }
     }
   }
@@ -132,6 +134,16 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
     }
     return;
   }
+  if (live && watch.policy == WatchPolicy::kAll) {
+    WatchingSession& to = *watch.session;
+    if (to.WasTold(told_) || to.TakeAllowance(change.key.size() + change.value.size())) {
+      if (to.BeginTelling(told_)) {
+        output.targets.push_back(to.id());
+      }
+      return;
+    }
+    watch.gap = true;
+  }
   if (Planted(Bug::kWatchLagUnnoted)) {
     return;
   }
@@ -175,8 +187,9 @@ std::size_t Delivery::ReplayConflicts(Database& database, const WatchingSession&
   return bytes;
 }
 
-void Delivery::MarkLagging(Session& session) {
+void Delivery::MarkLagging(Session& session) const {
   session.lagging = true;
+  session.allowance = all_bytes_max_;
   for (const Session::DatabaseWatches& watching : session.watches) {
     watching.watches->set_lagging(true);
     for (const auto& [prefix, watch] : watching.watches->patterns()) {
@@ -190,16 +203,21 @@ void Delivery::MarkLagging(Session& session) {
   }
 }
 
-std::size_t Delivery::TellDirty(const WatchedKey& watched, WatchingSession& to,
+std::size_t Delivery::TellDirty(const WatchingSession::Dirty& dirty, WatchingSession& to,
                                 Output& output) const {
+  const WatchedKey& watched = *dirty.key;
   const Database& database = to.database();
   const Entry* entry = database.FindAny(watched.key(), database.Hash(watched.key()));
   std::size_t bytes = 0;
+  if (dirty.gap && !Planted(Bug::kWatchGapUntold)) {
+    TellOne(to, {.kind = ChangeKind::kGap, .key = watched.key()}, output);
+    bytes = watched.key().size();
+  }
   if (to.wants_tokens) {
     if (!std::exchange(to.keys_begun, true)) {
       const Change started{.kind = ChangeKind::kStarted, .value = "delta"};
       TellOne(to, started, output);
-      bytes = started.value.size();
+      bytes += started.value.size();
     }
     to.closes_at = ClosesAt(to);
   }
@@ -227,13 +245,13 @@ void Delivery::Drain(Session& session, Output& output) {
   for (const Session::DatabaseWatches& watching : session.watches) {
     Database& database = *watching.database;
     while (bytes < kSliceBytes && told < entries_per_turn_) {
-      const WatchedKey* watched = watching.watches->TakeDirty();
-      if (watched == nullptr) {
+      const WatchingSession::Dirty dirty = watching.watches->TakeDirty();
+      if (dirty.key == nullptr) {
         break;
       }
-      const std::size_t now = watched->key() == kConflictsKey
+      const std::size_t now = dirty.key->key() == kConflictsKey
                                   ? ReplayConflicts(database, *watching.watches, output)
-                                  : TellDirty(*watched, *watching.watches, output);
+                                  : TellDirty(dirty, *watching.watches, output);
       bytes += now;
       told += now > 0 ? 1 : 0;
     }

@@ -2,9 +2,10 @@
 //
 // Shape:   Announce and Tell append a change with its targets to an Output. One that must not be
 //          seen yet goes without targets: the gate (node/gate.h) holds it and has it told when its
-//          revision is on disk, to whoever watches then. A lagging session costs marks, no values.
+//          revision is on disk, to whoever watches then. A lagging session costs marks, no values,
+//          but what kAllBytesMax allow those of its watches that want all.
 //          Watches of patterns that are not live are worked on in slices, by Advance.
-// Limits:  kCatchUpEntriesPerTurn, kCatchUpsAtOnce.
+// Limits:  kCatchUpEntriesPerTurn, kCatchUpsAtOnce, kAllBytesMax.
 // Owner:   Executor; sessions, databases and their watches belong to others.
 // Source:  docs/architecture.md §3-4; docs/delivery.md.
 #pragma once
@@ -27,7 +28,8 @@ namespace nunc {
 
 class Delivery {
  public:
-  explicit Delivery(std::size_t entries_per_turn) : entries_per_turn_(entries_per_turn) {}
+  Delivery(std::size_t entries_per_turn, std::size_t all_bytes_max)
+      : entries_per_turn_(entries_per_turn), all_bytes_max_(all_bytes_max) {}
 
   // Everything up to there is on disk.
   void SetDurable(Revision durable);
@@ -47,8 +49,9 @@ class Delivery {
   // All open conflicts of the database, to this one session. Gives the bytes it appended.
   std::size_t ReplayConflicts(Database& database, const WatchingSession& to, Output& output) const;
 
-  // The session's socket takes no more: from now on what it watches is only marked.
-  static void MarkLagging(Session& session);
+  // The session's socket takes no more: from now on what it watches is only marked, but what its
+  // allowance is for.
+  void MarkLagging(Session& session) const;
   // The socket has drained: some newest values of what was marked. When nothing was marked any
   // more, no item is appended and the session is live again.
   void Drain(Session& session, Output& output);
@@ -59,6 +62,7 @@ class Delivery {
     bool from_now = true;
     History::Judged judged{};
     Revision since{};
+    WatchPolicy policy = WatchPolicy::kLatest;
   };
   [[nodiscard]] bool Judge(const Database& database, std::string_view since, Begin& begin) const;
   void BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin);
@@ -91,7 +95,8 @@ class Delivery {
   };
 
   // Gives the bytes that may be sent now; zero: it is told, or comes by itself later.
-  std::size_t TellDirty(const WatchedKey& watched, WatchingSession& to, Output& output) const;
+  std::size_t TellDirty(const WatchingSession::Dirty& dirty, WatchingSession& to,
+                        Output& output) const;
   void TellPattern(PatternWatch& watch, const Database& database, const Change& change,
                    Output& output) const;
   static bool MaySee(PatternWatch& watch, const Database& database, std::string_view key);
@@ -126,6 +131,7 @@ class Delivery {
                  Output& output) const;
 
   std::size_t entries_per_turn_;
+  std::size_t all_bytes_max_;
   Revision durable_{UINT64_MAX};
   Revision newest_;
   History history_;

@@ -109,13 +109,16 @@ std::string Delivery::RewindTo(Revision shared, const Database& database) const 
 }
 
 void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin) {
+  WatchingSession& session = *watch->session;
   watch->Become(nullptr);
-  watch->wants_tokens = !begin.from_now;
+  watch->policy = begin.policy;
+  watch->gap = false;
+  // Who names a policy knows what a gap and a `ready` are.
+  watch->wants_tokens = !begin.from_now || begin.policy != WatchPolicy::kLatest;
+  session.wants_tokens = session.wants_tokens || watch->wants_tokens;
   if (begin.from_now) {
     return;
   }
-  WatchingSession& session = *watch->session;
-  session.wants_tokens = true;
   if (begin.judged.worth == History::Worth::kGood && RightsOf(*watch) > begin.since &&
       !Planted(Bug::kWatchRightsAway)) {
     StartListing(*watch, "rights");
@@ -142,10 +145,11 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
     // As for patterns. Until then it is told nothing, so it begins with all that is there then.
     database.watches().Remove(*watching, key, database.Hash(key));
     const bool rewound = begin.judged.worth == History::Worth::kRewound;
-    begin_later_.push_back(
-        {.watching = watching,
-         .key = std::string(key),
-         .begin = {.from_now = false, .judged = rewound ? begin.judged : History::Judged{}}});
+    begin_later_.push_back({.watching = watching,
+                            .key = std::string(key),
+                            .begin = {.from_now = false,
+                                      .judged = rewound ? begin.judged : History::Judged{},
+                                      .policy = begin.policy}});
     return;
   }
   const Entry* entry = database.FindAny(key, database.Hash(key));
@@ -231,7 +235,7 @@ void Delivery::Advance(Output& output) {
     const std::shared_ptr<WatchingSession> watching = later.watching.lock();
     if (watching != nullptr) {
       Database& database = watching->database();
-      database.watches().Add(*watching, later.key, database.Hash(later.key));
+      database.watches().Add(*watching, later.key, database.Hash(later.key), later.begin.policy);
       BeginKey(watching, later.key, later.begin, output);
     }
   }
@@ -297,6 +301,10 @@ Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Ou
   }
   if (watch.catch_up->phase == CatchUp::Phase::kBehind) {
     StartSeeking(watch);
+  }
+  if (std::exchange(watch.gap, false) && !Planted(Bug::kWatchGapUntold)) {
+    TellOne(*watch.session, {.kind = ChangeKind::kGap, .key = output.Keep(watch.pattern())},
+            output);
   }
   if (std::string begins = std::exchange(watch.catch_up->begins, {}); !begins.empty()) {
     TellOne(*watch.session,

@@ -318,5 +318,111 @@ TEST_F(DeliveryTest, AnIdleWatchIsGivenNewerTokens) {
   EXPECT_NE(token_, token);
 }
 
+// ---- all changes
+
+// So many changes of two bytes of key and value fit the allowance.
+constexpr std::size_t kGiven = kAllBytesMax / (2 + 64);
+
+class AllTest : public DeliveryTest {
+ protected:
+  void WatchAll(std::string_view pattern, std::string_view since = {}) {
+    Command command = ask::Watch(pattern);
+    command.since = since;
+    command.policy = WatchPolicy::kAll;
+    EXPECT_EQ(Run(watcher_, command), kFine);
+    TakeAll();
+  }
+};
+
+TEST_F(AllTest, OneThatLagsIsToldEachChangeOfAKeyAndOfAPattern) {
+  WatchAll("k");
+  WatchAll("a*");
+  executor_.MarkLagging(watcher_);
+  Write("k", "1");
+  Write("a1", "1");
+  Write("k", "2");
+  EXPECT_EQ(Run(writer_, ask::Remove("a1")), kFine);
+  const Lines all{"set k 1 0", "set a1 1 0", "set k 2 1", "removed a1"};
+  EXPECT_EQ(Take(watcher_), all);
+  EXPECT_FALSE(Drain(watcher_));
+  EXPECT_EQ(TakeAll(), Lines{}) << "nothing was left out";
+}
+
+TEST_F(AllTest, SoMuchIsGivenToOneThatLagsAndThenAGapIsToldAndTheNewest) {
+  for (const std::string_view pattern : {"k", "k*"}) {
+    Run(watcher_, {.verb = Verb::kUnwatchAll});
+    WatchAll(pattern);
+    Write("k", "x");
+    TakeAll();
+    executor_.MarkLagging(watcher_);
+    for (std::size_t i = 0; i < kGiven; ++i) {
+      Write("k", "1");
+    }
+    EXPECT_EQ(Take(watcher_).size(), kGiven);
+    Write("k", "2");
+    Write("k", "3");
+    EXPECT_EQ(Take(watcher_), Lines{}) << "beyond the limit";
+    Drain(watcher_);
+    while (Drain(watcher_)) {
+    }
+    const Lines told = TakeAll();
+    ASSERT_EQ(told.size(), 4U);
+    EXPECT_EQ(told[0], "gap " + std::string(pattern));
+    EXPECT_TRUE(told[1].ends_with(" delta"));
+    EXPECT_TRUE(told[2].starts_with("set k 3 "));
+    EXPECT_TRUE(told[3].starts_with("ready "));
+    Write("k", "4");
+    EXPECT_EQ(Take(watcher_).size(), 1U) << "every change again";
+    executor_.MarkLagging(watcher_);
+    Write("k", "5");
+    EXPECT_EQ(Take(watcher_).size(), 1U) << "a new lag, a new allowance";
+    EXPECT_FALSE(Drain(watcher_));
+    EXPECT_EQ(Run(writer_, ask::Remove("k")), kFine);
+  }
+}
+
+TEST_F(AllTest, OnceCutAlsoWhatWouldFitIsLeftOut) {
+  WatchAll("k");
+  WatchAll("j");
+  executor_.MarkLagging(watcher_);
+  Write("k", std::string(kAllBytesMax - 64, 'x'));
+  EXPECT_EQ(Take(watcher_), Lines{}) << "one byte too many";
+  Write("j", "1");
+  Write("k", "1");
+  EXPECT_EQ(Take(watcher_), Lines{});
+  while (Drain(watcher_)) {
+  }
+  EXPECT_EQ(TakeAll(),
+            (Lines{"gap j", "started  delta", "set j 1 0", "gap k", "set k 1 1", "ready "}));
+}
+
+TEST_F(AllTest, WhatSeveralWatchesWantIsGivenOnce) {
+  WatchAll("k");
+  WatchAll("k*");
+  executor_.MarkLagging(watcher_);
+  for (std::size_t i = 0; i < kGiven; ++i) {
+    Write("k", "1");
+  }
+  EXPECT_EQ(Take(watcher_).size(), kGiven);
+}
+
+TEST_F(AllTest, OneOfTheNewestBesidesItTakesNothingFromIt) {
+  EXPECT_EQ(Watch("k"), kFine);
+  WatchAll("k*");
+  executor_.MarkLagging(watcher_);
+  Write("k", "1");
+  EXPECT_EQ(Take(watcher_), Lines{"set k 1 0"});
+}
+
+TEST_F(AllTest, TheWatchMadeLastSaysThePolicy) {
+  for (const std::string_view pattern : {"k", "k*"}) {
+    WatchAll(pattern);
+    EXPECT_EQ(Watch(pattern), kFine);
+  }
+  executor_.MarkLagging(watcher_);
+  Write("k", "1");
+  EXPECT_EQ(Take(watcher_), Lines{});
+}
+
 }  // namespace
 }  // namespace nunc

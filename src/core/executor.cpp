@@ -26,7 +26,7 @@ const PermissionList* RefreshPermissions(Session& session) {
 Executor::Executor(ExecutorOptions options)
     : options_(std::move(options)),
       store_(options_.hash_seed, options_.password),
-      delivery_(options_.catch_up_entries_per_turn) {
+      delivery_(options_.catch_up_entries_per_turn, options_.all_bytes_max) {
   // Of one that keeps nothing; another has its log say it.
   delivery_.history().Begin(
       options_.hash_seed, {.value = static_cast<std::uint64_t>(options_.start_time_ms / 1000)}, {});
@@ -66,7 +66,7 @@ Session* Executor::SessionOf(SessionId id) {
 
 void Executor::MarkLagging(SessionId id) {
   if (Session* session = SessionOf(id); session != nullptr) {
-    Delivery::MarkLagging(*session);
+    delivery_.MarkLagging(*session);
   }
 }
 
@@ -251,20 +251,18 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
     case Verb::kDebug:
       return Debug(session, command, output);
     case Verb::kListCommands:
-      Data(session, {.kind = ReplyKind::kCommands}, output);
-      return Ok(session, output);
     case Verb::kMetricsState:
-      output.counters = {.commands = commands_, .query_time_ms_average = query_time_ms_};
-      Data(session, {.kind = ReplyKind::kMetrics}, output);
-      return Ok(session, output);
     case Verb::kClusterState:
-      Data(session, {.kind = ReplyKind::kCluster, .text = options_.address}, output);
-      return Ok(session, output);
+    case Verb::kPing:
+      return TellState(session, command.verb, output);
     case Verb::kWhoami:
       return Whoami(session, output);
-    case Verb::kPing:
-      Data(session, {.kind = ReplyKind::kPong}, output);
-      return Ok(session, output);
+    case Verb::kWait:
+      return Wait(session, command, output);
+    case Verb::kExplain:
+      return Explain(session, command, output);
+    case Verb::kDelivered:
+      return Delivered(session, command, output);
     case Verb::kRejected:
       break;
   }

@@ -24,6 +24,7 @@
 #include "core/command_table.h"
 #include "core/database.h"
 #include "core/delivery.h"
+#include "core/delivery_times.h"
 #include "core/executor_options.h"
 #include "core/ids.h"
 #include "core/imported.h"
@@ -78,6 +79,7 @@ class Executor {
   [[nodiscard]] Store& store() { return store_; }
   Delivery& delivery() { return delivery_; }
   [[nodiscard]] const Delivery& delivery() const { return delivery_; }
+  DeliveryTimes& delivery_times() { return delivery_times_; }
 
  private:
   // Rights and form (executor.cpp).
@@ -107,6 +109,11 @@ class Executor {
                     const Delivery::Begin& begin, Output& output);
   void Unwatch(Session& session, const Command& command, Output& output);
   void UnwatchAll(Session& session, Output& output);
+  void Delivered(Session& session, const Command& command, Output& output);
+  void Wait(Session& session, const Command& command, Output& output);
+  void Explain(Session& session, const Command& command, Output& output);
+  void ExplainWatchers(const Session& session, const Database& database, const Place& place,
+                       Output& output);
   bool RefuseServerKey(const Session& session, std::string_view key, Output& output);
 
   // Sessions and administration (executor_admin.cpp).
@@ -125,6 +132,7 @@ class Executor {
   void Snapshot(Session& session, const Command& command, Output& output);
   void ReplicateSnapshot(Session& session, const Command& command, Output& output);
   void Whoami(const Session& session, Output& output) const;
+  void TellState(const Session& session, Verb verb, Output& output);
   void Debug(Session& session, const Command& command, Output& output);
   void Select(Session& session, Database* database);
   void Deselect(Session& session);
@@ -178,6 +186,7 @@ class Executor {
   std::uint64_t commands_ = 0;
   ConflictId last_conflict_;
   Delivery delivery_;
+  DeliveryTimes delivery_times_;
   Recorder recorder_{store_, now_};
   std::uint64_t operations_ = 0;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot

@@ -190,6 +190,7 @@ void Executor::Drop(Database& database, Output& output) {
   recorder_.Close();
   recorder_.Need(stamp.revision);
   ForgetDatabase(database, stamp.revision, output);
+  delivery_times_.Forget(database.id());
   const std::string_view name = output.Keep(database.name());
   store_.Drop(database, stamp);
   Database& admin = store_.admin();
@@ -358,6 +359,22 @@ void Executor::Whoami(const Session& session, Output& output) const {
   Ok(session, output);
 }
 
+// What the server is and has done, which no data decides.
+void Executor::TellState(const Session& session, Verb verb, Output& output) {
+  Reply reply{.kind = ReplyKind::kPong};
+  if (verb == Verb::kListCommands) {
+    reply.kind = ReplyKind::kCommands;
+  } else if (verb == Verb::kMetricsState) {
+    output.counters = {.commands = commands_, .query_time_ms_average = query_time_ms_};
+    reply.kind = ReplyKind::kMetrics;
+  } else if (verb == Verb::kClusterState) {
+    reply.kind = ReplyKind::kCluster;
+    reply.text = options_.address;
+  }
+  Data(session, reply, output);
+  Ok(session, output);
+}
+
 void Executor::Debug(Session& session, const Command& command, Output& output) {
   if (command.name == "list-dbs") {
     recorder_.NeedListing(store_.admin());
@@ -377,6 +394,14 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
                     ", longest_turn_cpu_us: " + std::to_string(longest.cpu_us));
     output.rows.push_back({.name = line});
     Data(session, {.kind = ReplyKind::kLines, .text = "debug-loop"}, output);
+  } else if (command.name == "delivery") {
+    for (std::string& line : delivery_times_.Lines([this](DatabaseId id) {
+           const Database* database = store_.Find(id);
+           return database == nullptr ? std::string_view("-") : database->name();
+         })) {
+      output.rows.push_back({.name = output.Keep(std::move(line))});
+    }
+    Data(session, {.kind = ReplyKind::kLines, .text = "debug-delivery"}, output);
   } else if (command.name == "pending-conflicts" || command.name == "pendding-conflitcts") {
     if (session.database == nullptr) {
       return Error(session, ErrorCode::kNoDatabaseSelected, output);

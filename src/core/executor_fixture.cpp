@@ -107,6 +107,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "cluster " + text;
     case ReplyKind::kWhoami:
       return "whoami " + rows;
+    case ReplyKind::kExplain:
+      return "explain" + EntriesIn(output_);
     case ReplyKind::kLines:
       return "lines " + text + ' ' + rows;
     case ReplyKind::kPong:
@@ -128,6 +130,8 @@ std::string ExecutorTest::LineOf(const Change& change) {
       return "started " + key + ' ' + std::string(change.value);
     case ChangeKind::kReady:
       return "ready " + key + ' ' + std::string(change.value);
+    case ChangeKind::kGap:
+      return "gap " + key;
   }
   return key + ": " + std::string(change.value);
 }

@@ -24,6 +24,7 @@ struct ExecutorOptions {
   AckLevel ack_default = AckLevel::kWritten;
   std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
   std::size_t catch_up_entries_per_turn = kCatchUpEntriesPerTurn;
+  std::size_t all_bytes_max = kAllBytesMax;
   bool has_log = false;  // false: nothing is kept, nothing can be waited for
 };
 

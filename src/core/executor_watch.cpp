@@ -11,14 +11,19 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
   if (!delivery_.Judge(database, command.since, begin)) {
     return Error(session, ErrorCode::kBadToken, output, command.since);
   }
+  // Conflicts are told again as long as they are open: none is left out.
+  begin.policy = command.key == kConflictsKey ? WatchPolicy::kLatest : command.policy;
   watching->admin = watching->admin || session.admin;
   if (IsWatchPattern(command.key)) {
     return WatchPattern(session, *watching, command, begin, output);
   }
   const std::uint64_t hash = database.Hash(command.key);
-  if (database.watches().Add(*watching, command.key, hash) == Watches::Added::kLimit) {
+  if (database.watches().Add(*watching, command.key, hash, begin.policy) ==
+      Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
+  // Who names a policy knows what a gap and a `ready` are.
+  watching->wants_tokens = watching->wants_tokens || begin.policy != WatchPolicy::kLatest;
   if (command.key == kConflictsKey && !NoteArbiter(database, output)) {
     database.watches().Remove(*watching, command.key, hash);
     return Error(session, ErrorCode::kDiskFull, output);

@@ -45,6 +45,7 @@ enum class ReplyKind : std::uint8_t {
   kMetrics,  // counters
   kCluster,  // text: the own address
   kWhoami,   // rows: field, value
+  kExplain,  // rows: field, value; without a value the number
   kPong,
   kLines,  // text: the title; rows: lines
 };
@@ -87,6 +88,7 @@ enum class ChangeKind : std::uint8_t {
   // What a watch is told of itself; key is its pattern, empty: those of keys in the database.
   kStarted,  // value says what follows: `snapshot`, `delta` or `current`
   kReady,    // all up to here has been told; value is a token to go on from
+  kGap,      // changes have been left out of what was to be all of them; key is the pattern or key
 };
 
 // The version existing clients see while a conflict on a key is open.

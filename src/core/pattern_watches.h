@@ -19,6 +19,7 @@
 #include "core/entry.h"
 #include "core/ids.h"
 #include "core/permissions.h"
+#include "core/watch_policy.h"
 
 namespace nunc {
 
@@ -51,6 +52,8 @@ struct PatternWatch {
   std::string user;
   bool admin = false;
   bool wants_tokens = false;  // kStarted and kReady, too
+  WatchPolicy policy = WatchPolicy::kLatest;
+  bool gap = false;  // changes were left out of all that it wants, and it has not been told so
   // Looked up again when the database's epoch has moved on.
   std::uint64_t permissions_epoch = 0;
   const PermissionList* permissions = nullptr;

@@ -7,6 +7,7 @@ namespace nunc {
 
 void Recorder::Begin(const Session& session) {
   Close();
+  session_ = &session;
   needed_ = session.database == nullptr ? session.dropped : session.database->secure_revision();
 }
 
@@ -19,6 +20,11 @@ void Recorder::NeedListing(const Database& database) {
 Store::Stamp Recorder::New(const Record& record, Output& output) {
   stamp_ = store_.NextStamp(now_.wall_us);
   database_ = record.database;
+  if (session_ == nullptr) {
+    recent_.Note(stamp_.revision, stamp_.time_us, Writer::kServer, {});
+  } else {
+    recent_.Note(stamp_.revision, stamp_.time_us, session_->writer(), session_->user);
+  }
   output.records.push_back({.record = record, .first_item = output.record_items.size()});
   output.records.back().record.revision = stamp_.revision;
   output.records.back().record.time_us = stamp_.time_us;
@@ -33,7 +39,8 @@ Store::Stamp Recorder::For(const Database& database, Output& output) {
 }
 
 // Only now the items stay where they are, and it is known how many each record has.
-void Recorder::Finish(Output& output) const {
+void Recorder::Finish(Output& output) {
+  session_ = nullptr;
   for (std::size_t i = 0; i < output.records.size(); ++i) {
     Output::Logged& logged = output.records[i];
     const std::size_t end = i + 1 < output.records.size() ? output.records[i + 1].first_item

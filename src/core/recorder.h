@@ -15,6 +15,7 @@
 #include "core/database.h"
 #include "core/ids.h"
 #include "core/output.h"
+#include "core/recent_writes.h"
 #include "core/session.h"
 #include "core/store.h"
 
@@ -25,7 +26,7 @@ class Recorder {
   Recorder(Store& store, const Now& now) : store_(store), now_(now) {}
 
   void Begin(const Session& session);
-  void Finish(Output& output) const;
+  void Finish(Output& output);
 
   // The stamp of the record that the command is making for `database`; begins it.
   Store::Stamp For(const Database& database, Output& output);
@@ -43,6 +44,8 @@ class Recorder {
   // What is shown of several keys rests on all of them, and on what is not among them any more.
   void NeedListing(const Database& database);
 
+  [[nodiscard]] const RecentWrites& recent() const { return recent_; }
+
   // So many bytes of records are sure to find a place.
   void SetRoom(std::size_t bytes) { room_ = bytes; }
   [[nodiscard]] bool HasRoom(std::size_t bytes) const { return bytes <= room_; }
@@ -51,7 +54,9 @@ class Recorder {
   Store& store_;
   const Now& now_;
   std::size_t room_ = SIZE_MAX;
-  Revision needed_;        // by what the running command has shown
+  Revision needed_;                   // by what the running command has shown
+  const Session* session_ = nullptr;  // whose command runs; null: the server's own doing
+  RecentWrites recent_;
   DatabaseId database_{};  // whose record is being made; zero: nobody's
   Store::Stamp stamp_;
 };

@@ -3,6 +3,7 @@
 // Owner:   Executor, by slot. A database outlives the sessions that use it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "core/database.h"
 #include "core/ids.h"
+#include "core/recent_writes.h"
 #include "core/watches.h"
 
 namespace nunc {
@@ -30,6 +32,7 @@ struct Session {
   SessionKind kind = SessionKind::kConnection;
   bool admin = false;
   bool lagging = false;
+  std::size_t allowance = 0;     // bytes that watches of `all` may still be given while it lags
   Database* database = nullptr;  // the selected one
   Revision dropped{};            // by that record the selected one went away
   std::string user;              // empty: came with the database's token
@@ -39,6 +42,8 @@ struct Session {
   // One per database that it watches something in; watches stay when another one is selected.
   std::vector<DatabaseWatches> watches;
 
+  // As `explain` names who it is.
+  [[nodiscard]] Writer writer() const;
   // Null: it has not watched anything there yet.
   [[nodiscard]] std::shared_ptr<WatchingSession> FindWatching(const Database& in) const;
   std::shared_ptr<WatchingSession> WatchingIn(Database& in);

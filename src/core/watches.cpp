@@ -9,6 +9,32 @@
 
 namespace nunc {
 
+bool WatchingSession::TakeAllowance(std::size_t bytes) {
+  // More than keys and values: a change is encoded, and costs something when both are short.
+  constexpr std::size_t kBytesAround = 64;
+  if (allowance_ == nullptr || *allowance_ < bytes + kBytesAround) {
+    if (allowance_ != nullptr && !Planted(Bug::kWatchAllReordered)) {
+      *allowance_ = 0;
+    }
+    return false;
+  }
+  *allowance_ -= bytes + kBytesAround;
+  return true;
+}
+
+bool WatchingSession::MayTell(std::uint32_t interest, std::size_t bytes) {
+  Interest& asked = interests_[interest];
+  if (asked.policy != WatchPolicy::kAll) {
+    return false;
+  }
+  // Behind one that is marked nothing is told.
+  if ((!asked.dirty || Planted(Bug::kWatchAllReordered)) && TakeAllowance(bytes)) {
+    return true;
+  }
+  asked.gap = true;
+  return false;
+}
+
 void WatchingSession::MarkDirty(std::uint32_t interest) {
   if (interests_[interest].dirty) {
     if (newest_dirty_ == interest) {
@@ -27,13 +53,14 @@ void WatchingSession::MarkDirty(std::uint32_t interest) {
   newest_dirty_ = interest;
 }
 
-const WatchedKey* WatchingSession::TakeDirty() {
+WatchingSession::Dirty WatchingSession::TakeDirty() {
   if (oldest_dirty_ == kNone) {
-    return nullptr;
+    return {};
   }
   const std::uint32_t interest = oldest_dirty_;
   Unlink(interest);
-  return interests_[interest].key;
+  Interest& taken = interests_[interest];
+  return {.key = taken.key, .gap = std::exchange(taken.gap, false)};
 }
 
 void WatchingSession::Unlink(std::uint32_t interest) {
@@ -75,10 +102,15 @@ std::uint32_t Watches::FindInterest(const WatchingSession& session, const Watche
   return WatchingSession::kNone;
 }
 
-Watches::Added Watches::Add(WatchingSession& session, std::string_view key, std::uint64_t hash) {
+Watches::Added Watches::Add(WatchingSession& session, std::string_view key, std::uint64_t hash,
+                            WatchPolicy policy) {
   const auto found = keys_.find(HashedKey{.key = key, .hash = hash});
-  if (found != keys_.end() && FindInterest(session, *found->second) != WatchingSession::kNone) {
-    return Added::kAlready;
+  if (found != keys_.end()) {
+    if (const std::uint32_t interest = FindInterest(session, *found->second);
+        interest != WatchingSession::kNone) {
+      session.interests_[interest].policy = policy;
+      return Added::kAlready;
+    }
   }
   if (session.size() >= kWatchesPerSessionMax) {
     return Added::kLimit;
@@ -94,8 +126,9 @@ Watches::Added Watches::Add(WatchingSession& session, std::string_view key, std:
     keys_.emplace(HashedKey{.key = watched->key_, .hash = hash}, std::move(fresh));
   }
   const auto interest = static_cast<std::uint32_t>(session.interests_.size());
-  session.interests_.push_back(
-      {.key = watched, .watcher = static_cast<std::uint32_t>(watched->watchers_.size())});
+  session.interests_.push_back({.key = watched,
+                                .watcher = static_cast<std::uint32_t>(watched->watchers_.size()),
+                                .policy = policy});
   watched->watchers_.push_back({.session = &session, .interest = interest});
   return Added::kYes;
 }

@@ -3,7 +3,8 @@
 // Shape:   per key the watching sessions in one array (a change walks it); per session the keys it
 //          watches. A registration is a pair of positions that point at each other.
 //          A lagging session's registrations are marked dirty instead of being told: the list of
-//          dirty ones is ordered by newest change, and never holds values.
+//          dirty ones is ordered by newest change, and never holds values. Those of the policy
+//          `all` are told still, as far as the session's allowance reaches.
 // Cost:    about 48 bytes per registration and 100 per watched key. A change costs its watchers.
 // Limits:  kWatchesPerSessionMax; at the limit Add refuses.
 // Owner:   one per Database; WatchingSession lives in the session of the same database.
@@ -23,6 +24,7 @@
 
 #include "core/ids.h"
 #include "core/pattern_watches.h"
+#include "core/watch_policy.h"
 
 namespace nunc {
 
@@ -64,6 +66,7 @@ class WatchingSession {
   [[nodiscard]] std::shared_ptr<PatternWatch> FindPattern(std::string_view prefix) const;
   // A change that several of its watches want is told once; false: it has been told.
   bool BeginTelling(std::uint64_t change) { return std::exchange(told_, change) != change; }
+  [[nodiscard]] bool WasTold(std::uint64_t change) const { return told_ == change; }
 
   // An admin's: it may see `$$` keys, which wait for the disk in every database.
   bool admin = false;
@@ -77,10 +80,25 @@ class WatchingSession {
   // is on disk.
   std::optional<Revision> closes_at;
 
+  [[nodiscard]] WatchPolicy policy(std::uint32_t interest) const {
+    return interests_[interest].policy;
+  }
+  // Of a session that lags: one that wants all changes is given one more of that many bytes. False:
+  // they reach no further, and from now on all of them are cut.
+  bool TakeAllowance(std::size_t bytes);
+  // So for the key of `interest`, if it wants all.
+  bool MayTell(std::uint32_t interest, std::size_t bytes);
+  // What watches of `all` may still be given while the session lags; the session's.
+  void set_allowance(std::size_t* allowance) { allowance_ = allowance; }
+
   // Notes that the key of `interest` changed: it becomes the newest dirty one.
   void MarkDirty(std::uint32_t interest);
-  // The dirty key whose change is oldest; empty when nothing is dirty. Unmarks it.
-  const WatchedKey* TakeDirty();
+  struct Dirty {
+    const WatchedKey* key = nullptr;
+    bool gap = false;  // it wants all changes, and some were left out
+  };
+  // The dirty key whose change is oldest; null when nothing is dirty. Unmarks it.
+  Dirty TakeDirty();
 
  private:
   friend class Watches;
@@ -89,7 +107,9 @@ class WatchingSession {
   struct Interest {
     WatchedKey* key = nullptr;
     std::uint32_t watcher = 0;  // position in the key's watchers
+    WatchPolicy policy = WatchPolicy::kLatest;
     bool dirty = false;
+    bool gap = false;
     std::uint32_t older = kNone;
     std::uint32_t newer = kNone;
   };
@@ -100,6 +120,7 @@ class WatchingSession {
   SessionId id_;
   Database& database_;
   bool lagging_ = false;
+  std::size_t* allowance_ = nullptr;
   std::uint64_t told_ = 0;
   Patterns patterns_;
   std::vector<Interest> interests_;
@@ -111,8 +132,9 @@ class Watches {
  public:
   enum class Added : std::uint8_t { kYes, kAlready, kLimit };
 
-  // `hash` is the HashIndex's of `key`.
-  Added Add(WatchingSession& session, std::string_view key, std::uint64_t hash);
+  // `hash` is the HashIndex's of `key`. One that is there already gets the policy.
+  Added Add(WatchingSession& session, std::string_view key, std::uint64_t hash,
+            WatchPolicy policy = WatchPolicy::kLatest);
   // False when it was not watched.
   bool Remove(WatchingSession& session, std::string_view key, std::uint64_t hash);
   // The one of a prefix that is watched already is given, too; null at the limit.

@@ -49,7 +49,7 @@ void MarkAllDirty(const Watches& watches, std::string_view key) {
 }
 
 std::string TakeDirty(WatchingSession& session) {
-  const WatchedKey* watched = session.TakeDirty();
+  const WatchedKey* watched = session.TakeDirty().key;
   return watched == nullptr ? "" : std::string(watched->key());
 }
 

@@ -115,18 +115,34 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
   return TakeNumber(row, argument, word, command);
 }
 
-// [since TOKEN]. Existing clients may put anything else there.
+// [since TOKEN] [latest|all], in any order. Existing clients may put anything else there.
 bool NqlParser::TakeWatchOptions(std::string_view word, Rest& rest, Command& command) {
-  if (word != "since") {
-    return true;
+  bool policy = false;
+  for (;; word = TakeWord(rest)) {
+    const bool since = word == "since";
+    const std::optional<WatchPolicy> named = WatchPolicyOf(word);
+    if (!since && !named) {
+      return true;
+    }
+    if (since ? !command.since.empty() : std::exchange(policy, true)) {
+      command = Reject("watch takes `since TOKEN` and one of " + std::string(kWatchPolicyWords) +
+                       ", each once, not one more " + Quoted(word));
+      return false;
+    }
+    if (since) {
+      command.since = rest.ended ? std::string_view{} : TakeWord(rest);
+    } else {
+      command.policy = *named;
+    }
+    if (since && command.since.empty()) {
+      command =
+          Reject("since must be followed by a token of an earlier 'ready', or 0 for everything");
+      return false;
+    }
+    if (rest.ended) {
+      return true;
+    }
   }
-  command.since = rest.ended ? std::string_view{} : TakeWord(rest);
-  if (command.since.empty()) {
-    command =
-        Reject("since must be followed by a token of an earlier 'ready', or 0 for everything");
-    return false;
-  }
-  return true;
 }
 
 // One more than allowed is taken, so that the core sees it; the rest would only need memory.

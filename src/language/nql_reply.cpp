@@ -100,6 +100,15 @@ void AppendListing(std::string& out, const Reply& reply, std::span<const Output:
         out.append(row.detail);
       }
       return;
+    case ReplyKind::kExplain:
+      out += "explain";
+      for (const Output::Row& row : rows) {
+        out.append("\n").append(row.name).append(": ").append(row.detail);
+        if (row.detail.empty()) {
+          AppendNumber(out, row.version);
+        }
+      }
+      return;
     default:
       out += reply.text;
       return AppendRows(out, rows, "\n", "");
@@ -172,8 +181,9 @@ TextAround AroundText(ErrorCode code) {
     case ErrorCode::kBadOplogCommand:
       return {"", ""};
     case ErrorCode::kUnknownDebugCommand:
-      return {"unknown debug command '",
-              "': allowed are list-dbs, loop, pending-conflicts, pending-ops, process-info"};
+      return {
+          "unknown debug command '",
+          "': allowed are delivery, list-dbs, loop, pending-conflicts, pending-ops, process-info"};
     default:
       return {"", ""};
   }
@@ -334,6 +344,7 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kDatabases:
     case ReplyKind::kConflicts:
     case ReplyKind::kWhoami:
+    case ReplyKind::kExplain:
     case ReplyKind::kLines:
       AppendListing(out, reply, RowsOf(reply, output));
       out += '\n';
@@ -429,6 +440,10 @@ void AppendStarted(std::string& out, const Change& change) {
 
 void AppendReady(std::string& out, const Change& change) {
   AppendAboutWatch(out, "ready ", change);
+}
+
+void AppendGap(std::string& out, const Change& change) {
+  out.append("gap ").append(change.key) += '\n';
 }
 
 }  // namespace nunc

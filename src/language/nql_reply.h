@@ -34,5 +34,6 @@ void AppendConflict(std::string& out, const Change& change);
 // `started PATTERN WHAT` and `ready PATTERN TOKEN`.
 void AppendStarted(std::string& out, const Change& change);
 void AppendReady(std::string& out, const Change& change);
+void AppendGap(std::string& out, const Change& change);
 
 }  // namespace nunc

@@ -144,6 +144,32 @@ void AppendWhoami(std::string& out, std::span<const Output::Row> rows) {
   out += '}';
 }
 
+// The rows name fields; those of watchers, at the end, become a list.
+void AppendExplanation(std::string& out, std::span<const Output::Row> rows) {
+  constexpr std::string_view kWatcher = "watcher";
+  out += "\"ok\":{";
+  const auto* row = rows.data();
+  const auto* const end = rows.data() + rows.size();
+  for (; row != end && row->name != kWatcher; ++row) {
+    out += out.back() == '{' ? "\"" : ",\"";
+    out.append(row->name).append("\":");
+    if (row->detail.empty()) {
+      AppendJsonNumber(out, row->version);
+    } else {
+      AppendJsonString(out, row->detail);
+    }
+  }
+  if (row != end) {
+    out += ",\"sessions\":[";
+    for (; row != end; ++row) {
+      out += out.back() == '[' ? "" : ",";
+      AppendJsonString(out, row->detail);
+    }
+    out += ']';
+  }
+  out += '}';
+}
+
 void AppendCommandWordList(std::string& out) {
   out += "\"ok\":{\"lines\":[";
   for (const CommandRow& row : CommandTable()) {
@@ -185,7 +211,7 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
     case ErrorCode::kInvalidToken:
       return "token";
     case ErrorCode::kBadToken:
-      return "since";
+      return verb == Verb::kWait ? "token" : "since";
     case ErrorCode::kTooManyKeys:
       return "keys";
     case ErrorCode::kScanLimit:
@@ -286,6 +312,8 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
       return AppendEntries(out, reply, RowsOfReply(reply, output));
     case ReplyKind::kWhoami:
       return AppendWhoami(out, RowsOfReply(reply, output));
+    case ReplyKind::kExplain:
+      return AppendExplanation(out, RowsOfReply(reply, output));
     case ReplyKind::kKeys:
       return AppendList(out, "keys", RowsOfReply(reply, output));
     case ReplyKind::kDatabases:
@@ -367,8 +395,12 @@ void Nunc1Writer::AppendPush(std::string& out, const Change& change, std::string
       begin("ready");
       field("token", change.value);
       break;
+    case ChangeKind::kGap:
+      begin("gap");
+      break;
   }
-  const bool of_a_watch = change.kind == ChangeKind::kStarted || change.kind == ChangeKind::kReady;
+  const bool of_a_watch = change.kind == ChangeKind::kStarted ||
+                          change.kind == ChangeKind::kReady || change.kind == ChangeKind::kGap;
   if (of_a_watch && !change.key.empty()) {
     field("watch", change.key);
   }

@@ -63,7 +63,7 @@ void AddFields(const Argument& argument, std::vector<std::string>& fields) {
   } else if (argument.kind == ArgumentKind::kKeys) {
     fields.emplace_back("keys");
   } else if (argument.kind == ArgumentKind::kWatchOptions) {
-    fields.emplace_back("since");
+    fields.insert(fields.end(), {"since", "policy"});
   } else if (argument.kind == ArgumentKind::kScanOptions) {
     fields.insert(fields.end(), {"after", "limit"});
   } else if (argument.kind == ArgumentKind::kPutOptions) {
@@ -249,7 +249,7 @@ bool Nunc1Parser::TakeArgument(const Argument& argument) {
     case ArgumentKind::kKeys:
       return TakeKeys();
     case ArgumentKind::kWatchOptions:
-      return TakeText("since", kOptionalWord, command.since);
+      return TakeText("since", kOptionalWord, command.since) && TakePolicy();
     case ArgumentKind::kScanOptions:
       return TakeText("after", kOptionalWord, command.after) && TakeLimit();
     case ArgumentKind::kPutOptions:
@@ -381,6 +381,20 @@ bool Nunc1Parser::TakeConditions() {
   }
   const bool both = request_.command.if_version && request_.command.if_absent;
   return !both || Refuse("bad-field", "if-version and if-absent exclude each other", "if-absent");
+}
+
+bool Nunc1Parser::TakePolicy() {
+  std::string_view word;  // its data is null when it is not given
+  if (!TakeText("policy", kOptionalWord, word)) {
+    return false;
+  }
+  const std::optional<WatchPolicy> policy =
+      word.data() == nullptr ? WatchPolicy::kLatest : WatchPolicyOf(word);
+  if (!policy) {
+    return RefuseField("policy", std::string("one of ").append(kWatchPolicyWords));
+  }
+  request_.command.policy = *policy;
+  return true;
 }
 
 bool Nunc1Parser::TakeConflict(std::string_view name) {

@@ -73,6 +73,7 @@ class Nunc1Parser {
   bool TakeKeys();
   bool TakeLimit();
   bool TakeConditions();
+  bool TakePolicy();
   bool AllTaken();
 
   const JsonMember* Take(std::string_view name);

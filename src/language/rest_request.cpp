@@ -21,14 +21,14 @@ constexpr std::string_view kDatabases = "/v1/db/";
 struct Kind {
   RestResource resource;
   std::string_view methods;
-  std::array<std::string_view, 4> parameters;  // ends at the first empty one
+  std::array<std::string_view, 6> parameters;  // ends at the first empty one
 };
 
 constexpr std::array kKinds = {
     Kind{RestResource::kKey, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", {}},
     Kind{RestResource::kKeys, "GET, HEAD, OPTIONS", {"prefix", "after", "limit"}},
     Kind{RestResource::kBatch, "POST, OPTIONS", {}},
-    Kind{RestResource::kWatch, "GET, OPTIONS", {"prefix", "key", "access_token", "user"}},
+    Kind{RestResource::kWatch, "GET, OPTIONS", {"prefix", "key", "policy", "access_token", "user"}},
 };
 
 int HexDigit(char c) {
@@ -101,6 +101,12 @@ std::optional<RestRefusal> Take(std::string_view name, std::string value, RestTa
     out.access_token = std::move(value);
   } else if (name == "user") {
     out.user = std::move(value);
+  } else if (name == "policy") {
+    const std::optional<WatchPolicy> policy = WatchPolicyOf(value);
+    if (!policy) {
+      return BadParameter(name, std::string("one of ").append(kWatchPolicyWords));
+    }
+    out.policy = *policy;
   } else {
     std::int64_t limit = 0;
     const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), limit);

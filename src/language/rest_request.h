@@ -28,6 +28,7 @@ struct RestTarget {
   std::optional<std::string> prefix{};  // of kKeys, and of kWatch in place of a key
   std::string after{};
   std::optional<std::int64_t> limit{};
+  WatchPolicy policy = WatchPolicy::kLatest;
   std::optional<std::string> access_token{};
   std::string user{};  // whose access token it is
 };

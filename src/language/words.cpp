@@ -23,6 +23,13 @@ std::optional<AckLevel> AckLevelOf(std::string_view word) {
   return word == "disk" ? std::optional(AckLevel::kDisk) : std::nullopt;
 }
 
+std::optional<WatchPolicy> WatchPolicyOf(std::string_view word) {
+  if (word == "latest") {
+    return WatchPolicy::kLatest;
+  }
+  return word == "all" ? std::optional(WatchPolicy::kAll) : std::nullopt;
+}
+
 std::string Quoted(std::string_view word) {
   std::string quoted = "'";
   quoted += PrefixOf(word, kShownBytesMax);

@@ -110,6 +110,8 @@ class Node {
   // As `cluster-state` names this node, unless a name was given.
   void SetDefaultAddress(std::string_view address) { executor_.SetDefaultAddress(address); }
   [[nodiscard]] Store& store() { return executor_.store(); }
+  // For the driver, which knows when what it was given has left.
+  [[nodiscard]] DeliveryTimes& delivery_times() { return executor_.delivery_times(); }
   [[nodiscard]] const Gate& gate() const { return gate_; }
   // Of the newest record.
   [[nodiscard]] const ChainEnd& end() const { return end_; }

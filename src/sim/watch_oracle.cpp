@@ -119,6 +119,8 @@ bool WatchView::Wants(const Change& change) const {
     case ChangeKind::kStarted:
     case ChangeKind::kReady:
       return change.key == pattern_ || (begun_ && change.key.empty());
+    case ChangeKind::kGap:
+      return change.key == pattern_;
     case ChangeKind::kSet:
     case ChangeKind::kRemoved:
       break;
@@ -131,18 +133,26 @@ bool WatchView::Wants(const Change& change) const {
 std::string WatchView::OnEvent(const Change& change) {
   switch (change.kind) {
     case ChangeKind::kStarted:
-      OnStarted(change);
-      return {};
+      return OnStarted(change);
     case ChangeKind::kReady:
       return OnReady(change);
+    case ChangeKind::kGap:
+      gap_ = true;
+      ready_ = false;
+      return policy_ == WatchPolicy::kAll ? std::string() : Broken("filter (a gap)", change);
     default:
       return OnKey(change);
   }
 }
 
-void WatchView::OnStarted(const Change& change) {
-  if (is_pattern_ && change.key.empty()) {
-    return;
+std::string WatchView::OnStarted(const Change& change) {
+  // What is told of keys of the session is not about a pattern, and about a key only when it comes.
+  if (change.key.empty() && (is_pattern_ || policy_ == WatchPolicy::kAll)) {
+    return {};
+  }
+  const bool resumes = change.value == "delta" || change.value == "snapshot";
+  if (resumes && CutUntold()) {
+    return Broken("reliable (cut without a gap)", change);
   }
   begun_ = true;
   ready_ = false;
@@ -155,10 +165,14 @@ void WatchView::OnStarted(const Change& change) {
     ready_at_ = {};
     live_ = {};
   }
+  return {};
 }
 
 std::string WatchView::OnKey(const Change& change) {
   const bool removed = change.kind == ChangeKind::kRemoved;
+  if (change.more && CutUntold()) {
+    return Broken("reliable (left out without a gap)", change);
+  }
   if (removed && change.revision == Revision{}) {
     // Nothing is left that tells when; that it is gone shows at the next `ready`.
     state_.erase(std::string(change.key));
@@ -242,6 +256,7 @@ std::string WatchView::OnReady(const Change& change) {
     return Broken("bookmarkable (in the middle of a unit)", change);
   }
   ready_ = true;
+  gap_ = false;
   behind_ = false;
   live_ = std::max(live_, change.revision);
   if (std::string broken = Compare(change.revision); !broken.empty()) {
@@ -277,6 +292,7 @@ void WatchView::Resume() {
   watching_ = true;
   begun_ = false;
   ready_ = false;
+  gap_ = false;
   behind_ = false;
   live_ = ready_at_;
   known_ = ready_at_;

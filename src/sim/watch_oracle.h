@@ -6,7 +6,8 @@
 //            ordered      what is told live comes in the order of revisions
 //            unique       no change of a key twice
 //            atomic       at each `ready` the client holds what was there at that revision
-//            reliable     nothing is left out of what is told live, nor at the end
+//            reliable     nothing is left out of what is told live, nor at the end; of a watch of
+//                         all changes nothing between two `ready`, unless a gap says so
 //            resumable    also over a new connection with the token of the last `ready`
 //            bookmarkable the tokens never go back
 // Owner:   tests and the simulator.
@@ -24,6 +25,7 @@
 #include "core/output.h"
 #include "core/permissions.h"
 #include "core/record.h"
+#include "core/watch_policy.h"
 
 namespace nunc {
 
@@ -81,13 +83,15 @@ class WatchHistory {
 class WatchView {
  public:
   // `PREFIX*`, or one key. Overlaps: other watches of its sessions tell of some of its keys, too.
-  WatchView(const WatchHistory& history, std::string_view pattern, Reader reader, bool overlaps)
+  WatchView(const WatchHistory& history, std::string_view pattern, Reader reader, bool overlaps,
+            WatchPolicy policy = WatchPolicy::kLatest)
       : history_(history),
         pattern_(pattern),
         is_pattern_(pattern.ends_with('*')),
         prefix_(pattern.substr(0, pattern.size() - (is_pattern_ ? 1 : 0))),
         reader_(std::move(reader)),
-        overlaps_(overlaps) {}
+        overlaps_(overlaps),
+        policy_(policy) {}
 
   // It is watching, and the event is about it.
   [[nodiscard]] bool Wants(const Change& change) const;
@@ -107,9 +111,13 @@ class WatchView {
   [[nodiscard]] const std::string& token() const { return token_; }
 
  private:
-  void OnStarted(const Change& change);
+  [[nodiscard]] std::string OnStarted(const Change& change);
   [[nodiscard]] std::string OnKey(const Change& change);
   [[nodiscard]] bool MayComeAgain(const Change& change, Revision told) const;
+  // What leaves out changes begins, or is told, without having been announced.
+  [[nodiscard]] bool CutUntold() const {
+    return policy_ == WatchPolicy::kAll && ready_ && !gap_ && !overlaps_;
+  }
   [[nodiscard]] std::string CheckFilter(const Change& change) const;
   [[nodiscard]] std::string CheckLive(const Change& change) const;
   [[nodiscard]] std::string OnReady(const Change& change);
@@ -125,10 +133,12 @@ class WatchView {
   std::string prefix_;  // or the key
   Reader reader_;
   bool overlaps_;
+  WatchPolicy policy_;
   bool watching_ = false;
   bool begun_ = false;   // its kStarted has come
   bool behind_ = false;  // it may be; up to the next `ready`
   bool ready_ = false;   // nothing of a unit is open
+  bool gap_ = false;     // it was told so since the last `ready`
   WatchHistory::State state_;
   Told told_;
   Revision live_{};   // of what was told last

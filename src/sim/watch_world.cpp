@@ -52,6 +52,9 @@ WatchWorld::WatchWorld(std::uint64_t seed)
   AddClient("changing", {"*"}, {.user = "changing"});
   AddClient("changing two", {"a*", "b*"}, {.user = "changing"});
   AddClient("admin", {"*"}, {.admin = true});
+  AddClient("every change", {"*"}, {}, WatchPolicy::kAll);
+  AddClient("every change of some", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"},
+            WatchPolicy::kAll);
 }
 
 // What is loaded is in `log_`, up to `end`.
@@ -63,6 +66,7 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
                                                  .hash_seed = seed_,
                                                  .value_bytes_max = 1'000,
                                                  .catch_up_entries_per_turn = 1 + prng_.Below(6),
+                                                 .all_bytes_max = prng_.Below(600),
                                                  .has_log = true});
   if (!log_.empty()) {
     Store& store = node_->store();
@@ -83,12 +87,13 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
 }
 
 void WatchWorld::AddClient(std::string_view name, const std::vector<std::string_view>& patterns,
-                           const Reader& reader) {
-  auto client = std::make_unique<Client>(Client{.name = std::string(name), .reader = reader});
+                           const Reader& reader, WatchPolicy policy) {
+  auto client = std::make_unique<Client>(
+      Client{.name = std::string(name), .reader = reader, .policy = policy});
   client->session.slot = static_cast<std::uint32_t>(clients_.size() + 1);
   const bool overlaps = std::ranges::find(patterns, "*") != patterns.end() && patterns.size() > 1;
   for (const std::string_view pattern : patterns) {
-    client->views.emplace_back(history_, pattern, reader, overlaps);
+    client->views.emplace_back(history_, pattern, reader, overlaps, policy);
   }
   clients_.push_back(std::move(client));
   Connect(*clients_.back());
@@ -303,7 +308,8 @@ void WatchWorld::Connect(Client& client) {
 void WatchWorld::Watch(const Client& client, WatchView& view) {
   view.Resume();
   const std::string since = view.token();
-  Run(client.session, {.verb = Verb::kWatch, .key = view.pattern(), .since = since});
+  Run(client.session,
+      {.verb = Verb::kWatch, .key = view.pattern(), .since = since, .policy = client.policy});
 }
 
 void WatchWorld::Sync(Revision durable) {
@@ -341,7 +347,8 @@ void WatchWorld::Hear(Client& client, const Change& change) {
     return;
   }
   const bool about_key = change.kind == ChangeKind::kSet || change.kind == ChangeKind::kRemoved;
-  if (about_key && !change.more && client.lagging && !client.draining) {
+  if (about_key && !change.more && client.lagging && !client.draining &&
+      client.policy != WatchPolicy::kAll) {
     return Break(client, "told while it lags: " + std::string(change.key));
   }
   bool wanted = false;

@@ -34,6 +34,7 @@ class WatchWorld {
     std::string name;
     Reader reader;
     std::vector<WatchView> views{};
+    WatchPolicy policy = WatchPolicy::kLatest;
     SessionId session{};
     bool lagging = false;
     bool draining = false;
@@ -42,7 +43,7 @@ class WatchWorld {
 
   void Start(Term term, const ChainEnd& end, std::vector<TermEnd> before);
   void AddClient(std::string_view name, const std::vector<std::string_view>& patterns,
-                 const Reader& reader);
+                 const Reader& reader, WatchPolicy policy = WatchPolicy::kLatest);
 
   // Each is one thing that may happen.
   void Write();

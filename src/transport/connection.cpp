@@ -190,11 +190,15 @@ void Connection::Sending() {
   hub_.FlushLater(*this);
 }
 
-void Connection::Deliver(Frames& frames) {
+void Connection::Deliver(Frames& frames, DatabaseId database, std::int64_t commit_us) {
   if (form_ == WireForm::kNone || state_ != State::kOpen) {
     return;
   }
   out_.Share(frames.Get(form_));
+  if (oldest_commit_us_ == 0) {
+    oldest_commit_us_ = commit_us;
+    oldest_database_ = database;
+  }
   if (out_.size() >= kUnsentBytesMax) {
     Lag();
   }
@@ -208,8 +212,11 @@ void Connection::Lag() {
 }
 
 void Connection::Flush() {
-  if (state_ == State::kDead || state_ == State::kLingering || blocked_) {
+  if (state_ == State::kDead || state_ == State::kLingering) {
     return;
+  }
+  if (blocked_) {
+    return Account();  // a watch that wants all changes is given some meanwhile
   }
   const std::size_t unsent = out_.size();
   const Transfer transfer = out_.Flush(socket_);
@@ -222,6 +229,9 @@ void Connection::Flush() {
   }
   if (transfer.ended) {
     return Die();
+  }
+  if (oldest_commit_us_ != 0 && out_.empty()) {
+    hub_.NoteSent(oldest_database_, std::exchange(oldest_commit_us_, 0));
   }
   if (transfer.would_block) {
     blocked_ = true;

@@ -71,8 +71,8 @@ class Connection final : public Loop::Handler {
   [[nodiscard]] Protocol& protocol() { return *protocol_; }
   // A command's status has been handed to the protocol.
   void OnStatus();
-  // Queues a change; the hub says when it is sent.
-  void Deliver(Frames& frames);
+  // Queues a change that was made at `commit_us` (0: long ago); the hub says when it is sent.
+  void Deliver(Frames& frames, DatabaseId database, std::int64_t commit_us);
   void Flush();
   // Goes on with what its last turn left.
   void Resume();
@@ -125,6 +125,8 @@ class Connection final : public Loop::Handler {
   std::size_t commands_left_ = 0;
   std::size_t awaited_ = 0;  // statuses
   std::uint64_t commands_turn_ = 0;
+  std::int64_t oldest_commit_us_ = 0;  // of the changes that are queued; 0: there is none
+  DatabaseId oldest_database_{};
   std::uint32_t slot_ = 0;
   std::uint32_t events_ = 0;
   WireForm form_ = WireForm::kNone;

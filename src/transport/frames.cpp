@@ -22,6 +22,8 @@ std::string_view EventName(ChangeKind kind) {
       return "conflict";
     case ChangeKind::kStarted:
       return "started";
+    case ChangeKind::kGap:
+      return "gap";
     case ChangeKind::kReady:
       break;
   }
@@ -89,6 +91,8 @@ void Frames::EncodeLines(std::string& out) const {
       return AppendStarted(out, *change_);
     case ChangeKind::kReady:
       return AppendReady(out, *change_);
+    case ChangeKind::kGap:
+      return AppendGap(out, *change_);
   }
 }
 
@@ -138,6 +142,8 @@ void Frames::EncodeMessages(std::string& out, WireForm form) {
       return append(AppendStarted);
     case ChangeKind::kReady:
       return append(AppendReady);
+    case ChangeKind::kGap:
+      return append(AppendGap);
   }
 }
 

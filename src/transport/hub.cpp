@@ -383,6 +383,18 @@ void Hub::Drain(SessionId session) {
   Route(output_);
 }
 
+void Hub::NoteSent(DatabaseId database, std::int64_t commit_us) {
+  node_.delivery_times().Sent(database, MonotonicUs() - commit_us);
+}
+
+// A record of this turn was made when the turn began; one that has waited for the disk says by the
+// wall clock how long ago.
+std::int64_t Hub::CommitOf(const Change& change) const {
+  return change.time_us == 0
+             ? 0
+             : now_.mono_us - std::max<std::int64_t>(0, now_.wall_us - change.time_us);
+}
+
 void Hub::Route(const Output& output) {
   for (const auto& item : output.items) {
     if (const auto* reply = std::get_if<Reply>(&item); reply != nullptr) {
@@ -398,6 +410,7 @@ void Hub::Route(const Output& output) {
     }
     const Change& change = std::get<Change>(item);
     frames_.Begin(change);
+    const std::int64_t commit_us = CommitOf(change);
     if (change.count > kFewWatchersMax) {
       ++wide_changes_;
       fan_out_bytes_ += change.count * (change.key.size() + change.value.size());
@@ -406,7 +419,7 @@ void Hub::Route(const Output& output) {
       const SessionId target = output.targets[i];
       Connection* connection = Find(target.slot);
       if (connection != nullptr && connection->session() == target) {
-        connection->Deliver(frames_);
+        connection->Deliver(frames_, change.database, commit_us);
         if (change.count > kFewWatchersMax) {
           FlushInBacklog(*connection);
         } else {

@@ -107,7 +107,7 @@ class Hub {
   Result<std::unique_ptr<BodySource>> BeginBackup(std::string_view database);
   // How much a backup will be about, before it is compressed.
   [[nodiscard]] std::size_t store_bytes() const { return node_.store().bytes(); }
-  // The time for commands of this turn is over: what is left waits, behind the others.
+  // The time for commands of this turn is over: what is left waits.
   [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }
   // So much is on its way to watchers that those who cause it must wait for the backlog.
   [[nodiscard]] bool fan_out_full() const { return fan_out_bytes_ >= kFanOutBytesMax; }
@@ -116,6 +116,7 @@ class Hub {
   // For inputs that nobody hears of.
   void Step(const Input& input);
   void Drain(SessionId session);
+  void NoteSent(DatabaseId database, std::int64_t commit_us);  // by the kernel
   SessionId NextSession(std::uint32_t slot);
   void FlushLater(Connection& connection);
   void ResumeNextTurn(Connection& connection);
@@ -135,6 +136,7 @@ class Hub {
   void MeasureTurn();
   Result<void> TakeNews();
   void Route(const Output& output);
+  [[nodiscard]] std::int64_t CommitOf(const Change& change) const;  // 0: long ago
   void ResumeAll();
   void FlushAll();
   void FlushInBacklog(Connection& connection);

@@ -292,7 +292,8 @@ void RestDoor::StartBatch() {
 void RestDoor::Watch() {
   step_ = Step::kWatch;
   const std::string key = target_.prefix ? *target_.prefix + '*' : target_.key;
-  connection_.Execute({.verb = Verb::kWatch, .key = key, .since = since_});
+  connection_.Execute(
+      {.verb = Verb::kWatch, .key = key, .since = since_, .policy = target_.policy});
 }
 
 void RestDoor::BeginStream() {

@@ -85,6 +85,8 @@ constexpr NamedBug kBugs[] = {
     {"watch-rewound-good", Bug::kWatchRewoundGood},
     {"watch-key-horizon", Bug::kWatchKeyHorizon},
     {"watch-connections-lost", Bug::kWatchConnectionsLost},
+    {"watch-gap-untold", Bug::kWatchGapUntold},
+    {"watch-all-reordered", Bug::kWatchAllReordered},
 };
 
 struct Line {

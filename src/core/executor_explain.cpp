@@ -1,0 +1,133 @@
+// `explain`, `wait` and `delivered`: how far a key, a token and a change have come.
+#include <cstdint>
+#include <string>
+
+#include "base/limits.h"
+#include "core/executor.h"
+
+namespace nunc {
+namespace {
+
+std::string_view NameOf(WatchPolicy policy) {
+  return policy == WatchPolicy::kAll ? "all" : "latest";
+}
+
+std::string_view NameOf(Writer writer) {
+  switch (writer) {
+    case Writer::kServer:
+      return "server";
+    case Writer::kToken:
+      return "token";
+    case Writer::kAdmin:
+      return "admin";
+    case Writer::kUser:
+      break;
+  }
+  return "user";
+}
+
+}  // namespace
+
+void Executor::Explain(Session& session, const Command& command, Output& output) {
+  Database& database = *session.database;
+  const Place place = Locate(database, command.key);
+  const auto number = [&output](std::string_view name, std::uint64_t value) {
+    output.rows.push_back({.name = name, .version = static_cast<std::int64_t>(value)});
+  };
+  output.rows.push_back({.name = "key", .detail = command.key});
+  const Entry* entry = database.FindAny(command.key, place.hash);
+  output.rows.push_back({.name = "state",
+                         .detail = place.existing != nullptr ? "present"
+                                   : entry != nullptr        ? "removed"
+                                                             : "absent"});
+  if (place.existing != nullptr) {
+    output.rows.push_back(
+        {.name = "version", .version = Delivery::ChangeOf(*place.existing).version});
+  }
+  const Revision revision = entry == nullptr ? Revision{} : entry->revision();
+  const RecentWrites::Write* write = recorder_.recent().Find(revision);
+  if (revision != Revision{}) {
+    constexpr std::int64_t kUsPerMs = 1000;
+    number("revision", revision.value);
+    output.rows.push_back(
+        {.name = "writer", .detail = write == nullptr ? "unknown" : NameOf(write->writer)});
+    if (write != nullptr && write->writer == Writer::kUser) {
+      output.rows.push_back({.name = "user", .detail = write->user()});
+    }
+    if (write != nullptr) {
+      output.rows.push_back({.name = "at", .version = write->time_us / kUsPerMs});
+    }
+  }
+  ExplainWatchers(session, database, place, output);
+  Data(session, {.kind = ReplyKind::kExplain}, output);
+  Ok(session, output);
+}
+
+void Executor::ExplainWatchers(const Session& session, const Database& database, const Place& place,
+                               Output& output) {
+  std::uint64_t patterns = 0;
+  std::uint64_t lagging = 0;
+  std::uint64_t shown = 0;
+  std::vector<Output::Row> watchers;  // their sessions are for admins alone
+  const auto note = [&](const WatchingSession& watching, const std::string& what,
+                        WatchPolicy policy, bool behind) {
+    lagging += watching.lagging() ? 1U : 0U;
+    const Session* watcher = SessionOf(watching.id());
+    if (!session.admin || watcher == nullptr || shown == kExplainWatchersMax) {
+      return;
+    }
+    ++shown;
+    std::string line =
+        std::to_string(watching.id().slot) + '.' + std::to_string(watching.id().generation) + ' ';
+    line.append(NameOf(watcher->writer())).append(" ").append(watcher->user);
+    line.append(watcher->user.empty() ? "" : " ").append(what).append(" ").append(NameOf(policy));
+    line.append(watching.lagging() ? " lagging" : behind ? " behind" : " live");
+    watchers.push_back({.name = "watcher", .detail = output.Keep(std::move(line))});
+  };
+  const WatchedKey* watched = database.watches().Find(place.key, place.hash);
+  const std::size_t keys = watched == nullptr ? 0 : watched->watchers().size();
+  for (std::size_t i = 0; i < keys; ++i) {
+    const WatchedKey::Watcher& watcher = watched->watchers()[i];
+    note(*watcher.session, std::string(place.key), watcher.session->policy(watcher.interest),
+         false);
+  }
+  database.watches().patterns().ForEachMatch(place.key, [&](const PatternWatch& watch) {
+    ++patterns;
+    note(*watch.session, watch.pattern(), watch.policy, watch.catch_up != nullptr);
+  });
+  output.entries_visited = keys + patterns;
+  output.rows.push_back({.name = "watchers", .version = static_cast<std::int64_t>(keys)});
+  output.rows.push_back(
+      {.name = "pattern-watchers", .version = static_cast<std::int64_t>(patterns)});
+  output.rows.push_back({.name = "lagging", .version = static_cast<std::int64_t>(lagging)});
+  output.rows.insert(output.rows.end(), watchers.begin(), watchers.end());
+}
+
+void Executor::Delivered(Session& session, const Command& command, Output& output) {
+  constexpr std::int64_t kUsPerMs = 1000;
+  const std::int64_t now_ms = now_.wall_us / kUsPerMs;
+  if (command.amount >= 0 && command.amount <= now_ms) {
+    delivery_times_.Shown(session.database->id(), (now_ms - command.amount) * kUsPerMs);
+  }
+  Ok(session, output);
+}
+
+// Where the database waits for the disk, the status waits at the gate until the token's revision
+// may be seen; replies of others do not wait for it.
+void Executor::Wait(Session& session, const Command& command, Output& output) {
+  const Database& database = *session.database;
+  delivery_.SetNewest(store_.revision());
+  Delivery::Begin begin;
+  const bool token = !command.since.empty() && delivery_.Judge(database, command.since, begin);
+  // What a lost tail had, nobody will ever see.
+  const bool known = command.since == "0" || begin.judged.worth == History::Worth::kGood;
+  if (!token || !known) {
+    return Error(session, ErrorCode::kBadToken, output, command.since);
+  }
+  if (database.level() == AckLevel::kDisk) {
+    recorder_.Need(begin.since);
+  }
+  Ok(session, output);
+}
+
+}  // namespace nunc

@@ -1,0 +1,225 @@
+// How much a watch is told, and what is asked about keys and tokens: docs/language.md.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import {
+  createDatabase,
+  openAdmin,
+  startServer,
+  stopCleanly,
+  TcpClient,
+  WsClient,
+} from './harness.mjs';
+import { JsonClient } from './json_client.mjs';
+import { Events, Rest } from './rest_client.mjs';
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(() => stopCleanly(server));
+
+const kValueBytes = 10_000;
+const kRounds = 2_000; // 20 MB: more than the system keeps for a socket, and 1 MiB besides
+
+/** Sets `k` to 0, 1, ..., each with something that fills sockets. */
+async function fill(writer) {
+  const filling = 'v'.repeat(kValueBytes);
+  for (let from = 0; from < kRounds; from += 100) {
+    const changes = Array.from({ length: 100 }, (_, i) => `set k ${from + i}-${filling}\n`);
+    writer.send(changes.join(''));
+    await writer.inbox.take(100, 'the statuses', 60_000);
+  }
+}
+
+/** What a watch of all was told up to its `ready`, as ['set', N], ['gap'], ... */
+function checkCut(told) {
+  const gap = told.findIndex(([what]) => what === 'gap');
+  assert.ok(gap > 100, `a gap only after what it was given, not ${gap}`);
+  assert.ok(told.slice(0, gap).every(([what, n], i) => what === 'set' && n === i));
+  const [behind, ...rest] = told.slice(gap + 1).filter(([what]) => what !== 'started');
+  assert.deepEqual(behind, ['set', kRounds - 1]);
+  assert.deepEqual(rest.map(([what]) => what), ['ready']);
+}
+
+describe('a watch of all changes', () => {
+  for (const [pattern, open] of [
+    ['k', (db) => TcpClient.open(server.tcp, db)],
+    ['k*', (db) => WsClient.open(server.ws, db)],
+  ]) {
+    test(`one of ${pattern} that reads too slowly is told a gap, and then the newest`, async () => {
+      const db = await createDatabase(server, `all-${pattern.length}`);
+      const slow = await open(db);
+      const writer = await TcpClient.open(server.tcp, db);
+      await slow.expectOk(`watch ${pattern} all`);
+      slow.socket.pause();
+      await fill(writer);
+      slow.socket.resume();
+      const lines = await slow.inbox.takeThrough(
+        (line) => line.startsWith('ready '),
+        'ready',
+        60_000,
+      );
+      const told = lines
+        .filter((line) => !line.startsWith('changed-version '))
+        .map((line) => line.trimEnd().split(' '))
+        .map(([word, , value]) => (word === 'changed' ? ['set', parseInt(value, 10)] : [word]));
+      checkCut(told);
+      assert.ok(lines.map((line) => line.trimEnd()).includes(`gap ${pattern}`));
+      await writer.expectOk('set k live');
+      assert.equal((await slow.inbox.next('a live change')).trimEnd(), 'changed k live');
+      await slow.close();
+      await writer.close();
+    });
+  }
+
+  test('over nunc.1 and as events', async () => {
+    const db = await createDatabase(server, 'all-json');
+    const writer = await TcpClient.open(server.tcp, db);
+    const slow = await JsonClient.open(server.ws, db);
+    const events = await Events.open(new Rest(db, { to: server }), 'key=k&policy=all');
+    await events.untilEvent('ready');
+    await slow.ok({ op: 'watch', key: 'k*', policy: 'all' });
+    slow.ws.socket.pause();
+    events.response.pause();
+    await fill(writer);
+    slow.ws.socket.resume();
+    events.response.resume();
+    const pushes = await slow.ws.inbox.takeThrough(
+      (text) => JSON.parse(text).push === 'ready',
+      'ready',
+      60_000,
+    );
+    const messages = pushes.map((text) => JSON.parse(text));
+    const toldOf = ({ push, text }) => (push === 'set' ? ['set', parseInt(text, 10)] : [push]);
+    checkCut(messages.map(toldOf));
+    const gap = messages.find(({ push }) => push === 'gap');
+    assert.deepEqual(gap, { push: 'gap', db, watch: 'k*' });
+    const streamed = await events.untilEvent('ready');
+    checkCut(streamed.map(({ data }) => toldOf(data)));
+    assert.deepEqual(streamed.find(({ event }) => event === 'gap').data, {
+      push: 'gap',
+      db,
+      watch: 'k',
+    });
+    events.close();
+    await slow.close();
+    await writer.close();
+  });
+
+  test('words in any order, each once, and what is no policy', async () => {
+    const db = await createDatabase(server, 'all-words');
+    const client = await TcpClient.open(server.tcp, db);
+    await client.expectOk('watch k all since 0');
+    await client.expectOk('watch k since 0 all');
+    await client.expectOk('watch k latest');
+    await client.expectOk('watch k whatever all all');
+    for (const twice of ['all all', 'all latest', 'since 0 since 0']) {
+      const [line] = (await client.command(`watch j ${twice}`)).slice(-1);
+      assert.match(line, /^error watch takes `since TOKEN` and one of latest, all/);
+    }
+    await client.expectOk('set j 1');
+    assert.deepEqual(await client.settle(), []);
+    await client.close();
+    const json = await JsonClient.open(server.ws, db);
+    for (const policy of ['some', 1]) {
+      const refused = await json.error({ op: 'watch', key: 'k', policy });
+      assert.deepEqual([refused.code, refused.field], ['bad-field', 'policy']);
+    }
+    const other = await json.error({ op: 'watch', key: 'k', polcy: 'all' });
+    assert.deepEqual([other.code, other.field], ['bad-field', 'polcy']);
+    await json.close();
+    const refused = await new Rest(db, { to: server }).error('GET', 'watch?key=k&policy=some');
+    assert.equal(refused.code, 'bad-field');
+  });
+});
+
+test('how long changes took is told', async () => {
+  const db = await createDatabase(server, 'delivery');
+  const watcher = await JsonClient.open(server.ws, db);
+  await watcher.ok({ op: 'watch', key: 'k' });
+  const { pushes } = await watcher.ask({ op: 'set', key: 'k', value: 1 });
+  await watcher.ok({ op: 'delivered', at: pushes[0].at });
+  for (const nonsense of [0, -1, 2 ** 53, Date.now() + 3_600_000]) {
+    await watcher.ok({ op: 'delivered', at: nonsense });
+  }
+  assert.equal((await watcher.error({ op: 'delivered', at: 'now' })).field, 'at');
+  assert.equal((await watcher.error({ op: 'delivered' })).field, 'at');
+  const admin = await openAdmin(server, db);
+  const lines = (await admin.expectOk('debug delivery')).map((line) => line.trimEnd());
+  const figures = 'p50_us [0-9]+ p99_us [0-9]+ p99.9_us [0-9]+ max_us [0-9]+';
+  const line = (what) => new RegExp(`^${what} count [1-9][0-9]* ${figures}$`);
+  assert.equal(lines[0], 'debug-delivery');
+  for (const what of ['sent \\*', 'shown \\*', `sent ${db}`]) {
+    assert.ok(lines.some((one) => line(what).test(one)), `${what} in ${lines}`);
+  }
+  assert.ok(lines.some((one) => one.startsWith(`shown ${db} count 1 p50_us `)), `${lines}`);
+  await admin.close();
+  await watcher.close();
+});
+
+describe('wait and explain', () => {
+  test('a token that may be seen is waited for, and no other', async () => {
+    const db = await createDatabase(server, 'wait');
+    const other = await createDatabase(server, 'wait-other');
+    const json = await JsonClient.open(server.ws, db);
+    await json.ok({ op: 'set', key: 'k', value: 1 });
+    await json.ok({ op: 'watch', key: 'k', since: '0' });
+    const pushes = await json.ws.inbox.takeThrough((text) => text.includes('"ready"'), 'ready');
+    const { token } = JSON.parse(pushes.at(-1));
+    assert.deepEqual(await json.ok({ op: 'wait', token }), {});
+    const refused = await json.error({ op: 'wait', token: 'x' });
+    assert.deepEqual([refused.code, refused.field], ['bad-since', 'token']);
+    const client = await TcpClient.open(server.tcp, db);
+    await client.expectOk(`wait ${token}`);
+    const [future] = await client.command(`wait ${token.replace('.', '.9')}`);
+    assert.match(future, /^error no place of this database to go on from/);
+    assert.match((await client.command('wait'))[0], /^error wait must be followed by a token/);
+    await client.expectOk(`use-db ${other} ${other}`);
+    assert.match((await client.command(`wait ${token}`))[0], /^error no place of this database/);
+    await client.close();
+    await json.close();
+  });
+
+  test('in a database of the level disk the answer waits for the disk', async () => {
+    const admin = await openAdmin(server);
+    await admin.command('create-db wait-disk t none ack disk');
+    await admin.expectOk('use-db wait-disk t');
+    await admin.expectOk('watch k since 0');
+    const ready = await admin.inbox.takeThrough((line) => line.startsWith('ready '), 'ready');
+    const token = ready.at(-1).split(' ').at(-1);
+    await admin.expectOk(`wait ${token}`);
+    await admin.close();
+  });
+
+  test('who wrote a key and who watches it', async () => {
+    const db = await createDatabase(server, 'explain', {
+      more: ['create-user ann ann-token', 'set-permissions ann rw *'],
+    });
+    const json = await JsonClient.open(server.ws, db);
+    const ann = await TcpClient.open(server.tcp, db);
+    await ann.expectOk(`use-db ${db} ann ann-token`);
+    await ann.expectOk('set k 1');
+    await ann.expectOk('watch k* all');
+    const said = await json.ok({ op: 'explain', key: 'k' });
+    assert.ok(Math.abs(Date.now() - said.at) < 60_000);
+    assert.ok(said.revision > 0);
+    assert.deepEqual({ ...said, at: 0, revision: 0 }, {
+      key: 'k',
+      state: 'present',
+      version: 0,
+      revision: 0,
+      writer: 'user',
+      user: 'ann',
+      at: 0,
+      watchers: 0,
+      'pattern-watchers': 1,
+      lagging: 0,
+    });
+    const admin = await openAdmin(server, db);
+    const lines = (await admin.expectOk('explain k')).map((line) => line.trimEnd());
+    assert.match(lines.join('\n'), /^explain\nkey: k\nstate: present\nversion: 0\n/);
+    await admin.close();
+    await ann.close();
+    await json.close();
+  });
+});

@@ -74,6 +74,8 @@ class Delivery {
   static void Forget(Database& database, Revision dropped, Output& output);
   // Rights of a user have changed: its watches of patterns begin again.
   void BeginAgain(const Database& database, std::string_view user);
+  // So do those of a session that has become another user of `selected`, or an admin.
+  void BeginAs(const Session& session, const Database* selected);
 
   // Some of what is yet to be told; once per turn.
   void Advance(Output& output);
@@ -109,6 +111,8 @@ class Delivery {
   [[nodiscard]] Revision ToldBefore(const Change& change, const WatchingSession& to) const;
   [[nodiscard]] std::string RewindTo(Revision shared, const Database& database) const;
   static Revision RightsOf(const PatternWatch& watch);
+  // One whose listing has not begun may have to say why.
+  static bool WillList(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
   static void StartSeeking(PatternWatch& watch);
   void Queue(const std::shared_ptr<PatternWatch>& watch);

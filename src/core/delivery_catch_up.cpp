@@ -208,13 +208,35 @@ void Delivery::Forget(Database& database, Revision dropped, Output& output) {
   });
 }
 
+bool Delivery::WillList(const PatternWatch& watch) {
+  return watch.catch_up != nullptr && watch.catch_up->phase == CatchUp::Phase::kListing &&
+         !watch.catch_up->begins.empty();
+}
+
+void Delivery::BeginAs(const Session& session, const Database* selected) {
+  for (const Session::DatabaseWatches& watching : session.watches) {
+    watching.watches->admin = watching.watches->admin || session.admin;
+    for (const auto& [prefix, watch] : watching.watches->patterns()) {
+      const bool another = watching.database == selected && watch->user != session.user;
+      if (!another && watch->admin == session.admin) {
+        continue;
+      }
+      if (another) {
+        watch->user = session.user;
+      }
+      watch->admin = session.admin;
+      watch->permissions_epoch = 0;
+      if (!WillList(*watch) && !Planted(Bug::kWatchOldUser)) {
+        StartListing(*watch, "rights");
+        Queue(watch);
+      }
+    }
+  }
+}
+
 void Delivery::BeginAgain(const Database& database, std::string_view user) {
   database.watches().patterns().ForEach([&](PatternWatch& watch) {
-    // One whose listing has not begun may have to say why.
-    const bool will_list = watch.catch_up != nullptr &&
-                           watch.catch_up->phase == CatchUp::Phase::kListing &&
-                           !watch.catch_up->begins.empty();
-    if (user == watch.rights_of() && !will_list && !Planted(Bug::kWatchRightsKept)) {
+    if (user == watch.rights_of() && !WillList(watch) && !Planted(Bug::kWatchRightsKept)) {
       StartListing(watch, "rights");
       Queue(watch.session->FindPattern(watch.prefix));
     }

@@ -220,6 +220,7 @@ TEST_F(DeliveryTest, SecureKeysAreForAdminsAlone) {
   EXPECT_EQ(Watch("$$*", "0"), ErrorCode::kSecureKey);
   EXPECT_EQ(Watch("*", "0"), kFine);
   EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set $connections 2 1", "ready *"}));
+  EXPECT_EQ(Run(watcher_, ask::Unwatch("*")), kFine);
   EXPECT_EQ(Run(watcher_, ask::Named(Verb::kAuth, "admin", "pwd")), kFine);
   EXPECT_EQ(Watch("$$*", "0"), kFine);
   EXPECT_EQ(TakeAll(), (Lines{"started $$* snapshot", "set $$token token 0", "ready $$*"}));
@@ -316,6 +317,81 @@ TEST_F(DeliveryTest, AnIdleWatchIsGivenNewerTokens) {
   Tick();
   EXPECT_EQ(TakeAll(), Lines{"ready "});
   EXPECT_NE(token_, token);
+}
+
+// ---- another user over the same connection
+
+class AnotherUserTest : public DeliveryTest {
+ protected:
+  AnotherUserTest() {
+    admin_ = JoinAdmin();
+    for (const std::string_view user : {"ann", "bob"}) {
+      EXPECT_EQ(Run(admin_, {.verb = Verb::kCreateUser, .name = user, .secret = "t"}), kFine);
+    }
+    SetRights("ann", "r a*");
+    SetRights("bob", "r b*");
+    Write("a", "1");
+    Write("b", "1");
+    Become("ann");
+  }
+  void SetRights(std::string_view user, std::string_view list) {
+    EXPECT_EQ(Run(admin_, {.verb = Verb::kSetPermissions, .name = user, .value = list}), kFine);
+  }
+  void Become(std::string_view user) {
+    EXPECT_EQ(Run(watcher_, ask::UseDb("db", "t", user)), kFine);
+    Take(watcher_);
+  }
+
+  SessionId admin_;
+};
+
+TEST_F(AnotherUserTest, WatchesOfPatternsStayAndAreJudgedByTheNewRights) {
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set a 1 0", "ready *"}));
+  Become("bob");
+  Write("a", "2");
+  EXPECT_EQ(TakeAll(), (Lines{"started * rights", "set b 1 0", "ready *"}));
+  Write("a", "3");
+  Write("b", "2");
+  EXPECT_EQ(TakeAll(), Lines{"set b 2 1"});
+}
+
+TEST_F(AnotherUserTest, WhoLogsInAgainAsTheSameUserHearsNothingOfIt) {
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  TakeAll();
+  Become("ann");
+  EXPECT_EQ(TakeAll(), Lines{});
+  EXPECT_EQ(Run(watcher_, ask::UseDb("db", "wrong", "bob")), ErrorCode::kInvalidToken);
+  Take(watcher_);
+  EXPECT_EQ(TakeAll(), Lines{});
+}
+
+TEST_F(AnotherUserTest, OneThatHasNotBegunSaysWhatItWasAskedFor) {
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  Become("bob");
+  EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set b 1 0", "ready *"}));
+}
+
+TEST_F(AnotherUserTest, AnAdminsWatchShowsSecureKeysFromThenOn) {
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  EXPECT_EQ(TakeAll(), (Lines{"started * snapshot", "set a 1 0", "ready *"}));
+  EXPECT_EQ(Run(watcher_, ask::Named(Verb::kAuth, "admin", "pwd")), kFine);
+  Take(watcher_);
+  EXPECT_EQ(TakeAll(), (Lines{"started * rights", "set $$permission_$ann r a* 0",
+                              "set $$permission_$bob r b* 0", "set $$token token 0",
+                              "set $$user_ann t 0", "set $$user_bob t 0", "set a 1 0", "ready *"}));
+}
+
+TEST_F(AnotherUserTest, AWatchInAnotherDatabaseStaysItsUsers) {
+  MakeDatabase("other");
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  TakeAll();
+  EXPECT_EQ(Run(watcher_, ask::UseDb("other", "token")), kFine);
+  Take(watcher_);
+  EXPECT_EQ(TakeAll(), Lines{});
+  Write("a", "2");
+  Write("b", "2");
+  EXPECT_EQ(TakeAll(), Lines{"set a 2 1"});
 }
 
 // ---- all changes

@@ -72,7 +72,10 @@ void Executor::SetDefaultAddress(std::string_view address) {
 void Executor::Auth(Session& session, const Command& command, Output& output) {
   const bool valid = IsAdmin(command.name, command.secret);
   // A wrong attempt leaves a right won before as it is; the answer is about the attempt.
-  session.admin = session.admin || valid;
+  if (valid && !session.admin) {
+    session.admin = true;
+    delivery_.BeginAs(session, session.database);
+  }
   Data(session, {.kind = valid ? ReplyKind::kAuthValid : ReplyKind::kAuthInvalid}, output);
   Ok(session, output);
 }
@@ -101,6 +104,7 @@ void Executor::UseDb(Session& session, const Command& command, Output& output) {
   Select(session, database);
   session.user = command.user;
   session.permissions_epoch = 0;
+  delivery_.BeginAs(session, database);
   Ok(session, output);
 }
 

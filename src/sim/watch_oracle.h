@@ -99,6 +99,12 @@ class WatchView {
   // Another watch goes on from token(): what was told since is not known to have arrived.
   void Resume();
   void Unwatch() { watching_ = false; }
+  // Another user's from now on. What the token stands for was told to the one before.
+  void SetReader(const Reader& reader) {
+    reader_ = reader;
+    token_ = "0";
+    ready_at_ = {};
+  }
   // It lags, or is to begin again; no event says so.
   void OnBehind() { behind_ = true; }
   // Nothing happens any more and all has been told.

@@ -136,6 +136,9 @@ std::string WatchWorld::Happen() {
       }
       break;
     case 16:
+      if (prng_.Below(3) == 0) {
+        BecomeAnother();
+      }
       break;
     default:
       Write();
@@ -260,6 +263,21 @@ void WatchWorld::Reconnect() {
   Client& client = *clients_[prng_.Below(clients_.size())];
   Step(SessionClosed{client.session});
   Connect(client);
+}
+
+// One of the users logs in as the other, over its connection.
+void WatchWorld::BecomeAnother() {
+  turn_ends_ = true;  // as with ChangeRights
+  const auto found = std::ranges::find_if(
+      clients_, [](const auto& client) { return client->name == "changing two"; });
+  Client& client = **found;
+  client.reader.user = client.reader.user == "fixed" ? "changing" : "fixed";
+  for (WatchView& view : client.views) {
+    view.SetReader(client.reader);
+    view.OnBehind();
+  }
+  Run(client.session,
+      {.verb = Verb::kUseDb, .name = kDatabase, .user = client.reader.user, .secret = kToken});
 }
 
 // Of what is not on disk nothing, a part or all is lost.

@@ -54,6 +54,7 @@ class WatchWorld {
   void PassTime();
   void WatchOrUnwatch();
   void Reconnect();
+  void BecomeAnother();
   void Restart();
 
   void Connect(Client& client);

@@ -133,6 +133,32 @@ describe('a watch of all changes', () => {
   });
 });
 
+test('a watch stays when its connection logs in as another user', async () => {
+  const db = await createDatabase(server, 'refresh', {
+    more: [
+      'create-user ann ann-token',
+      'set-permissions ann r a*',
+      'create-user bob bob-token',
+      'set-permissions bob r b*',
+      'set a 1',
+      'set b 1',
+    ],
+  });
+  const client = await JsonClient.connect(server.ws);
+  const untilReady = async () => {
+    const texts = await client.ws.inbox.takeThrough((text) => text.includes('"ready"'), 'ready');
+    return texts.map((text) => JSON.parse(text)).map((push) => push.with ?? push.key ?? push.push);
+  };
+  await client.ok({ op: 'use-db', db, user: 'ann', token: 'ann-token' });
+  await client.ok({ op: 'watch', key: '*', since: '0' });
+  assert.deepEqual(await untilReady(), ['snapshot', 'a', 'ready']);
+  const refused = await client.error({ op: 'use-db', db, user: 'bob', token: 'ann-token' });
+  assert.equal(refused.code, 'invalid-token');
+  await client.ok({ op: 'use-db', db, user: 'bob', token: 'bob-token' });
+  assert.deepEqual(await untilReady(), ['rights', 'b', 'ready']);
+  await client.close();
+});
+
 test('how long changes took is told', async () => {
   const db = await createDatabase(server, 'delivery');
   const watcher = await JsonClient.open(server.ws, db);

@@ -85,6 +85,7 @@ constexpr NamedBug kBugs[] = {
     {"watch-rewound-good", Bug::kWatchRewoundGood},
     {"watch-key-horizon", Bug::kWatchKeyHorizon},
     {"watch-connections-lost", Bug::kWatchConnectionsLost},
+    {"watch-old-user", Bug::kWatchOldUser},
     {"watch-gap-untold", Bug::kWatchGapUntold},
     {"watch-all-reordered", Bug::kWatchAllReordered},
 };

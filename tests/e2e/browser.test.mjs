@@ -1,15 +1,11 @@
 // A real browser: the demo page that the server brings along, and the npm package `nun-db` as
 // published, loaded by a plain <script>.
-//
-// Chromium is Debian's (or the one named by CHROMIUM); nothing is asked of any network.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
-import { chromium } from 'playwright-core';
+import { kStartMs, startChromium, stopChromium } from './chromium.mjs';
 import {
   createDatabase,
   kDeadlineMs,
@@ -19,25 +15,12 @@ import {
   until,
 } from './harness.mjs';
 
-const kFlags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-dev-shm-usage',
-];
-const kStartMs = 60_000; // a cold browser on a busy machine
 const kClient = readFileSync(createRequire(import.meta.url).resolve('nun-db'));
 const kPage =
   '<!doctype html><meta charset="utf-8"><title>nun-db</title><script src="/nun-db.js"></script>';
 
 let server;
 let pages; // the web server of an application, on another origin than ours
-let profile;
 let browser;
 let errors = [];
 
@@ -50,21 +33,13 @@ before(
       response.end(script ? kClient : kPage);
     });
     await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve));
-    profile = mkdtempSync(path.join(os.tmpdir(), 'nunc-chromium-'));
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      headless: false, // the flag above is the one that today's Chromium knows
-      args: kFlags,
-      chromiumSandbox: false,
-      timeout: kStartMs,
-    });
+    browser = await startChromium();
   },
   { timeout: 2 * kStartMs },
 );
 
 after(async () => {
-  await browser?.close();
-  if (profile) rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  await stopChromium(browser);
   pages?.closeAllConnections();
   pages?.close();
   await stopCleanly(server);

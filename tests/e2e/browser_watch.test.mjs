@@ -1,5 +1,5 @@
-// Two pages in a real browser hold a part of a database, one by a plain EventSource, one over nunc.1,
-// while the server is killed, stopped and started again: pages/ has them.
+// Two pages in a real browser hold a part of a database, one by a plain EventSource, one over
+// nunc.1, while the server is killed, stopped and started again: pages/ has them.
 //
 // NUNC_SEED fixes the writes.
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// Starts a real browser for a test: Debian's Chromium, or the one named by CHROMIUM. Nothing is asked
-// of any network.
+// Starts a real browser for a test: Debian's Chromium, or the one named by CHROMIUM. Nothing is
+// asked of any network.
 import { chromium } from 'playwright-core';
 import { makeFolder, removeFolder } from './harness.mjs';
 

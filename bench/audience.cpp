@@ -46,8 +46,10 @@ void Audience::Grow(std::uint32_t watchers) {
 
 void Audience::Publish(std::uint32_t changes) {
   std::string bytes;
+  const std::int64_t now = NowNs();
   for (std::uint32_t i = 0; i < changes; ++i) {
     ++published_;
+    sent_ns_[published_ % kRing] = now;
     bytes += options_.target.dialect.Change(key_, padding_ + Digits(published_));
   }
   if (published_ - completed_ > kRing) Die("too many changes in flight: the server falls behind");
@@ -106,6 +108,7 @@ void Audience::ReadWatcher(Watcher& watcher, const OnChange& on_change) {
     watcher.last_change = counted.last;
     while (completed_ < published_ && have_[(completed_ + 1) % kRing] == watchers_.size()) {
       ++completed_;
+      to_the_last_.Add(NowNs() - sent_ns_[completed_ % kRing]);
       have_[completed_ % kRing] = 0;
     }
     if (on_change) on_change(first, counted.last, NowNs());

@@ -18,6 +18,7 @@
 
 #include "change_reader.h"
 #include "connection.h"
+#include "histogram.h"
 #include "options.h"
 #include "poller.h"
 
@@ -44,6 +45,8 @@ class Audience {
   [[nodiscard]] std::uint64_t Published() const { return published_; }
   [[nodiscard]] std::uint64_t Completed() const { return completed_; }
   [[nodiscard]] std::uint64_t Deliveries() const { return deliveries_; }
+  // From sending a change until the last watcher has it.
+  [[nodiscard]] Histogram& ToTheLast() { return to_the_last_; }
   [[nodiscard]] std::uint64_t Skipped() const { return skipped_; }
 
  private:
@@ -68,6 +71,8 @@ class Audience {
   std::vector<Watcher> watchers_;
   std::function<void()> on_preferred_;
   std::array<std::uint32_t, kRing> have_{};  // per change in flight: watchers that have it
+  std::array<std::int64_t, kRing> sent_ns_{};
+  Histogram to_the_last_;
   std::uint64_t published_ = 0;
   std::uint64_t completed_ = 0;
   std::uint64_t deliveries_ = 0;

@@ -14,6 +14,7 @@ namespace {
 constexpr unsigned kPing = 0x9;
 constexpr unsigned kPong = 0xA;
 constexpr unsigned kText = 0x1;
+constexpr std::string_view kNatsPing = "PING\r\n";
 
 unsigned Byte(char byte) {
   return static_cast<unsigned char>(byte);
@@ -50,17 +51,32 @@ ChangeReader::Counted ChangeReader::Feed(const Dialect& dialect, ReadBuffer& buf
   const std::string_view text = all.substr(ReadBuffer::kCarry);
 
   const std::size_t per_change = dialect.LinesPerChange();
-  const std::size_t lines = CountLineFeeds(text) + phase_;
+  const std::size_t pings = dialect.Kind() == Wire::kNats ? CountPings(all) : 0;
+  const std::size_t lines = CountLineFeeds(text) - pings + phase_;
   Counted counted{.changes = lines / per_change};
   phase_ = static_cast<std::uint8_t>(lines % per_change);
   if (counted.changes > 0) {
     std::size_t end = all.size();
-    for (std::size_t i = 0; i <= phase_; ++i)
+    for (std::size_t i = 0; i <= phase_;) {
       end = all.rfind('\n', end - 1);
+      // A ping behind the change is no part of it.
+      if (pings == 0 || !all.substr(0, end + 1).ends_with(kNatsPing)) ++i;
+    }
     counted.last = NumberBefore(all.substr(0, end));
   }
   std::memcpy(carry_.data(), all.data() + all.size() - carry_.size(), carry_.size());
   return counted;
+}
+
+std::size_t ChangeReader::CountPings(std::string_view all) {
+  std::size_t count = 0;
+  std::size_t at = ReadBuffer::kCarry + 1 - kNatsPing.size();
+  while ((at = all.find(kNatsPing, at)) != std::string_view::npos) {
+    ++count;
+    at += kNatsPing.size();
+    answers_ += "PONG\r\n";
+  }
+  return count;
 }
 
 bool ChangeReader::AddHeaderByte(char byte) {

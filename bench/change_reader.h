@@ -2,7 +2,7 @@
 //
 // Shape:   Feed(bytes just read) -> how many changes ended in them and the number of the last. The
 //          same counting of line feeds for every wire; WebSocket frames are first taken off.
-//          Answers() is what must go back to the server: pongs.
+//          So are the pings of NATS. Answers() is what must go back to the server: pongs.
 // Errors:  frames that are not text, ping or pong end the generator (die.h).
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire.h"
@@ -40,6 +41,8 @@ class ChangeReader {
  private:
   // Moves the payloads of WebSocket frames together; returns their size.
   std::size_t TakeFramesOff(std::span<char> bytes);
+  // Pings of NATS that end in what was read; `all` begins with what was carried.
+  std::size_t CountPings(std::string_view all);
   std::size_t TakeWholeHeader(std::span<const char> bytes);
   void EndControlFrame();
   // Reads one byte of a frame header; true when the header is complete.

@@ -58,6 +58,10 @@ Connection Connection::Dial(const Target& target) {
   const linger reset{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   Connection connection(fd);
+  if (target.dialect.Kind() == Wire::kNats) {
+    if (!connection.ReadUntil("\r\n").starts_with("INFO ")) Die("NATS did not greet");
+    connection.Send("CONNECT {\"verbose\":false,\"pedantic\":false}\r\n");
+  }
   if (target.dialect.Kind() == Wire::kNqlTcp) connection.Expect("ok \n");
   if (target.dialect.Kind() == Wire::kNqlWs) {
     connection.Send(UpgradeRequest(target.offer_deflate));
@@ -70,7 +74,7 @@ Connection Connection::Dial(const Target& target) {
 
 Connection Connection::Open(const Target& target) {
   Connection connection = Dial(target);
-  if (target.dialect.Kind() != Wire::kResp) {
+  if (target.dialect.IsNql()) {
     const std::string use = "use-db " + std::string(kDatabase) + " " + std::string(kToken);
     connection.Ask(target.dialect.Command(use), target.dialect.Reply("ok \n"));
   }
@@ -131,7 +135,7 @@ void Connection::Ask(std::string_view request, std::string_view reply) const {
 
 void EnsureDatabase(const Target& target) {
   const Dialect& dialect = target.dialect;
-  if (dialect.Kind() == Wire::kResp) return;
+  if (!dialect.IsNql()) return;
   const Connection admin = Connection::Dial(target);
   admin.Send(dialect.Command("auth admin admin-pwd"));
   admin.Send(dialect.Command("create-db " + std::string(kDatabase) + " " + std::string(kToken)));

@@ -52,7 +52,8 @@ class Connection {
   int fd_ = -1;
 };
 
-// Creates the database of the benchmarks where it is not there yet. Nothing to do for RESP.
+// Creates the database of the benchmarks where it is not there yet. Nothing to do for others than
+// Nunc.
 void EnsureDatabase(const Target& target);
 
 // Lets this process and what it measures have as many sockets as the system allows.

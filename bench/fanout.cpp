@@ -47,11 +47,13 @@ struct Meter {
 
 std::string RunWindow(const Options& options, Audience& audience) {
   KeepInFlight(audience, options.in_flight, NowNs() + std::int64_t{options.warmup_ms} * kNsPerMs);
+  audience.ToTheLast().Reset();
   const Meter meter{.options = options, .audience = audience};
   KeepInFlight(audience, options.in_flight,
                meter.start + std::int64_t{options.duration_ms} * kNsPerMs);
   Report report;
   meter.AddTo(report);
+  report.AddLatency(audience.ToTheLast());
   return report.Text();
 }
 

@@ -10,6 +10,7 @@
 #include "change_reader.h"
 #include "histogram.h"
 #include "requests.h"
+#include "told.h"
 #include "wire.h"
 
 namespace nunc::bench {
@@ -27,6 +28,7 @@ std::string Delivery(Wire wire, std::uint64_t number) {
   if (wire == Wire::kResp) {
     return "*3\r\n$7\r\nmessage\r\n$1\r\nk\r\n$16\r\n" + value + "\r\n";
   }
+  if (wire == Wire::kNats) return "MSG k 1 16\r\n" + value + "\r\n";
   return dialect.Reply("changed k " + value + "\n") +
          dialect.Reply("changed-version k " + std::to_string(number + 7) + " " + value + "\n");
 }
@@ -76,7 +78,11 @@ TEST_P(EveryWire, AnUnfinishedChangeDoesNotCount) {
   }
 }
 
-TEST_P(EveryWire, AnAnswerToABatchIsTheAnswersToItsRequests) {
+INSTANTIATE_TEST_SUITE_P(Nats, EveryWire, testing::Values(Wire::kNats));
+
+class EveryStore : public EveryWire {};
+
+TEST_P(EveryStore, AnAnswerToABatchIsTheAnswersToItsRequests) {
   Options options;
   options.target.dialect = Dialect(GetParam());
   options.keys = 40;
@@ -86,8 +92,9 @@ TEST_P(EveryWire, AnAnswerToABatchIsTheAnswersToItsRequests) {
   EXPECT_EQ(requests.Reply(), one + one + one + one);
 }
 
-INSTANTIATE_TEST_SUITE_P(Wires, EveryWire,
-                         testing::Values(Wire::kResp, Wire::kNqlTcp, Wire::kNqlWs));
+constexpr auto kStores = {Wire::kResp, Wire::kNqlTcp, Wire::kNqlWs};
+INSTANTIATE_TEST_SUITE_P(Stores, EveryWire, testing::ValuesIn(kStores));
+INSTANTIATE_TEST_SUITE_P(Stores, EveryStore, testing::ValuesIn(kStores));
 
 TEST(ChangeReader, AFrameWithATwoByteLengthIsTakenOff) {
   const Dialect dialect(Wire::kNqlWs);
@@ -113,6 +120,62 @@ TEST(ChangeReader, APingIsAnsweredWithItsPayloadAndNotCounted) {
     const std::string pong = ClientFrame(Opcode::kPong, "a\nb");
     ASSERT_EQ(totals.answers, pong + pong + ClientFrame(Opcode::kPong, "")) << piece;
   }
+}
+
+TEST(ChangeReader, APingOfNatsIsAnsweredAndNotCounted) {
+  const std::string ping = "PING\r\n";
+  const std::string stream =
+      ping + Delivery(Wire::kNats, 1) + ping + Delivery(Wire::kNats, 2) + ping + ping;
+  for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
+    const Totals totals = FeedInPieces(Wire::kNats, stream, piece);
+    ASSERT_EQ(totals.changes, 2U) << piece;
+    ASSERT_EQ(totals.last, 2U) << piece;
+    ASSERT_EQ(totals.answers, "PONG\r\nPONG\r\nPONG\r\nPONG\r\n") << piece;
+  }
+}
+
+TEST(Dialect, TheNthWatchOfAConnectionIsAnsweredByItsNumber) {
+  EXPECT_EQ(Dialect(Wire::kResp).WatchReply("k", 12),
+            "*3\r\n$9\r\nsubscribe\r\n$1\r\nk\r\n:12\r\n");
+  EXPECT_EQ(Dialect(Wire::kNqlTcp).WatchReply("k", 12), "ok \n");
+}
+
+TEST(LineReader, LinesAreWholeWhateverTheCutsBetweenReads) {
+  const std::string stream = "started * delta\nchanged k/1 a b\n\nready * 1.2.3\nunfinished";
+  const std::vector<std::string> expected = {"started * delta", "changed k/1 a b", "",
+                                             "ready * 1.2.3"};
+  for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
+    LineReader reader;
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; at < stream.size(); at += piece) {
+      reader.Feed(std::string_view(stream).substr(at, piece),
+                  [&](std::string_view line) { lines.emplace_back(line); });
+    }
+    ASSERT_EQ(lines, expected) << piece;
+  }
+}
+
+TEST(ChangeOf, AChangeIsReadFromItsSecondLine) {
+  const auto change = ChangeOf("changed-version k/1 7 a b");
+  ASSERT_TRUE(change.has_value());
+  EXPECT_EQ(change->key, "k/1");
+  EXPECT_EQ(change->value, "a b");
+  for (const char* line : {"changed k/1 a b", "removed k/1", "changed-version k/1", ""}) {
+    EXPECT_FALSE(ChangeOf(line).has_value()) << line;
+  }
+}
+
+TEST(EndsWithNewestOfEachKey, EachOnceAndInOrder) {
+  const auto ends = [](std::vector<std::uint64_t> told) {
+    return EndsWithNewestOfEachKey(told, 12, 3);
+  };
+  EXPECT_TRUE(ends({10, 11, 12}));
+  EXPECT_TRUE(ends({1, 2, 5, 10, 11, 12}));
+  EXPECT_FALSE(ends({11, 12})) << "one is missing";
+  EXPECT_FALSE(ends({9, 11, 12})) << "an older one";
+  EXPECT_FALSE(ends({10, 11, 11, 12})) << "one came twice";
+  EXPECT_FALSE(ends({12, 10, 11, 12})) << "out of order";
+  EXPECT_FALSE(ends({10, 11, 12, 13})) << "one never made";
 }
 
 TEST(ClientFrame, IsMaskedAndUnmasksToThePayload) {

@@ -1,4 +1,4 @@
-// Resident memory of the server per idle watcher and per key.
+// Resident memory of the server per idle watcher, per idle watch of one session and per key.
 #include <cstdint>
 #include <poll.h>
 #include <string>
@@ -61,6 +61,34 @@ std::string WatchersOfOwnKeys(const Options& options) {
 
 std::string RunIdleMemory(const Options& options) {
   return options.own_keys ? WatchersOfOwnKeys(options) : WatchersOfOneKey(options);
+}
+
+std::string RunWatchMemory(const Options& options) {
+  const Dialect& dialect = options.target.dialect;
+  const std::uint32_t each = options.watchers / options.connections;
+  std::vector<Connection> sessions;
+  while (sessions.size() < options.connections)
+    sessions.push_back(Connection::Open(options.target));
+  const std::int64_t before = SettledResidentBytes(options.pid);
+  std::uint32_t number = 0;
+  for (const Connection& session : sessions) {
+    std::string request;
+    std::string reply;
+    for (std::uint32_t nth = 1; nth <= each; ++nth) {
+      // Of the nth watch of every session, or of its own.
+      const std::string key = KeyName(options.own_keys ? number : nth);
+      ++number;
+      request += dialect.Watch(key);
+      reply += dialect.WatchReply(key, nth);
+    }
+    session.Ask(request, reply);
+  }
+  ::poll(nullptr, 0, static_cast<int>(options.idle_ms));
+  const std::int64_t growth = SettledResidentBytes(options.pid) - before;
+  Report report;
+  report.Add("bytes", static_cast<double>(growth));
+  report.Add("bytes_per_watch", PerItem(growth, number));
+  return report.Text();
 }
 
 std::string RunKeyMemory(const Options& options) {

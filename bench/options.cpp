@@ -24,7 +24,8 @@ Wire ParseWire(std::string_view text) {
   if (text == "resp") return Wire::kResp;
   if (text == "tcp") return Wire::kNqlTcp;
   if (text == "ws") return Wire::kNqlWs;
-  Die("--wire is resp, tcp or ws");
+  if (text == "nats") return Wire::kNats;
+  Die("--wire is resp, tcp, ws or nats");
 }
 
 bool SetNumber(Options& options, std::string_view name, std::string_view value) {
@@ -58,6 +59,8 @@ void SetOption(Options& options, std::string_view name, std::string_view value) 
     options.pid = static_cast<pid_t>(ParseNumber(name, value));
   } else if (name == "--wire") {
     options.target.dialect = Dialect(ParseWire(value));
+  } else if (name == "--since") {
+    options.since = value;
   } else if (name == "--op") {
     options.operation = value == "set" ? Operation::kSet : Operation::kGet;
   } else {
@@ -69,7 +72,7 @@ void SetOption(Options& options, std::string_view name, std::string_view value) 
 
 Options ParseOptions(int argc, char** argv) {
   Options options;
-  if (argc < 2) Die("usage: nunc-load COMMAND --wire resp|tcp|ws --port N --pid N ...");
+  if (argc < 2) Die("usage: nunc-load COMMAND --wire resp|tcp|ws|nats --port N --pid N ...");
   options.command = argv[1];
   for (int i = 2; i < argc; ++i) {
     const std::string_view name = argv[i];
@@ -81,6 +84,8 @@ Options ParseOptions(int argc, char** argv) {
       options.noise = true;
     } else if (name == "--own-keys") {
       options.own_keys = true;
+    } else if (name == "--slow") {
+      options.slow = true;
     } else if (name == "--offer-deflate") {
       options.target.offer_deflate = true;
     } else if (i + 1 < argc) {

@@ -28,10 +28,12 @@ struct Options {
   std::uint32_t duration_ms = 2'000;
   std::uint32_t warmup_ms = 500;
   std::uint32_t idle_ms = 5'000;  // how long watchers are quiet before memory is read
+  std::string since;              // the token that a watch goes on with
   bool spin = false;              // never sleep while waiting for the server
   bool until_eof = false;         // the measuring ends when standard input does
   bool noise = false;             // values that do not compress
-  bool own_keys = false;          // each idle watcher watches a key of its own
+  bool own_keys = false;          // each idle watch is of a key of its own
+  bool slow = false;              // one client stops reading
 };
 
 Options ParseOptions(int argc, char** argv);
@@ -44,5 +46,8 @@ std::string RunFairness(const Options& options);
 std::string RunCurve(const Options& options);
 std::string RunIdleMemory(const Options& options);
 std::string RunKeyMemory(const Options& options);
+std::string RunWatchMemory(const Options& options);
+std::string RunSlowReader(const Options& options);
+std::string RunResume(const Options& options);
 
 }  // namespace nunc::bench

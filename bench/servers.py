@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NUNC = os.environ.get("NUNC_BINARY", str(ROOT / "build/release/nunc"))
 LOAD = os.environ.get("NUNC_LOAD", str(ROOT / "build/release/bench/nunc-load"))
 REDIS = os.environ.get("REDIS_BINARY", "redis-server")
+NATS = os.environ.get("NATS_BINARY", "nats-server")
 START_SECONDS = 60
 STOP_SECONDS = 10
 ADMIN_SECONDS = 120
@@ -147,3 +148,16 @@ class RedisServer(Server):
             if head.startswith("-"):
                 raise Trouble(f"{command}: {head}")
             return reader.read(int(head[1:])).decode() if head.startswith("$") else head[1:]
+
+
+class NatsServer(Server):
+    """Core NATS: what is published is told to who is there, and nothing is kept."""
+
+    name = "nats"
+    wires = ("nats",)
+
+    def start(self):
+        self.spawn([NATS, "--addr", "127.0.0.1", "--port", "-1"])
+        self.wait_until(lambda: "Server is ready" in self.printed())
+        address = r"Listening for client connections on \S+:(\d+)"
+        self.ports = {"nats": int(re.search(address, self.printed()).group(1))}

@@ -105,17 +105,23 @@ std::string Dialect::SetReply() const {
 }
 
 std::string Dialect::Watch(std::string_view key) const {
-  return wire_ == Wire::kResp ? RespArray({"SUBSCRIBE", key}) : Command(Line({"watch", key}));
+  if (wire_ == Wire::kResp) return RespArray({"SUBSCRIBE", key});
+  if (wire_ == Wire::kNats) return "SUB " + std::string(key) + " 1\r\nPING\r\n";
+  return Command(Line({"watch", key}));
 }
 
-std::string Dialect::WatchReply(std::string_view key) const {
+std::string Dialect::WatchReply(std::string_view key, std::uint32_t nth) const {
+  if (wire_ == Wire::kNats) return "PONG\r\n";
   if (wire_ != Wire::kResp) return Reply("ok \n");
   return "*3\r\n$9\r\nsubscribe\r\n$" + std::to_string(key.size()) + "\r\n" + std::string(key) +
-         "\r\n:1\r\n";
+         "\r\n:" + std::to_string(nth) + "\r\n";
 }
 
 std::string Dialect::Change(std::string_view key, std::string_view value) const {
-  return wire_ == Wire::kResp ? RespArray({"PUBLISH", key, value}) : Set(key, value);
+  if (wire_ == Wire::kResp) return RespArray({"PUBLISH", key, value});
+  if (wire_ != Wire::kNats) return Set(key, value);
+  return "PUB " + std::string(key) + ' ' + std::to_string(value.size()) + "\r\n" +
+         std::string(value) + "\r\n";
 }
 
 }  // namespace nunc::bench

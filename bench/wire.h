@@ -1,17 +1,19 @@
-// The three languages of the generator: what to send and what must come back, byte for byte.
+// The languages of the generator: what to send and what must come back, byte for byte.
 //
 // Shape:   the same calls for every peer, so that all are measured by the same code path.
 // Source:  NQL (a data message, then one status); RESP2 (arrays of bulk strings); RFC 6455 §5.2
-//          for frames (client frames are masked, §5.3).
+//          for frames (client frames are masked, §5.3); the client protocol of NATS, of which there
+//          are only publishing and subscribing.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace nunc::bench {
 
-enum class Wire : unsigned char { kResp, kNqlTcp, kNqlWs };
+enum class Wire : unsigned char { kResp, kNqlTcp, kNqlWs, kNats };
 
 inline constexpr std::string_view kDatabase = "bench";
 inline constexpr std::string_view kToken = "bench-token";
@@ -22,14 +24,16 @@ class Dialect {
   explicit Dialect(Wire wire) : wire_(wire) {}
 
   [[nodiscard]] Wire Kind() const { return wire_; }
+  [[nodiscard]] bool IsNql() const { return wire_ == Wire::kNqlTcp || wire_ == Wire::kNqlWs; }
 
   [[nodiscard]] std::string Get(std::string_view key) const;
   [[nodiscard]] std::string GetReply(std::string_view value) const;
   [[nodiscard]] std::string Set(std::string_view key, std::string_view value) const;
   [[nodiscard]] std::string SetReply() const;
   [[nodiscard]] std::string Watch(std::string_view key) const;
-  [[nodiscard]] std::string WatchReply(std::string_view key) const;
-  // A change that watchers hear: SET for Nunc, PUBLISH for Redis.
+  // `nth`: of the connection.
+  [[nodiscard]] std::string WatchReply(std::string_view key, std::uint32_t nth = 1) const;
+  // A change that watchers hear: SET for Nunc, PUBLISH for Redis, PUB for NATS.
   [[nodiscard]] std::string Change(std::string_view key, std::string_view value) const;
 
   // How many line feeds one change has as a watcher gets it (frame headers taken off).

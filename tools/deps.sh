@@ -12,7 +12,7 @@ LIBRARY_PACKAGES='libcli11-dev libexpected-dev libsimdjson-dev libspdlog-dev lib
   libtomlplusplus-dev libxxhash-dev libzstd-dev zlib1g-dev'
 TEST_PACKAGES='ca-certificates chromium clang-16 clang-format-16 clang-tidy-16 libbenchmark-dev
   iproute2 libclang-rt-16-dev libgtest-dev nlohmann-json3-dev python3'
-BENCH_PACKAGES='libbenchmark-dev python3 redis-server'
+BENCH_PACKAGES='libbenchmark-dev nats-server python3 redis-server'
 BOOST_MIN=107400
 
 installed() {
@@ -65,7 +65,8 @@ wanted() {
   esac
 }
 
-# Redis is started by the benchmark alone. Its package would start it at once and at every boot.
+# Redis and NATS are started by the benchmark alone. Their packages would start them at once and at
+# every boot.
 POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=no
 
@@ -107,11 +108,11 @@ install_missing() {
     exit 1
   fi
   case " $* " in
-    *' redis-server '*)
+    *' redis-server '* | *' nats-server '*)
       forbid_services
       apt_install "$@"
       if command -v systemctl >/dev/null; then
-        systemctl --quiet disable redis-server.service
+        systemctl --quiet disable redis-server.service nats-server.service
       fi
       allow_services
       ;;

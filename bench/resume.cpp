@@ -1,0 +1,59 @@
+// A watcher of everything comes back after an absence: what it is told, and what that costs.
+#include <cstdint>
+#include <poll.h>
+#include <string_view>
+
+#include "change_reader.h"
+#include "clock.h"
+#include "die.h"
+#include "options.h"
+#include "report.h"
+#include "told.h"
+
+namespace nunc::bench {
+
+namespace {
+
+constexpr int kQuietMsMax = 10'000;
+
+}  // namespace
+
+std::string RunResume(const Options& options) {
+  const Dialect& dialect = options.target.dialect;
+  if (dialect.Kind() != Wire::kNqlTcp) Die("resume is measured over tcp");
+  const Connection watcher = Connection::Open(options.target);
+  const std::int64_t start = NowNs();
+  const std::int64_t server = ProcessCpuNs(options.pid);
+  watcher.Send(dialect.Command("watch * since " + options.since));
+  std::uint64_t entries = 0;
+  std::uint64_t server_keys = 0;  // kept by the server: told anew at every beginning
+  bool delta = false;
+  bool ready = false;
+  LineReader reader;
+  ReadBuffer buffer;
+  while (!ready) {
+    const std::size_t size = watcher.Receive(buffer.Space());
+    if (size == 0) {
+      pollfd entry{.fd = watcher.Fd(), .events = POLLIN, .revents = 0};
+      if (::poll(&entry, 1, kQuietMsMax) == 0) Die("nothing came for 10 seconds");
+    }
+    reader.Feed(std::string_view(buffer.Space().data(), size), [&](std::string_view line) {
+      if (line.starts_with("error")) Die(line);
+      delta = delta || line == "started * delta";
+      ready = ready || line.starts_with("ready * ");
+      if (const auto change = ChangeOf(line))
+        ++(change->key.starts_with('$') ? server_keys : entries);
+    });
+  }
+  const std::int64_t end = NowNs();
+  const std::int64_t server_end = ProcessCpuNs(options.pid);
+  if (!delta) Die("the server did not go on from the token");
+  Report report;
+  report.Add("entries", entries);
+  report.Add("server_keys", server_keys);
+  report.Add("wall_ms", static_cast<double>(end - start) / 1e6);
+  report.Add("server_cpu_ms", static_cast<double>(server_end - server) / 1e6);
+  return report.Text();
+}
+
+}  // namespace nunc::bench

@@ -1,6 +1,6 @@
 // Counts times in buckets that grow with them, so that millions of samples cost no memory.
 //
-// Shape:   2^kSubBits linear buckets for each power of two, so a bucket is 1/2^kSubBits of its
+// Shape:   2^SubBits linear buckets for each power of two, so a bucket is 1/2^SubBits of its
 // value
 //          wide; Percentile gives the middle of its bucket.
 // Units:   the caller's; values over kValueMax count as that.
@@ -14,11 +14,11 @@
 
 namespace nunc {
 
-template <unsigned kSubBits, unsigned kPowers>
+template <unsigned SubBits, unsigned Powers>
 class Histogram {
  public:
-  static constexpr std::uint64_t kSubCount = std::uint64_t{1} << kSubBits;
-  static constexpr std::uint64_t kValueMax = (kSubCount << kPowers) - 1;
+  static constexpr std::uint64_t kSubCount = std::uint64_t{1} << SubBits;
+  static constexpr std::uint64_t kValueMax = (kSubCount << Powers) - 1;
 
   // A negative one counts as zero.
   void Add(std::int64_t sample) {
@@ -50,7 +50,7 @@ class Histogram {
     if (value < kSubCount) {
       return value;
     }
-    const auto shift = static_cast<unsigned>(std::bit_width(value)) - kSubBits - 1;
+    const auto shift = static_cast<unsigned>(std::bit_width(value)) - SubBits - 1;
     return (shift + 1) * kSubCount + ((value >> shift) - kSubCount);
   }
 
@@ -63,7 +63,7 @@ class Histogram {
     return static_cast<double>(low) + static_cast<double>(std::uint64_t{1} << shift) / 2.0;
   }
 
-  std::array<std::uint64_t, (kPowers + 1) * kSubCount> buckets_{};
+  std::array<std::uint64_t, (Powers + 1) * kSubCount> buckets_{};
   std::uint64_t count_ = 0;
   std::uint64_t max_ = 0;
 };

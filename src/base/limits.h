@@ -36,6 +36,12 @@ inline constexpr std::size_t kCatchUpsAtOnce = 64;
 // Of the changes that watches of the policy `all` are given while their session lags: keys, values
 // and something for each change. At the limit: cut, with a gap, and newest values later.
 inline constexpr std::size_t kAllBytesMax = std::size_t{1} << 20;
+// The interval of a watch of the policy `every`. Beyond it: the watch is refused.
+inline constexpr std::int64_t kEveryMsMax = 3'600'000;
+// So many of them are woken per turn; the others in the next.
+inline constexpr std::size_t kWakesPerTurn = 1'000;
+// Keys that one of them is told of while it waits for the disk; more are told an interval later.
+inline constexpr std::size_t kClosingKeysMax = 1'024;
 // How often an idle watch that keeps tokens is given a newer one.
 inline constexpr std::int64_t kProgressIntervalUs = 10'000'000;
 

@@ -63,6 +63,8 @@ enum class Bug : std::uint8_t {
   kWatchRewoundGood,      // a token of a lost tail is good
   kWatchKeyHorizon,       // a resumed key whose tombstone is gone
   kWatchConnectionsLost,  // `$connections` is not told again
+  kWatchTrailingLost,     // a watch with an interval is not told what came in it
+  kWatchRateExceeded,     // it is told more often
   kWatchOldUser,          // a session that is another user now is told nothing of that
   kWatchGapUntold,        // a watch of all changes is cut and not told so
   kWatchAllReordered,     // what comes behind the cut is told before what was cut

@@ -85,6 +85,7 @@ struct Command {
   std::string_view secret{};  // token or password
   std::string_view since{};   // of watch: a token, `0`: everything; empty: from now on; of wait
   WatchPolicy policy = WatchPolicy::kLatest;  // of watch
+  std::int64_t every_ms = 0;                  // of WatchPolicy::kEvery
   std::string_view value{};                   // value, permission list, database names
   // Of get-many.
   std::span<const std::string_view> keys{};

@@ -25,16 +25,16 @@ enum class Level : std::uint8_t {
 };
 
 enum class ArgumentKind : std::uint8_t {
-  kWord,          // up to the next space
-  kRest,          // all that is left, spaces included
-  kLogin,         // all that is left: TOKEN, or USER and TOKEN
-  kKeys,          // all that is left, each word a key
-  kVersion,       // whole number; out of 32 bits: unconditional
-  kAmount,        // whole number of 64 bits; empty: 1
-  kConflictId,    // whole number
-  kWatchOptions,  // [since TOKEN] [latest|all], in any order; all from another word on is ignored
-  kPutOptions,    // [if-version N|if-absent] : and all that is left
-  kScanOptions,   // [after KEY] [limit N], in any order
+  kWord,             // up to the next space
+  kRest,             // all that is left, spaces included
+  kLogin,            // all that is left: TOKEN, or USER and TOKEN
+  kKeys,             // all that is left, each word a key
+  kVersion,          // whole number; out of 32 bits: unconditional
+  kAmount,           // whole number of 64 bits; empty: 1
+  kConflictId,       // whole number
+  kWatchOptions,     // [since TOKEN] [latest|all|every MS]; from another word on ignored
+  kPutOptions,       // [if-version N|if-absent] : and all that is left
+  kScanOptions,      // [after KEY] [limit N], in any order
   kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
 };
 

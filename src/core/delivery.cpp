@@ -59,7 +59,7 @@ void Delivery::Announce(Database& database, std::uint64_t hash, Change change, O
 }
 
 void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Output& output) {
-  const Watches& watches = database.watches();
+  Watches& watches = database.watches();
   if (watches.empty()) {
     return;
   }
@@ -111,7 +111,7 @@ bool Delivery::MaySee(PatternWatch& watch, const Database& database, std::string
 // What the watch has yet to come to, it will come to, and so it is once it has missed something;
 // what it has passed is told, or noted while the session lags.
 void Delivery::TellPattern(PatternWatch& watch, const Database& database, const Change& change,
-                           Output& output) const {
+                           Output& output) {
   const bool live = watch.catch_up == nullptr;
   if (!live) {
     const CatchUp::Phase phase = watch.catch_up->phase;
@@ -129,8 +129,15 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
     return;
   }
   if (!watch.session->lagging() || Planted(Bug::kWatchLagTold)) {
+    if (!live && !MayTellClosing(watch, change)) {
+      watch.catch_up->missed = ToldBefore(change, *watch.session);
+      return;
+    }
     if (watch.session->BeginTelling(told_) || Planted(Bug::kWatchEachTold)) {
       output.targets.push_back(watch.session->id());
+    }
+    if (watch.policy == WatchPolicy::kEvery) {
+      RestBehind(watch, change);
     }
     return;
   }
@@ -266,7 +273,7 @@ void Delivery::Drain(Session& session, Output& output) {
     live.set_lagging(false);
     for (const auto& [prefix, watch] : live.patterns()) {
       if (watch->catch_up != nullptr) {
-        Queue(watch);
+        GoOnLater(watch);
       }
     }
     if (live.closes_at) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ class Delivery {
   void SetDurable(Revision durable);
   // As of the newest record.
   void SetNewest(Revision newest) { newest_ = newest; }
+  // By the monotonic clock.
+  void SetNow(std::int64_t now_us) { now_us_ = now_us; }
   History& history() { return history_; }
 
   // What must be on disk before anyone may see what `revision` made of the key; zero: nothing.
@@ -63,6 +66,7 @@ class Delivery {
     History::Judged judged{};
     Revision since{};
     WatchPolicy policy = WatchPolicy::kLatest;
+    std::int64_t interval_us = 0;  // of kEvery
   };
   [[nodiscard]] bool Judge(const Database& database, std::string_view since, Begin& begin) const;
   void BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin);
@@ -81,6 +85,8 @@ class Delivery {
   void Advance(Output& output);
   // Advance has something to do without anything else happening.
   [[nodiscard]] bool has_work() const { return !advancing_.empty() || closing_is_new_; }
+  // When a watch that rests is to be told; empty: none rests.
+  [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const { return timers_.next_us(); }
   // Gives sessions that keep tokens a newer one; now and then.
   void TellProgress(Session& session, Output& output);
 
@@ -88,7 +94,7 @@ class Delivery {
   // How much a session or a watch is given at once, so that it cannot fill its socket's queue.
   static constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
 
-  enum class Step : std::uint8_t { kMore, kWaits, kDone };
+  enum class Step : std::uint8_t { kMore, kWaits, kRests, kDone };
   // A watch of a key whose status waits for the disk.
   struct BeginLater {
     std::weak_ptr<WatchingSession> watching;
@@ -100,7 +106,7 @@ class Delivery {
   std::size_t TellDirty(const WatchingSession::Dirty& dirty, WatchingSession& to,
                         Output& output) const;
   void TellPattern(PatternWatch& watch, const Database& database, const Change& change,
-                   Output& output) const;
+                   Output& output);
   static bool MaySee(PatternWatch& watch, const Database& database, std::string_view key);
   // It may have to hear of a change that waits for the disk.
   [[nodiscard]] bool MayWait(const WatchingSession& to) const;
@@ -115,15 +121,31 @@ class Delivery {
   static bool WillList(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
   static void StartSeeking(PatternWatch& watch);
+
+  // Watches that rest (delivery_paced.cpp).
+  void NoteTold(PatternWatch& watch) const;
+  [[nodiscard]] bool MustRest(const PatternWatch& watch) const;
+  void Rest(PatternWatch& watch, Revision from);
+  void RestBehind(PatternWatch& watch, const Change& change);
+  void GoOnLater(const std::shared_ptr<PatternWatch>& watch);
+  static void Stir(PatternWatch& watch);
+  void Wake();
+  static bool MayTellClosing(PatternWatch& watch, const Change& change);
+  void TellBegins(PatternWatch& watch, Output& output) const;
+  void BeginTelling(PatternWatch& watch, std::string_view key, Output& output) const;
+  std::size_t TellTo(PatternWatch& watch, const Entry& entry, Output& output) const;
+  Step AdvanceKey(PatternWatch& watch, std::size_t& budget, Output& output);
   void Queue(const std::shared_ptr<PatternWatch>& watch);
   void AdvancePatterns(Output& output);
   Step AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output);
   Step AdvanceListing(PatternWatch& watch, std::size_t& budget, Output& output) const;
-  static Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget);
+  Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget, Output& output) const;
   Step AdvanceTelling(PatternWatch& watch, std::size_t& budget, Output& output) const;
   Step Close(PatternWatch& watch, Output& output) const;
+  Step GoBehind(PatternWatch& watch) const;
+  static bool IsNews(const PatternWatch& watch, const Entry& connections);
   void TellConnections(PatternWatch& watch, Output& output) const;
-  void StartClosing(const PatternWatch& watch) const;
+  void StartClosing(PatternWatch& watch, Output& output) const;
   [[nodiscard]] Revision ClosesAt(const WatchingSession& to) const;
   // What was to be told by then has been, and a token can say so.
   [[nodiscard]] bool MayClose(const WatchingSession& to, Revision closes_at) const;
@@ -139,6 +161,8 @@ class Delivery {
   Revision durable_{UINT64_MAX};
   Revision newest_;
   History history_;
+  std::int64_t now_us_ = 0;
+  WatchTimers timers_;
   std::uint64_t told_ = 0;  // changes
   std::deque<std::weak_ptr<PatternWatch>> advancing_;
   std::vector<std::weak_ptr<PatternWatch>> waiting_;     // for the disk

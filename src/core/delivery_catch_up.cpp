@@ -111,10 +111,14 @@ std::string Delivery::RewindTo(Revision shared, const Database& database) const 
 void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Begin& begin) {
   WatchingSession& session = *watch->session;
   watch->Become(nullptr);
+  Stir(*watch);
   watch->policy = begin.policy;
+  watch->interval_us = begin.interval_us;
+  watch->next_us = 0;
+  watch->live_version = -1;
   watch->gap = false;
-  // Who names a policy knows what a gap and a `ready` are.
-  watch->wants_tokens = !begin.from_now || begin.policy != WatchPolicy::kLatest;
+  // Who asks for all knows what a gap and a `ready` are.
+  watch->wants_tokens = !begin.from_now || begin.policy == WatchPolicy::kAll;
   session.wants_tokens = session.wants_tokens || watch->wants_tokens;
   if (begin.from_now) {
     return;
@@ -198,14 +202,14 @@ void Delivery::Unwatch(const WatchingSession& watching, std::string_view key) {
 }
 
 void Delivery::Forget(Database& database, Revision dropped, Output& output) {
-  database.watches().patterns().ForEach([&](PatternWatch& watch) {
-    TellOne(*watch.session,
+  for (const PatternWatch* watch : database.watches().patterns().All()) {
+    TellOne(*watch->session,
             {.kind = ChangeKind::kStarted,
-             .key = output.Keep(watch.pattern()),
+             .key = output.Keep(watch->pattern()),
              .value = "dropped",
              .after = dropped},
             output);
-  });
+  }
 }
 
 bool Delivery::WillList(const PatternWatch& watch) {
@@ -227,6 +231,7 @@ void Delivery::BeginAs(const Session& session, const Database* selected) {
       watch->admin = session.admin;
       watch->permissions_epoch = 0;
       if (!WillList(*watch) && !Planted(Bug::kWatchOldUser)) {
+        Stir(*watch);
         StartListing(*watch, "rights");
         Queue(watch);
       }
@@ -235,12 +240,13 @@ void Delivery::BeginAs(const Session& session, const Database* selected) {
 }
 
 void Delivery::BeginAgain(const Database& database, std::string_view user) {
-  database.watches().patterns().ForEach([&](PatternWatch& watch) {
-    if (user == watch.rights_of() && !WillList(watch) && !Planted(Bug::kWatchRightsKept)) {
-      StartListing(watch, "rights");
-      Queue(watch.session->FindPattern(watch.prefix));
+  for (PatternWatch* watch : database.watches().patterns().All()) {
+    if (user == watch->rights_of() && !WillList(*watch) && !Planted(Bug::kWatchRightsKept)) {
+      Stir(*watch);
+      StartListing(*watch, "rights");
+      Queue(watch->session->FindPattern(watch->prefix, watch->one_key));
     }
-  });
+  }
 }
 
 // ---- slices
@@ -252,6 +258,7 @@ void Delivery::SetDurable(Revision durable) {
 }
 
 void Delivery::Advance(Output& output) {
+  Wake();
   AdvancePatterns(output);
   for (const BeginLater& later : std::exchange(begin_later_, {})) {
     const std::shared_ptr<WatchingSession> watching = later.watching.lock();
@@ -296,18 +303,24 @@ void Delivery::AdvancePatterns(Output& output) {
     }
     watch->queued = false;
     // Drain comes back to one that lags.
-    if (watch->catch_up == nullptr || watch->session->lagging()) {
+    if (watch->catch_up == nullptr || watch->resting || watch->session->lagging()) {
       continue;
     }
     std::size_t own = std::min(share, budget);
     budget -= own;
     const Step step = AdvanceOne(*watch, own, output);
     budget += own;
-    watch->queued = step != Step::kDone;
+    watch->queued = step == Step::kMore || step == Step::kWaits;
     if (step == Step::kMore) {
       left.push_back(watch);
     } else if (step == Step::kWaits) {
       waiting_.push_back(watch);
+    } else if (step == Step::kRests) {
+      watch->queued = false;
+      GoOnLater(watch);
+    } else if (MustRest(*watch)) {
+      Rest(*watch, watch->catch_up->from);
+      watch->session->database().watches().patterns().Settle(*watch);
     } else {
       watch->Become(nullptr);
     }
@@ -322,18 +335,17 @@ Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Ou
     return Step::kWaits;
   }
   if (watch.catch_up->phase == CatchUp::Phase::kBehind) {
+    if (watch.one_key) {
+      return AdvanceKey(watch, budget, output);
+    }
     StartSeeking(watch);
   }
   if (std::exchange(watch.gap, false) && !Planted(Bug::kWatchGapUntold)) {
     TellOne(*watch.session, {.kind = ChangeKind::kGap, .key = output.Keep(watch.pattern())},
             output);
   }
-  if (std::string begins = std::exchange(watch.catch_up->begins, {}); !begins.empty()) {
-    TellOne(*watch.session,
-            {.kind = ChangeKind::kStarted,
-             .key = output.Keep(watch.pattern()),
-             .value = output.Keep(std::move(begins))},
-            output);
+  if (!watch.catch_up->lazy) {
+    TellBegins(watch, output);
   }
   switch (watch.catch_up->phase) {
     case CatchUp::Phase::kBehind:
@@ -341,7 +353,7 @@ Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Ou
     case CatchUp::Phase::kListing:
       return AdvanceListing(watch, budget, output);
     case CatchUp::Phase::kSeeking:
-      return AdvanceSeeking(watch, budget);
+      return AdvanceSeeking(watch, budget, output);
     case CatchUp::Phase::kTelling:
       return AdvanceTelling(watch, budget, output);
     case CatchUp::Phase::kClosing:
@@ -357,19 +369,24 @@ void Delivery::StartSeeking(PatternWatch& watch) {
   if (database.horizon() > catch_up.from && !Planted(Bug::kWatchHorizonIgnored)) {
     return StartListing(watch, "snapshot");
   }
-  if (!catch_up.begins.empty() && database.newest_revision() <= catch_up.from) {
+  if (!catch_up.begins.empty() && !catch_up.lazy && database.newest_revision() <= catch_up.from) {
     catch_up.begins = "current";
   }
+  catch_up.upto = database.newest_revision();
   catch_up.walk =
       std::make_unique<RevisionWalk>(database.revision_order(), RevisionWalk::From::kNewest);
   catch_up.phase = CatchUp::Phase::kSeeking;
 }
 
-void Delivery::StartClosing(const PatternWatch& watch) const {
+void Delivery::StartClosing(PatternWatch& watch, Output& output) const {
   CatchUp& catch_up = *watch.catch_up;
   catch_up.phase = CatchUp::Phase::kClosing;
   catch_up.walk = nullptr;
   catch_up.closes_at = ClosesAt(*watch.session);
+  // What the disk is waited for belongs to this.
+  if (!MayClose(*watch.session, catch_up.closes_at)) {
+    TellBegins(watch, output);
+  }
 }
 
 // What has been changed and not told, because it is not on disk, is told by then.
@@ -408,13 +425,12 @@ void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Outpu
 
 Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget,
                                         Output& output) const {
-  const WatchingSession& session = *watch.session;
-  const Database& database = session.database();
+  const Database& database = watch.session->database();
   CatchUp& catch_up = *watch.catch_up;
   KeyOrder::Cursor cursor = database.SeekBehind(catch_up.listed_to, watch.prefix);
   std::size_t bytes = 0;
   std::string_view listed_to;
-  for (; !cursor.at_end() && cursor.entry()->key().starts_with(watch.prefix); cursor.Advance()) {
+  for (; !cursor.at_end() && watch.Matches(cursor.entry()->key()); cursor.Advance()) {
     if (budget == 0 || bytes >= kSliceBytes) {
       catch_up.listed_to = listed_to;
       return Step::kMore;
@@ -431,13 +447,14 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
          entry.revision() > *catch_up.missed)) {
       continue;
     }
-    bytes += TellEntry(session, entry, output);
+    bytes += TellTo(watch, entry, output);
   }
-  StartClosing(watch);
+  StartClosing(watch, output);
   return Close(watch, output);
 }
 
-Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget) {
+Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget,
+                                        Output& output) const {
   CatchUp& catch_up = *watch.catch_up;
   if (watch.session->database().horizon() > catch_up.from && !Planted(Bug::kWatchHorizonIgnored)) {
     StartListing(watch, "snapshot");
@@ -450,10 +467,23 @@ Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget
       for (int late = 0; Planted(Bug::kWatchDeltaLate) && late < 2; ++late) {
         catch_up.walk->Next();
       }
-      return Step::kMore;
+      // In the same turn, so that less changes meanwhile.
+      return budget > 0 && catch_up.lazy ? AdvanceTelling(watch, budget, output) : Step::kMore;
     }
   }
   return Step::kMore;
+}
+
+// Its place in the order of revisions is given back meanwhile.
+Delivery::Step Delivery::GoBehind(PatternWatch& watch) const {
+  watch.catch_up->walk = nullptr;
+  watch.catch_up->closing_keys.clear();
+  watch.catch_up->phase = CatchUp::Phase::kBehind;
+  return MustRest(watch) ? Step::kRests : Step::kMore;
+}
+
+bool Delivery::IsNews(const PatternWatch& watch, const Entry& connections) {
+  return watch.policy != WatchPolicy::kEvery || connections.version() != watch.live_version;
 }
 
 // No revision orders the keys that the server keeps itself: they come again.
@@ -461,15 +491,16 @@ void Delivery::TellConnections(PatternWatch& watch, Output& output) const {
   const Database& database = watch.session->database();
   const Entry* connections = database.Find(kConnectionsKey);
   if (!Planted(Bug::kWatchConnectionsLost) && connections != nullptr &&
-      connections->key().starts_with(watch.prefix) && MaySee(watch, database, kConnectionsKey)) {
-    TellEntry(*watch.session, *connections, output);
+      watch.Matches(connections->key()) && MaySee(watch, database, kConnectionsKey) &&
+      IsNews(watch, *connections)) {
+    watch.live_version = connections->version();
+    TellTo(watch, *connections, output);
   }
 }
 
 Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget,
                                         Output& output) const {
-  const WatchingSession& session = *watch.session;
-  const Database& database = session.database();
+  const Database& database = watch.session->database();
   CatchUp& catch_up = *watch.catch_up;
   // A tombstone that it had yet to come to may be gone.
   if (database.horizon() > catch_up.from && !Planted(Bug::kWatchHorizonOnce) &&
@@ -486,17 +517,23 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
     // who is live; under steady writing the walk would never come to an end.
     if (entry == nullptr || (waits && database.level() == AckLevel::kDisk)) {
       TellConnections(watch, output);
-      StartClosing(watch);
+      StartClosing(watch, output);
       return Close(watch, output);
     }
     if (waits && MaySee(watch, database, entry->key())) {
       return Step::kWaits;
     }
+    // Of what has changed since this time began, some may have been told in it.
+    if (watch.policy == WatchPolicy::kEvery && entry->revision() > catch_up.upto &&
+        !Planted(Bug::kWatchRateExceeded)) {
+      catch_up.from = std::max(catch_up.from, catch_up.upto);
+      return GoBehind(watch);
+    }
     catch_up.walk->Next();
     if (!(Planted(Bug::kWatchTombstoneUntold) && entry->is_tombstone()) &&
-        entry->revision() > catch_up.from && entry->key().starts_with(watch.prefix) &&
+        entry->revision() > catch_up.from && watch.Matches(entry->key()) &&
         MaySee(watch, database, entry->key())) {
-      bytes += TellEntry(session, *entry, output);
+      bytes += TellTo(watch, *entry, output);
     }
     catch_up.from = std::max(catch_up.from, entry->revision());
   }
@@ -512,12 +549,16 @@ Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
     const Revision from = *catch_up.missed;
     catch_up = {};
     catch_up.from = from;
+    if (MustRest(watch) || watch.one_key) {
+      return GoBehind(watch);
+    }
     StartSeeking(watch);
     return Step::kMore;
   }
-  if (watch.wants_tokens) {
-    WatchingSession& session = *watch.session;
-    session.token_at = ToldUpTo(session);
+  WatchingSession& session = *watch.session;
+  catch_up.from = ToldUpTo(session);
+  if (watch.wants_tokens && !catch_up.lazy) {
+    session.token_at = catch_up.from;
     TellReady(session, watch.pattern(), session.token_at, output);
   }
   return Step::kDone;

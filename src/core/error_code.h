@@ -28,7 +28,8 @@ enum class ErrorCode : std::uint8_t {
   kTooManyDatabases,
   kTooManyKeys,
   kReplyTooLong,
-  kScanLimit,  // text: the number
+  kScanLimit,   // text: the number
+  kEveryRange,  // number: the interval
   kTooManyWatches,
   kBadPermissionList,  // text: what is wrong
   kServerKey,          // text: the key

@@ -32,6 +32,11 @@ Executor::Executor(ExecutorOptions options)
       options_.hash_seed, {.value = static_cast<std::uint64_t>(options_.start_time_ms / 1000)}, {});
 }
 
+void Executor::SetNow(Now now) {
+  now_ = now;
+  delivery_.SetNow(now.mono_us);
+}
+
 // ---- sessions
 
 void Executor::Open(SessionId id, SessionKind kind) {

@@ -40,7 +40,7 @@ class Executor {
  public:
   explicit Executor(ExecutorOptions options);
 
-  void SetNow(Now now) { now_ = now; }
+  void SetNow(Now now);
   void SetDefaultAddress(std::string_view address);
   void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
   void NoteTurn(const TurnTime& turn);
@@ -64,8 +64,10 @@ class Executor {
   // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
   void Tick(Output& output);
 
-  // The earliest of what is due at a time of its own, on the monotonic clock. Nothing is, so far.
-  [[nodiscard]] static std::optional<std::int64_t> next_deadline_us() { return std::nullopt; }
+  // The earliest of what is due at a time of its own, on the monotonic clock.
+  [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const {
+    return delivery_.next_deadline_us();
+  }
 
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
   // All of it as one, for an admin. Ok's number is the id of the database.

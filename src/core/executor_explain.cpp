@@ -8,7 +8,11 @@
 namespace nunc {
 namespace {
 
-std::string_view NameOf(WatchPolicy policy) {
+std::string NameOf(WatchPolicy policy, std::int64_t interval_us) {
+  constexpr std::int64_t kUsPerMs = 1000;
+  if (policy == WatchPolicy::kEvery) {
+    return "every " + std::to_string(interval_us / kUsPerMs);
+  }
   return policy == WatchPolicy::kAll ? "all" : "latest";
 }
 
@@ -65,12 +69,12 @@ void Executor::Explain(Session& session, const Command& command, Output& output)
 
 void Executor::ExplainWatchers(const Session& session, const Database& database, const Place& place,
                                Output& output) {
-  std::uint64_t patterns = 0;
+  std::size_t patterns = 0;
   std::uint64_t lagging = 0;
   std::uint64_t shown = 0;
   std::vector<Output::Row> watchers;  // their sessions are for admins alone
-  const auto note = [&](const WatchingSession& watching, const std::string& what,
-                        WatchPolicy policy, bool behind) {
+  const auto note = [&](const WatchingSession& watching, std::string_view what,
+                        const std::string& policy, bool behind) {
     lagging += watching.lagging() ? 1U : 0U;
     const Session* watcher = SessionOf(watching.id());
     if (!session.admin || watcher == nullptr || shown == kExplainWatchersMax) {
@@ -80,20 +84,20 @@ void Executor::ExplainWatchers(const Session& session, const Database& database,
     std::string line =
         std::to_string(watching.id().slot) + '.' + std::to_string(watching.id().generation) + ' ';
     line.append(NameOf(watcher->writer())).append(" ").append(watcher->user);
-    line.append(watcher->user.empty() ? "" : " ").append(what).append(" ").append(NameOf(policy));
+    line.append(watcher->user.empty() ? "" : " ").append(what).append(" ").append(policy);
     line.append(watching.lagging() ? " lagging" : behind ? " behind" : " live");
     watchers.push_back({.name = "watcher", .detail = output.Keep(std::move(line))});
   };
   const WatchedKey* watched = database.watches().Find(place.key, place.hash);
-  const std::size_t keys = watched == nullptr ? 0 : watched->watchers().size();
+  std::size_t keys = watched == nullptr ? 0 : watched->watchers().size();
   for (std::size_t i = 0; i < keys; ++i) {
     const WatchedKey::Watcher& watcher = watched->watchers()[i];
-    note(*watcher.session, std::string(place.key), watcher.session->policy(watcher.interest),
-         false);
+    note(*watcher.session, place.key, NameOf(watcher.session->policy(watcher.interest), 0), false);
   }
-  database.watches().patterns().ForEachMatch(place.key, [&](const PatternWatch& watch) {
-    ++patterns;
-    note(*watch.session, watch.pattern(), watch.policy, watch.catch_up != nullptr);
+  database.watches().patterns().ForAllOf(place.key, [&](const PatternWatch& watch) {
+    ++(watch.one_key ? keys : patterns);
+    note(*watch.session, watch.pattern(), NameOf(watch.policy, watch.interval_us),
+         watch.catch_up != nullptr && !watch.resting);
   });
   output.entries_visited = keys + patterns;
   output.rows.push_back({.name = "watchers", .version = static_cast<std::int64_t>(keys)});

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "base/planted.h"
 #include "core/executor.h"
 
@@ -13,8 +14,15 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
   }
   // Conflicts are told again as long as they are open: none is left out.
   begin.policy = command.key == kConflictsKey ? WatchPolicy::kLatest : command.policy;
+  if (begin.policy == WatchPolicy::kEvery) {
+    if (command.every_ms < 1 || command.every_ms > kEveryMsMax) {
+      return Error(session, ErrorCode::kEveryRange, output, {}, command.every_ms);
+    }
+    constexpr std::int64_t kUsPerMs = 1000;
+    begin.interval_us = command.every_ms * kUsPerMs;
+  }
   watching->admin = watching->admin || session.admin;
-  if (IsWatchPattern(command.key)) {
+  if (IsWatchPattern(command.key) || begin.policy == WatchPolicy::kEvery) {
     return WatchPattern(session, *watching, command, begin, output);
   }
   const std::uint64_t hash = database.Hash(command.key);
@@ -22,8 +30,9 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
       Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
-  // Who names a policy knows what a gap and a `ready` are.
-  watching->wants_tokens = watching->wants_tokens || begin.policy != WatchPolicy::kLatest;
+  database.watches().RemovePattern(*watching, command.key, /*one_key=*/true);
+  // Who asks for all knows what a gap and a `ready` are.
+  watching->wants_tokens = watching->wants_tokens || begin.policy == WatchPolicy::kAll;
   if (command.key == kConflictsKey && !NoteArbiter(database, output)) {
     database.watches().Remove(*watching, command.key, hash);
     return Error(session, ErrorCode::kDiskFull, output);
@@ -34,12 +43,17 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
 
 void Executor::WatchPattern(const Session& session, WatchingSession& watching,
                             const Command& command, const Delivery::Begin& begin, Output& output) {
-  std::string_view prefix = command.key;
-  prefix.remove_suffix(1);
-  const std::shared_ptr<PatternWatch> watch =
-      watching.database().watches().AddPattern(watching, prefix);
+  // With an interval also one key is watched so.
+  const bool one_key = !IsWatchPattern(command.key);
+  const std::string_view prefix = command.key.substr(0, command.key.size() - (one_key ? 0 : 1));
+  Watches& watches = watching.database().watches();
+  const std::shared_ptr<PatternWatch> watch = watches.AddPattern(watching, prefix, one_key);
   if (watch == nullptr) {
     return Error(session, ErrorCode::kTooManyWatches, output);
+  }
+  if (one_key) {
+    watches.Remove(watching, prefix, watching.database().Hash(prefix));
+    delivery_.Unwatch(watching, prefix);
   }
   watch->user = session.user;
   watch->admin = session.admin;
@@ -58,6 +72,7 @@ void Executor::Unwatch(Session& session, const Command& command, Output& output)
       database.watches().RemovePattern(*watching, command.key.substr(0, command.key.size() - 1));
     } else {
       database.watches().Remove(*watching, command.key, database.Hash(command.key));
+      database.watches().RemovePattern(*watching, command.key, /*one_key=*/true);
       delivery_.Unwatch(*watching, command.key);
     }
   }

@@ -1,7 +1,10 @@
 // Watches of all keys that begin with a prefix, and how far what each was told reaches.
 //
-// Shape:   an ordered map by prefix. A key finds its watches by going from the greatest prefix that
-//          is not above it to ever shorter ones: the cost follows what matches, not what is there.
+// Shape:   one that is told once in an interval rests in between, in a list of its own. Also a
+// single
+//          key is watched so when it is with an interval. An ordered map by prefix. A key finds its
+//          watches by going from the greatest prefix that is not above it to ever shorter ones: the
+//          cost follows what matches, not what is there.
 // Owner:   Watches has the index; a watch belongs to the WatchingSession that made it.
 // Source:  docs/architecture.md §3.
 #pragma once
@@ -10,44 +13,30 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/planted.h"
-#include "core/entry.h"
+#include "core/catch_up.h"
 #include "core/ids.h"
 #include "core/permissions.h"
 #include "core/watch_policy.h"
+#include "core/watch_timers.h"
 
 namespace nunc {
 
 class WatchingSession;
 
-// What one that begins, resumes or lagged has yet to hear. All of it is told in slices.
-struct CatchUp {
-  enum class Phase : std::uint8_t {
-    kBehind,   // the session lags; nothing is told
-    kListing,  // goes through the keys
-    kSeeking,  // goes back through the revisions, to where it is to begin
-    kTelling,  // and forward again
-    kClosing,  // told is all, but some of it is not on disk
-  };
-  Phase phase = Phase::kBehind;
-  std::string begins;     // with what; empty: it has been told
-  Revision from{};        // kBehind to kTelling: all up to there has been told
-  std::string listed_to;  // of kListing: all keys up to it have been told
-  // Of kListing and kClosing: all up to there has been told, except what the listing has yet to
-  // meet; the session lagged.
-  std::optional<Revision> missed;
-  Revision closes_at{};  // of kClosing
-  std::unique_ptr<RevisionWalk> walk;
-};
-
 struct PatternWatch {
+  PatternWatch() = default;
+  PatternWatch(const PatternWatch&) = delete;
+  PatternWatch& operator=(const PatternWatch&) = delete;
+  ~PatternWatch() { Stop(); }
+
   WatchingSession* session = nullptr;
   std::string prefix;
+  bool one_key = false;  // of `prefix` itself
   // Whose rights decide what it is told: those of who made it.
   std::string user;
   bool admin = false;
@@ -59,15 +48,43 @@ struct PatternWatch {
   const PermissionList* permissions = nullptr;
   std::unique_ptr<CatchUp> catch_up;  // null: it is told every change as it comes
   bool queued = false;                // to be worked on
+  // Of WatchPolicy::kEvery: the interval, when it may be told again, and whether it waits for that.
+  std::int64_t interval_us = 0;
+  std::int64_t next_us = 0;
+  bool resting = false;
+  std::int64_t live_version = -1;  // of `$connections`, as it was told
+  std::size_t place = 0;           // in its list of PatternWatches
 
   // In the place of catch_up; the session counts those that are behind.
   void Become(std::unique_ptr<CatchUp> next);
 
-  [[nodiscard]] std::string pattern() const { return prefix + '*'; }
+  // Sets `resting`; PatternWatches::Settle is to follow.
+  void Start(WatchTimers& timers) {
+    Stop();
+    resting = true;
+    timers_ = &timers;
+    timer_ = timers.Set(*this, next_us);
+  }
+  void Stop() {
+    resting = false;
+    if (timers_ != nullptr) {
+      timers_->Cancel(timer_);
+      timers_ = nullptr;
+    }
+  }
+
+  [[nodiscard]] std::string pattern() const { return one_key ? prefix : prefix + '*'; }
+  [[nodiscard]] bool Matches(std::string_view key) const {
+    return one_key ? key == prefix : key.starts_with(prefix);
+  }
   // The user whose list counts.
   [[nodiscard]] std::string_view rights_of() const {
     return user.empty() ? std::string_view("all") : user;
   }
+
+ private:
+  WatchTimers* timers_ = nullptr;  // null: it has no time there
+  WatchTimers::Place timer_{};
 };
 
 // `a/*` watches all keys that begin with `a/`, `*` all keys.
@@ -77,26 +94,23 @@ inline bool IsWatchPattern(std::string_view key) {
 
 class PatternWatches {
  public:
-  void Add(PatternWatch& watch) { by_prefix_[watch.prefix].push_back(&watch); }
-  void Remove(const PatternWatch& watch);
+  void Add(PatternWatch& watch);
+  void Remove(PatternWatch& watch);
+  // It has begun or ceased to rest.
+  void Settle(PatternWatch& watch);
   [[nodiscard]] bool empty() const { return by_prefix_.empty(); }
+  // All; a list of its own, so that they may come and go meanwhile.
+  [[nodiscard]] std::vector<PatternWatch*> All() const;
 
+  // All that watch the key and do not rest, those of the longest prefix first. One that rests
+  // afterwards has gone from its list, so a change costs nothing for those that rest.
   template <class Visit>
-  void ForEach(Visit visit) const {
-    for (const auto& [prefix, watches] : by_prefix_) {
-      for (PatternWatch* watch : watches) {
-        visit(*watch);
-      }
-    }
-  }
-
-  // All whose prefix `key` begins with, longest first.
-  template <class Visit>
-  void ForEachMatch(std::string_view key, Visit visit) const {
+  void ForEachMatch(std::string_view key, Visit visit) {
     for (auto found = LongestIn(key, key); found != by_prefix_.end();) {
-      for (PatternWatch* watch : found->second) {
-        visit(*watch);
+      if (found->first.size() == key.size()) {
+        VisitAll(found->second, found->second.of_one, visit);
       }
+      VisitAll(found->second, found->second.of_many, visit);
       if (Planted(Bug::kWatchLongestAlone)) {
         return;
       }
@@ -104,12 +118,60 @@ class PatternWatches {
                                    : LongestIn(key, key.substr(0, found->first.size() - 1));
     }
   }
+  // Those too that rest.
+  template <class Visit>
+  void ForAllOf(std::string_view key, Visit visit) const {
+    for (std::size_t size = 0; size <= key.size(); ++size) {
+      if (const auto found = by_prefix_.find(key.substr(0, size)); found != by_prefix_.end()) {
+        found->second.ForEach([&](PatternWatch& watch) {
+          if (watch.Matches(key)) {
+            visit(watch);
+          }
+        });
+      }
+    }
+  }
 
  private:
-  using Map = std::map<std::string, std::vector<PatternWatch*>, std::less<>>;
+  using List = std::vector<PatternWatch*>;
+  struct Lists {
+    List of_one;   // the key alone
+    List of_many;  // all that begin so
+    List resting;
+
+    template <class Visit>
+    void ForEach(Visit visit) const {
+      for (const List* list : {&of_one, &of_many, &resting}) {
+        for (PatternWatch* watch : *list) {
+          visit(*watch);
+        }
+      }
+    }
+    [[nodiscard]] bool empty() const {
+      return of_one.empty() && of_many.empty() && resting.empty();
+    }
+  };
+  using Map = std::map<std::string, Lists, std::less<>>;
+
+  template <class Visit>
+  static void VisitAll(Lists& lists, List& list, Visit& visit) {
+    for (std::size_t i = 0; i < list.size();) {
+      PatternWatch& watch = *list[i];
+      visit(watch);
+      if (watch.resting) {
+        Take(list, watch);
+        Put(lists.resting, watch);
+      } else {
+        ++i;
+      }
+    }
+  }
+  static void Put(List& list, PatternWatch& watch);
+  static void Take(List& list, const PatternWatch& watch);
+  static List& ListOf(Lists& lists, const PatternWatch& watch);
 
   // The longest prefix of `key` that is watched and not longer than `upto`, itself one.
-  [[nodiscard]] Map::const_iterator LongestIn(std::string_view key, std::string_view upto) const;
+  [[nodiscard]] Map::iterator LongestIn(std::string_view key, std::string_view upto);
 
   Map by_prefix_;  // no list is empty
 };

@@ -10,6 +10,7 @@ namespace nunc {
 enum class WatchPolicy : std::uint8_t {
   kLatest,  // each, as long as its session does not lag; then the newest of each key
   kAll,     // each, also while its session lags, as far as kAllBytesMax reach
+  kEvery,   // of each key the newest, once in an interval
 };
 
 }  // namespace nunc

@@ -13,7 +13,7 @@ bool WatchingSession::TakeAllowance(std::size_t bytes) {
   // More than keys and values: a change is encoded, and costs something when both are short.
   constexpr std::size_t kBytesAround = 64;
   if (allowance_ == nullptr || *allowance_ < bytes + kBytesAround) {
-    if (allowance_ != nullptr && !Planted(Bug::kWatchAllReordered)) {
+    if (allowance_ != nullptr) {
       *allowance_ = 0;
     }
     return false;
@@ -28,7 +28,7 @@ bool WatchingSession::MayTell(std::uint32_t interest, std::size_t bytes) {
     return false;
   }
   // Behind one that is marked nothing is told.
-  if ((!asked.dirty || Planted(Bug::kWatchAllReordered)) && TakeAllowance(bytes)) {
+  if (asked.dirty ? Planted(Bug::kWatchAllReordered) : TakeAllowance(bytes)) {
     return true;
   }
   asked.gap = true;
@@ -152,14 +152,16 @@ void PatternWatch::Become(std::unique_ptr<CatchUp> next) {
   catch_up = std::move(next);
 }
 
-std::shared_ptr<PatternWatch> WatchingSession::FindPattern(std::string_view prefix) const {
-  const auto found = patterns_.find(prefix);
+std::shared_ptr<PatternWatch> WatchingSession::FindPattern(std::string_view prefix,
+                                                           bool one_key) const {
+  const auto found = patterns_.find({prefix, one_key});
   return found == patterns_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<PatternWatch> Watches::AddPattern(WatchingSession& session,
-                                                  std::string_view prefix) {
-  if (std::shared_ptr<PatternWatch> found = session.FindPattern(prefix); found != nullptr) {
+std::shared_ptr<PatternWatch> Watches::AddPattern(WatchingSession& session, std::string_view prefix,
+                                                  bool one_key) {
+  if (std::shared_ptr<PatternWatch> found = session.FindPattern(prefix, one_key);
+      found != nullptr) {
     return found;
   }
   if (session.size() >= kWatchesPerSessionMax) {
@@ -168,19 +170,20 @@ std::shared_ptr<PatternWatch> Watches::AddPattern(WatchingSession& session,
   auto watch = std::make_shared<PatternWatch>();
   watch->session = &session;
   watch->prefix = prefix;
+  watch->one_key = one_key;
   patterns_.Add(*watch);
-  session.patterns_.emplace(watch->prefix, watch);
+  session.patterns_.emplace(std::pair(std::string_view(watch->prefix), one_key), watch);
   return watch;
 }
 
-bool Watches::RemovePattern(WatchingSession& session, std::string_view prefix) {
-  const std::shared_ptr<PatternWatch> watch = session.FindPattern(prefix);
+bool Watches::RemovePattern(WatchingSession& session, std::string_view prefix, bool one_key) {
+  const std::shared_ptr<PatternWatch> watch = session.FindPattern(prefix, one_key);
   if (watch == nullptr) {
     return false;
   }
   patterns_.Remove(*watch);
   watch->Become(nullptr);
-  session.patterns_.erase(watch->prefix);
+  session.patterns_.erase({watch->prefix, one_key});
   return true;
 }
 

@@ -60,10 +60,12 @@ class WatchingSession {
   void set_lagging(bool lagging) { lagging_ = lagging; }
   [[nodiscard]] std::size_t size() const { return interests_.size() + patterns_.size(); }
   // Shared so that who works on one later can see that it is gone.
-  using Patterns = std::map<std::string_view, std::shared_ptr<PatternWatch>>;  // by prefix
+  // By prefix, and whether it is of that key alone.
+  using Patterns = std::map<std::pair<std::string_view, bool>, std::shared_ptr<PatternWatch>>;
   [[nodiscard]] const Patterns& patterns() const { return patterns_; }
   // Null when it is not watched.
-  [[nodiscard]] std::shared_ptr<PatternWatch> FindPattern(std::string_view prefix) const;
+  [[nodiscard]] std::shared_ptr<PatternWatch> FindPattern(std::string_view prefix,
+                                                          bool one_key = false) const;
   // A change that several of its watches want is told once; false: it has been told.
   bool BeginTelling(std::uint64_t change) { return std::exchange(told_, change) != change; }
   [[nodiscard]] bool WasTold(std::uint64_t change) const { return told_ == change; }
@@ -138,8 +140,9 @@ class Watches {
   // False when it was not watched.
   bool Remove(WatchingSession& session, std::string_view key, std::uint64_t hash);
   // The one of a prefix that is watched already is given, too; null at the limit.
-  std::shared_ptr<PatternWatch> AddPattern(WatchingSession& session, std::string_view prefix);
-  bool RemovePattern(WatchingSession& session, std::string_view prefix);
+  std::shared_ptr<PatternWatch> AddPattern(WatchingSession& session, std::string_view prefix,
+                                           bool one_key = false);
+  bool RemovePattern(WatchingSession& session, std::string_view prefix, bool one_key = false);
   // Those of keys and of patterns.
   void RemoveAll(WatchingSession& session);
 
@@ -149,6 +152,7 @@ class Watches {
   [[nodiscard]] const WatchedKey* Find(std::string_view key, std::uint64_t hash) const;
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
   [[nodiscard]] bool empty() const { return keys_.empty() && patterns_.empty(); }
+  PatternWatches& patterns() { return patterns_; }
   [[nodiscard]] const PatternWatches& patterns() const { return patterns_; }
   // In byte order of the keys.
   [[nodiscard]] std::vector<const WatchedKey*> All() const;

@@ -115,29 +115,39 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
   return TakeNumber(row, argument, word, command);
 }
 
-// [since TOKEN] [latest|all], in any order. Existing clients may put anything else there.
+// [since TOKEN] [latest|all|every MS], in any order. Existing clients may put anything else there.
 bool NqlParser::TakeWatchOptions(std::string_view word, Rest& rest, Command& command) {
   bool policy = false;
   for (;; word = TakeWord(rest)) {
     const bool since = word == "since";
-    const std::optional<WatchPolicy> named = WatchPolicyOf(word);
+    const bool every = word == kEveryWord;
+    const std::optional<WatchPolicy> named = every ? WatchPolicy::kEvery : WatchPolicyOf(word);
     if (!since && !named) {
       return true;
     }
     if (since ? !command.since.empty() : std::exchange(policy, true)) {
-      command = Reject("watch takes `since TOKEN` and one of " + std::string(kWatchPolicyWords) +
-                       ", each once, not one more " + Quoted(word));
+      command = Reject(
+          "watch takes `since TOKEN` and one of `latest`, `all` and `every MS`, each "
+          "once, not one more " +
+          Quoted(word));
       return false;
     }
-    if (since) {
-      command.since = rest.ended ? std::string_view{} : TakeWord(rest);
-    } else {
-      command.policy = *named;
-    }
-    if (since && command.since.empty()) {
+    const std::string_view value =
+        (since || every) && !rest.ended ? TakeWord(rest) : std::string_view{};
+    if (since && value.empty()) {
       command =
           Reject("since must be followed by a token of an earlier 'ready', or 0 for everything");
       return false;
+    }
+    if (every && !ReadInt64(value, command.every_ms)) {
+      command =
+          Reject("every must be followed by a whole number of milliseconds, not " + Quoted(value));
+      return false;
+    }
+    if (since) {
+      command.since = value;
+    } else {
+      command.policy = *named;
     }
     if (rest.ended) {
       return true;

@@ -41,6 +41,25 @@ TEST(NqlParse, LineFeedsAreDroppedFromValuesAndAtBothEnds) {
   EXPECT_EQ(parser.Parse("\nset k a\nset j b\n").value, "aset j b");
 }
 
+TEST(NqlParse, TheOptionsOfAWatchComeInAnyOrderAndEachOnce) {
+  NqlParser parser;
+  Command command = parser.Parse("watch k all since 1.2.3");
+  EXPECT_EQ(command.policy, WatchPolicy::kAll);
+  EXPECT_EQ(command.since, "1.2.3");
+  command = parser.Parse("watch k since 0 every 100");
+  EXPECT_EQ(command.policy, WatchPolicy::kEvery);
+  EXPECT_EQ(command.every_ms, 100);
+  EXPECT_EQ(command.since, "0");
+  for (const char* ignored : {"watch k whatever all", "watch k latest", "watch k  all"}) {
+    EXPECT_EQ(parser.Parse(ignored).verb, Verb::kWatch);
+    EXPECT_EQ(parser.Parse(ignored).policy, WatchPolicy::kLatest) << ignored;
+  }
+  for (const char* refused : {"watch k all all", "watch k every 1 all", "watch k since 0 since 0",
+                              "watch k every", "watch k every x", "watch k since"}) {
+    EXPECT_EQ(parser.Parse(refused).verb, Verb::kRejected) << refused;
+  }
+}
+
 TEST(NqlParse, AliasesAreTheSameCommand) {
   NqlParser parser;
   EXPECT_EQ(parser.Parse("use d t").verb, Verb::kUseDb);

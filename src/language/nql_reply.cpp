@@ -197,6 +197,9 @@ TextAround AroundNumber(ErrorCode code) {
     case ErrorCode::kMemoryFull:
       return {"the memory is full: the store may have ",
               " bytes (--max-memory). Removing and reading go on"};
+    case ErrorCode::kEveryRange:
+      static_assert(kEveryMsMax == 3'600'000);
+      return {"every must be 1 to 3600000 milliseconds, not ", ""};
     case ErrorCode::kVersionDiffers:
       return {"the key has version ", ", not "};
     case ErrorCode::kKeyAbsent:

@@ -40,6 +40,7 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kTooManyKeys, "too-many-keys"},
     Code{ErrorCode::kReplyTooLong, "reply-too-long"},
     Code{ErrorCode::kScanLimit, "scan-limit"},
+    Code{ErrorCode::kEveryRange, "every-range"},
     Code{ErrorCode::kTooManyWatches, "too-many-watches"},
     Code{ErrorCode::kBadPermissionList, "bad-permissions"},
     Code{ErrorCode::kServerKey, "server-key"},
@@ -214,6 +215,8 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
       return verb == Verb::kWait ? "token" : "since";
     case ErrorCode::kTooManyKeys:
       return "keys";
+    case ErrorCode::kEveryRange:
+      return "every";
     case ErrorCode::kScanLimit:
       return "limit";
     case ErrorCode::kVersionDiffers:

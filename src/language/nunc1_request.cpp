@@ -63,7 +63,7 @@ void AddFields(const Argument& argument, std::vector<std::string>& fields) {
   } else if (argument.kind == ArgumentKind::kKeys) {
     fields.emplace_back("keys");
   } else if (argument.kind == ArgumentKind::kWatchOptions) {
-    fields.insert(fields.end(), {"since", "policy"});
+    fields.insert(fields.end(), {"since", "policy", "every"});
   } else if (argument.kind == ArgumentKind::kScanOptions) {
     fields.insert(fields.end(), {"after", "limit"});
   } else if (argument.kind == ArgumentKind::kPutOptions) {
@@ -394,6 +394,14 @@ bool Nunc1Parser::TakePolicy() {
     return RefuseField("policy", std::string("one of ").append(kWatchPolicyWords));
   }
   request_.command.policy = *policy;
+  if (const JsonMember* every = Take(kEveryWord); every != nullptr) {
+    if (word.data() != nullptr) {
+      return Refuse("bad-field", "policy and every exclude each other", kEveryWord);
+    }
+    request_.command.policy = WatchPolicy::kEvery;
+    request_.command.every_ms = every->integer;
+    return every->type == JsonType::kInteger || RefuseField(kEveryWord, "an integer");
+  }
   return true;
 }
 

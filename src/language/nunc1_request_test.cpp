@@ -74,6 +74,11 @@ TEST_F(Nunc1RequestTest, OpsOfSeveralKeysAndConditionsHaveFieldsOfTheirOwn) {
   EXPECT_TRUE(
       Parse(R"({"id":1,"op":"put","key":"k","if-absent":true,"value":1})").command.if_absent);
   EXPECT_EQ(Parse(R"({"id":1,"op":"watch","key":"a/*","since":"1.2.3"})").command.since, "1.2.3");
+  EXPECT_EQ(Parse(R"({"id":1,"op":"watch","key":"a","policy":"all"})").command.policy,
+            WatchPolicy::kAll);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"watch","key":"a","every":7})").command.policy,
+            WatchPolicy::kEvery);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"watch","key":"a","every":7})").command.every_ms, 7);
   EXPECT_EQ(Refusal(R"({"id":1,"op":"get-many","keys":["a",1]})"),
             "bad-field keys: keys must be an array of strings");
   EXPECT_EQ(Refusal(R"({"id":1,"op":"get-many","keys":"a"})"),

@@ -28,7 +28,9 @@ constexpr std::array kKinds = {
     Kind{RestResource::kKey, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", {}},
     Kind{RestResource::kKeys, "GET, HEAD, OPTIONS", {"prefix", "after", "limit"}},
     Kind{RestResource::kBatch, "POST, OPTIONS", {}},
-    Kind{RestResource::kWatch, "GET, OPTIONS", {"prefix", "key", "policy", "access_token", "user"}},
+    Kind{RestResource::kWatch,
+         "GET, OPTIONS",
+         {"prefix", "key", "policy", "every", "access_token", "user"}},
 };
 
 int HexDigit(char c) {
@@ -108,12 +110,16 @@ std::optional<RestRefusal> Take(std::string_view name, std::string value, RestTa
     }
     out.policy = *policy;
   } else {
-    std::int64_t limit = 0;
-    const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), limit);
+    std::int64_t number = 0;
+    const auto [end, fault] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (fault != std::errc{} || end != value.data() + value.size()) {
       return BadParameter(name, "an integer");
     }
-    out.limit = limit;
+    if (name == kEveryWord) {
+      out.every_ms = number;
+    } else {
+      out.limit = number;
+    }
   }
   return std::nullopt;
 }
@@ -150,6 +156,14 @@ std::optional<RestRefusal> TakeQuery(std::string_view query, const Kind& kind, R
     }
   }
   if (kind.resource == RestResource::kWatch) {
+    if (std::find(seen.begin(), seen.end(), kEveryWord) != seen.end()) {
+      if (std::find(seen.begin(), seen.end(), "policy") != seen.end()) {
+        return RestRefusal{.code = "bad-field",
+                           .message = "policy and every exclude each other",
+                           .field = std::string(kEveryWord)};
+      }
+      out.policy = WatchPolicy::kEvery;
+    }
     const bool key = std::find(seen.begin(), seen.end(), "key") != seen.end();
     if (key == out.prefix.has_value()) {
       return RestRefusal{.code = "bad-field",

@@ -29,6 +29,7 @@ struct RestTarget {
   std::string after{};
   std::optional<std::int64_t> limit{};
   WatchPolicy policy = WatchPolicy::kLatest;
+  std::int64_t every_ms = 0;  // of kEvery
   std::optional<std::string> access_token{};
   std::string user{};  // whose access token it is
 };

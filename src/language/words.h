@@ -12,7 +12,8 @@ namespace nunc {
 
 inline constexpr std::string_view kStrategyWords = "none, newer, arbiter";
 inline constexpr std::string_view kAckLevelWords = "written, disk";
-inline constexpr std::string_view kWatchPolicyWords = "latest, all";
+inline constexpr std::string_view kWatchPolicyWords = "latest, all";  // one has a number besides
+inline constexpr std::string_view kEveryWord = "every";
 
 std::optional<Strategy> StrategyOf(std::string_view word);
 std::optional<AckLevel> AckLevelOf(std::string_view word);

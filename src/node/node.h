@@ -98,7 +98,7 @@ class Node {
   // When a turn must begin though nothing else happens, on the monotonic clock; none: when the
   // driver likes. The driver asks after each turn and sleeps no longer.
   [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const {
-    return Executor::next_deadline_us();
+    return executor_.next_deadline_us();
   }
   // Encoded records that have come up since ClearRecords.
   [[nodiscard]] std::string_view records() const { return records_; }

@@ -157,6 +157,7 @@ std::string WatchView::OnStarted(const Change& change) {
   begun_ = true;
   ready_ = false;
   if (change.value != "delta" && change.value != "current") {
+    begins_ = true;
     state_.clear();
     told_.clear();
     known_ = {};
@@ -170,6 +171,9 @@ std::string WatchView::OnStarted(const Change& change) {
 
 std::string WatchView::OnKey(const Change& change) {
   const bool removed = change.kind == ChangeKind::kRemoved;
+  if (std::string broken = CheckRate(change); !broken.empty()) {
+    return broken;
+  }
   if (change.more && CutUntold()) {
     return Broken("reliable (left out without a gap)", change);
   }
@@ -205,6 +209,16 @@ std::string WatchView::OnKey(const Change& change) {
     live_ = std::max(live_, change.revision);
   }
   return {};
+}
+
+std::string WatchView::CheckRate(const Change& change) {
+  if (policy_ != WatchPolicy::kEvery) {
+    return {};
+  }
+  const auto [told, first] = told_at_.try_emplace(std::string(change.key), history_.now_us());
+  const std::int64_t before_us = std::exchange(told->second, history_.now_us());
+  return !first && !begins_ && history_.now_us() < before_us + interval_us_ ? Broken("rate", change)
+                                                                            : std::string();
 }
 
 bool WatchView::MayComeAgain(const Change& change, Revision told) const {
@@ -256,6 +270,7 @@ std::string WatchView::OnReady(const Change& change) {
     return Broken("bookmarkable (in the middle of a unit)", change);
   }
   ready_ = true;
+  begins_ = false;
   gap_ = false;
   behind_ = false;
   live_ = std::max(live_, change.revision);
@@ -292,6 +307,8 @@ void WatchView::Resume() {
   watching_ = true;
   begun_ = false;
   ready_ = false;
+  begins_ = true;
+  told_at_.clear();
   gap_ = false;
   behind_ = false;
   live_ = ready_at_;

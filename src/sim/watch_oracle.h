@@ -8,12 +8,14 @@
 //            atomic       at each `ready` the client holds what was there at that revision
 //            reliable     nothing is left out of what is told live, nor at the end; of a watch of
 //                         all changes nothing between two `ready`, unless a gap says so
-//            resumable    also over a new connection with the token of the last `ready`
+//            rate         one with an interval is told of a key once in it, after what it begins
+//            with resumable    also over a new connection with the token of the last `ready`
 //            bookmarkable the tokens never go back
 // Owner:   tests and the simulator.
 // Source:  docs/delivery.md.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,6 +51,8 @@ class WatchHistory {
 
   void OnRecord(const Record& record);
   void SetDurable(Revision durable) { durable_ = durable; }
+  void SetNow(std::int64_t now_us) { now_us_ = now_us; }
+  [[nodiscard]] std::int64_t now_us() const { return now_us_; }
   // What came behind `last` was lost, and its revisions will be used again.
   void Cut(Revision last);
 
@@ -78,20 +82,22 @@ class WatchHistory {
   std::vector<std::pair<Revision, std::string>> changes_;
   std::map<std::string, PermissionList, std::less<>> rights_;  // by user
   Revision durable_;
+  std::int64_t now_us_ = 0;
 };
 
 class WatchView {
  public:
   // `PREFIX*`, or one key. Overlaps: other watches of its sessions tell of some of its keys, too.
   WatchView(const WatchHistory& history, std::string_view pattern, Reader reader, bool overlaps,
-            WatchPolicy policy = WatchPolicy::kLatest)
+            WatchPolicy policy = WatchPolicy::kLatest, std::int64_t interval_us = 0)
       : history_(history),
         pattern_(pattern),
         is_pattern_(pattern.ends_with('*')),
         prefix_(pattern.substr(0, pattern.size() - (is_pattern_ ? 1 : 0))),
         reader_(std::move(reader)),
         overlaps_(overlaps),
-        policy_(policy) {}
+        policy_(policy),
+        interval_us_(interval_us) {}
 
   // It is watching, and the event is about it.
   [[nodiscard]] bool Wants(const Change& change) const;
@@ -124,6 +130,7 @@ class WatchView {
   [[nodiscard]] bool CutUntold() const {
     return policy_ == WatchPolicy::kAll && ready_ && !gap_ && !overlaps_;
   }
+  [[nodiscard]] std::string CheckRate(const Change& change);
   [[nodiscard]] std::string CheckFilter(const Change& change) const;
   [[nodiscard]] std::string CheckLive(const Change& change) const;
   [[nodiscard]] std::string OnReady(const Change& change);
@@ -140,6 +147,9 @@ class WatchView {
   Reader reader_;
   bool overlaps_;
   WatchPolicy policy_;
+  std::int64_t interval_us_;
+  bool begins_ = true;  // told what is there, which comes as fast as it can
+  std::map<std::string, std::int64_t, std::less<>> told_at_{};
   bool watching_ = false;
   bool begun_ = false;   // its kStarted has come
   bool behind_ = false;  // it may be; up to the next `ready`

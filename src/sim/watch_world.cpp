@@ -16,6 +16,7 @@ namespace {
 constexpr SessionId kWriter{.slot = 0, .generation = 1};
 constexpr std::uint64_t kCluster = 77;
 constexpr std::string_view kDatabase = "db";
+constexpr std::int64_t kEveryMs = 20;
 constexpr std::string_view kToken = "token";
 
 // Without writers' letters: what a user may not write is another matter.
@@ -55,6 +56,10 @@ WatchWorld::WatchWorld(std::uint64_t seed)
   AddClient("every change", {"*"}, {}, WatchPolicy::kAll);
   AddClient("every change of some", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"},
             WatchPolicy::kAll);
+  AddClient("now and then", {"*"}, {}, WatchPolicy::kEvery);
+  AddClient("some now and then", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"}, WatchPolicy::kEvery);
+  AddClient("admin now and then", {"*"}, {.admin = true}, WatchPolicy::kEvery);
+  AddClient("changing now and then", {"a*"}, {.user = "changing"}, WatchPolicy::kEvery);
 }
 
 // What is loaded is in `log_`, up to `end`.
@@ -93,13 +98,15 @@ void WatchWorld::AddClient(std::string_view name, const std::vector<std::string_
   client->session.slot = static_cast<std::uint32_t>(clients_.size() + 1);
   const bool overlaps = std::ranges::find(patterns, "*") != patterns.end() && patterns.size() > 1;
   for (const std::string_view pattern : patterns) {
-    client->views.emplace_back(history_, pattern, reader, overlaps, policy);
+    client->views.emplace_back(history_, pattern, reader, overlaps, policy, kEveryMs * 1000);
   }
   clients_.push_back(std::move(client));
   Connect(*clients_.back());
 }
 
 std::string WatchWorld::Happen() {
+  // As the loop: a turn takes a while, and none begins later than something is due.
+  GoTo(now_.mono_us + 1 + static_cast<std::int64_t>(prng_.Below(5'000)));
   switch (prng_.Below(24)) {
     case 0:
     case 1:
@@ -155,7 +162,11 @@ std::string WatchWorld::Rest() {
   DrainAll(/*all=*/true);
   do {
     Step(TurnEnded{});
-  } while (node_->has_work());
+    if (const std::optional<std::int64_t> deadline_us = node_->next_deadline_us();
+        deadline_us && !node_->has_work()) {
+      GoTo(*deadline_us);
+    }
+  } while (node_->has_work() || node_->next_deadline_us());
   for (const auto& client : clients_) {
     if (broken_.empty()) {
       broken_ = CheckRest(*client);
@@ -240,10 +251,15 @@ void WatchWorld::DrainAll(bool all) {
 
 void WatchWorld::PassTime() {
   const std::int64_t us = prng_.Below(20) == 0 ? kTombstoneAgeUsMax + 1 : kProgressIntervalUs + 1;
-  now_.mono_us += us;
-  now_.wall_us += us;
-  Step(TurnStarted{.now = now_});
+  GoTo(now_.mono_us + us);
   Step(Tick{});
+}
+
+void WatchWorld::GoTo(std::int64_t mono_us) {
+  now_.wall_us += mono_us - now_.mono_us;
+  now_.mono_us = mono_us;
+  history_.SetNow(mono_us);
+  Step(TurnStarted{.now = now_});
 }
 
 void WatchWorld::WatchOrUnwatch() {
@@ -326,8 +342,11 @@ void WatchWorld::Connect(Client& client) {
 void WatchWorld::Watch(const Client& client, WatchView& view) {
   view.Resume();
   const std::string since = view.token();
-  Run(client.session,
-      {.verb = Verb::kWatch, .key = view.pattern(), .since = since, .policy = client.policy});
+  Run(client.session, {.verb = Verb::kWatch,
+                       .key = view.pattern(),
+                       .since = since,
+                       .policy = client.policy,
+                       .every_ms = kEveryMs});
 }
 
 void WatchWorld::Sync(Revision durable) {

@@ -55,6 +55,7 @@ class WatchWorld {
   void WatchOrUnwatch();
   void Reconnect();
   void BecomeAnother();
+  void GoTo(std::int64_t mono_us);
   void Restart();
 
   void Connect(Client& client);

@@ -37,6 +37,7 @@ std::uint16_t StatusOf(ErrorCode code) {
     case ErrorCode::kKeyCharacter:
     case ErrorCode::kBadSecret:
     case ErrorCode::kScanLimit:
+    case ErrorCode::kEveryRange:
       return 400;
     case ErrorCode::kNotAuth:
     case ErrorCode::kSecureKey:
@@ -292,8 +293,11 @@ void RestDoor::StartBatch() {
 void RestDoor::Watch() {
   step_ = Step::kWatch;
   const std::string key = target_.prefix ? *target_.prefix + '*' : target_.key;
-  connection_.Execute(
-      {.verb = Verb::kWatch, .key = key, .since = since_, .policy = target_.policy});
+  connection_.Execute({.verb = Verb::kWatch,
+                       .key = key,
+                       .since = since_,
+                       .policy = target_.policy,
+                       .every_ms = target_.every_ms});
 }
 
 void RestDoor::BeginStream() {

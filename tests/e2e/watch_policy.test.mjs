@@ -115,7 +115,7 @@ describe('a watch of all changes', () => {
     await client.expectOk('watch k whatever all all');
     for (const twice of ['all all', 'all latest', 'since 0 since 0']) {
       const [line] = (await client.command(`watch j ${twice}`)).slice(-1);
-      assert.match(line, /^error watch takes `since TOKEN` and one of latest, all/);
+      assert.match(line, /^error watch takes `since TOKEN` and one of `latest`, `all` and /);
     }
     await client.expectOk('set j 1');
     assert.deepEqual(await client.settle(), []);
@@ -181,6 +181,83 @@ test('how long changes took is told', async () => {
   assert.ok(lines.some((one) => one.startsWith(`shown ${db} count 1 p50_us `)), `${lines}`);
   await admin.close();
   await watcher.close();
+});
+
+describe('a watch with an interval', () => {
+  const kMs = 50;
+  /** When the watcher was told of changes that are made until it has been told the last. */
+  const timesOf = async (write, told) => {
+    const times = [];
+    const end = Date.now() + 10 * kMs;
+    const watching = (async () => {
+      for (;;) {
+        const value = await told();
+        times.push(performance.now());
+        if (value === 'last') return;
+      }
+    })();
+    for (let i = 0; Date.now() < end; i += 1) await write(i);
+    await write('last');
+    await watching;
+    return times;
+  };
+
+  test('is told the newest at that rate, and the last', async () => {
+    const db = await createDatabase(server, 'every');
+    const writer = await TcpClient.open(server.tcp, db);
+    const json = await JsonClient.open(server.ws, db);
+    const tcp = await TcpClient.open(server.tcp, db);
+    await json.ok({ op: 'watch', key: 'k*', every: kMs });
+    await tcp.expectOk(`watch k every ${kMs}`);
+    let writes = 0;
+    const write = async (value) => {
+      writes += 1;
+      await writer.expectOk(`set k ${value}`);
+    };
+    const ofLines = (async () => {
+      const lines = await tcp.inbox.takeThrough((line) => line === 'changed k last', 'the last');
+      return lines.filter((line) => line.startsWith('changed '));
+    })();
+    const started = performance.now();
+    const times = await timesOf(write, async () => (await json.next('a change')).text);
+    const most = (performance.now() - started) / kMs + 2;
+    assert.ok(times.length >= 3 && times.length <= most, `${times.length} of ${most}`);
+    const lines = await ofLines;
+    assert.ok(lines.length >= 3 && lines.length <= most, `${lines.length} of ${most}`);
+    assert.ok(writes > times.length);
+    for (const client of [writer, json, tcp]) await client.close();
+  });
+
+  test('over HTTP, and what is no interval', async () => {
+    const db = await createDatabase(server, 'every-rest');
+    const rest = new Rest(db, { to: server });
+    const events = await Events.open(rest, 'prefix=&every=20');
+    await events.untilEvent('ready');
+    for (let i = 0; i < 20; i += 1) await rest.put('k', i);
+    await events.inbox.takeThrough(({ data }) => data?.value === 19, 'the last');
+    events.close();
+    const json = await JsonClient.open(server.ws, db);
+    for (const [every, code] of [
+      [0, 'every-range'],
+      [3_600_001, 'every-range'],
+      ['1', 'bad-field'],
+    ]) {
+      const refused = await json.error({ op: 'watch', key: 'k', every });
+      assert.deepEqual([refused.code, refused.field], [code, 'every']);
+    }
+    const both = await json.error({ op: 'watch', key: 'k', every: 1, policy: 'all' });
+    assert.deepEqual([both.code, both.field], ['bad-field', 'every']);
+    await json.close();
+    for (const query of ['key=k&every=0', 'key=k&every=x', 'key=k&every=1&policy=all']) {
+      assert.ok((await rest.error('GET', `watch?${query}`)).code, query);
+    }
+    const client = await TcpClient.open(server.tcp, db);
+    for (const words of ['every', 'every x', 'every 0', 'every 3600001', 'every 5 all']) {
+      const [line] = await client.command(`watch k ${words}`);
+      assert.match(line, /^error (every must|watch takes)/);
+    }
+    await client.close();
+  });
 });
 
 describe('wait and explain', () => {

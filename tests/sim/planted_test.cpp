@@ -85,6 +85,8 @@ constexpr NamedBug kBugs[] = {
     {"watch-rewound-good", Bug::kWatchRewoundGood},
     {"watch-key-horizon", Bug::kWatchKeyHorizon},
     {"watch-connections-lost", Bug::kWatchConnectionsLost},
+    {"watch-trailing-lost", Bug::kWatchTrailingLost},
+    {"watch-rate-exceeded", Bug::kWatchRateExceeded},
     {"watch-old-user", Bug::kWatchOldUser},
     {"watch-gap-untold", Bug::kWatchGapUntold},
     {"watch-all-reordered", Bug::kWatchAllReordered},

@@ -1,0 +1,42 @@
+// How far what a watch of a pattern was told reaches, when it is not live.
+//
+// Owner:   the watch; Delivery works on it.
+// Source:  docs/delivery.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/entry.h"
+#include "core/ids.h"
+
+namespace nunc {
+
+// What one that begins, resumes or lagged has yet to hear. All of it is told in slices.
+struct CatchUp {
+  enum class Phase : std::uint8_t {
+    kBehind,   // the session lags; nothing is told
+    kListing,  // goes through the keys
+    kSeeking,  // goes back through the revisions, to where it is to begin
+    kTelling,  // and forward again
+    kClosing,  // told is all, but some of it is not on disk
+  };
+  Phase phase = Phase::kBehind;
+  std::string begins;     // with what; empty: it has been told
+  Revision from{};        // kBehind to kTelling: all up to there has been told
+  std::string listed_to;  // of kListing: all keys up to it have been told
+  // Of kListing and kClosing: all up to there has been told, except what the listing has yet to
+  // meet; the session lagged, or what came was too much for the interval.
+  std::optional<Revision> missed;
+  Revision closes_at{};  // of kClosing
+  // Of a watch that rests in between: all behind this is for the next time.
+  Revision upto{};
+  bool lazy = false;  // `begins` is told with the first key, and without one neither a `ready`
+  std::vector<std::uint64_t> closing_keys{};  // hashes of those told this time
+  std::unique_ptr<RevisionWalk> walk;
+};
+
+}  // namespace nunc

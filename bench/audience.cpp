@@ -14,11 +14,6 @@ namespace {
 constexpr std::size_t kReadsBetweenLooks = 8;
 constexpr std::int64_t kFinishNs = 20 * kNsPerSecond;
 
-std::string Digits(std::uint64_t number) {
-  const std::string digits = std::to_string(number);
-  return std::string(kSequenceDigits - digits.size(), '0') + digits;
-}
-
 }  // namespace
 
 Audience::Audience(const Options& options, std::string key)
@@ -50,7 +45,7 @@ void Audience::Publish(std::uint32_t changes) {
   for (std::uint32_t i = 0; i < changes; ++i) {
     ++published_;
     sent_ns_[published_ % kRing] = now;
-    bytes += options_.target.dialect.Change(key_, padding_ + Digits(published_));
+    bytes += options_.target.dialect.Change(key_, padding_ + SequenceDigits(published_));
   }
   if (published_ - completed_ > kRing) Die("too many changes in flight: the server falls behind");
   writer_.Send(bytes);

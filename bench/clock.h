@@ -9,6 +9,7 @@
 namespace nunc::bench {
 
 inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+inline constexpr std::int64_t kNsPerMs = 1'000'000;
 inline constexpr std::int64_t kNsPerUs = 1'000;
 
 std::int64_t NowNs();

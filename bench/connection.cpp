@@ -102,6 +102,10 @@ std::size_t Connection::Receive(std::span<char> into) const {
   return 0;
 }
 
+void Connection::WaitForMore() const {
+  WaitFor(fd_, POLLIN);
+}
+
 std::string Connection::ReadUntil(std::string_view end) const {
   std::string text;
   std::array<char, 1> byte{};

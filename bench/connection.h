@@ -1,6 +1,6 @@
 // One client connection: opened, upgraded or greeted, logged in, then used without blocking.
 //
-// Shape:   Open() and Ask() wait (10 seconds at most); Receive() never does.
+// Shape:   Open(), Ask() and WaitForMore() wait (10 seconds at most); Receive() never does.
 // Errors:  anything unexpected ends the generator (die.h).
 // Owner:   the descriptor belongs to the object; movable.
 #pragma once
@@ -38,6 +38,8 @@ class Connection {
   void Send(std::string_view bytes) const;
   // Sends a request and reads exactly `reply`.
   void Ask(std::string_view request, std::string_view reply) const;
+  // Until there is something to read.
+  void WaitForMore() const;
   // Reads what is there: 0 when nothing is.
   [[nodiscard]] std::size_t Receive(std::span<char> into) const;
 

@@ -13,8 +13,6 @@ namespace nunc::bench {
 
 namespace {
 
-constexpr std::int64_t kNsPerMs = 1'000'000;
-
 void KeepInFlight(Audience& audience, std::uint32_t in_flight, std::int64_t until) {
   while (NowNs() < until) {
     const auto open = static_cast<std::uint32_t>(audience.Published() - audience.Completed());

@@ -17,8 +17,7 @@ namespace nunc::bench {
 namespace {
 
 std::string Numbered(std::uint64_t number) {
-  const std::string digits = std::to_string(number);
-  return "payload-" + std::string(kSequenceDigits - digits.size(), '0') + digits;
+  return "payload-" + SequenceDigits(number);
 }
 
 // What a watcher receives for one change, as the servers write it.

@@ -29,7 +29,7 @@ Wire ParseWire(std::string_view text) {
 }
 
 bool SetNumber(Options& options, std::string_view name, std::string_view value) {
-  const std::array<std::pair<std::string_view, std::uint32_t*>, 12> numbers = {{
+  const std::array<std::pair<std::string_view, std::uint32_t*>, 13> numbers = {{
       {"--conns", &options.connections},
       {"--pipeline", &options.pipeline},
       {"--keys", &options.keys},
@@ -38,6 +38,7 @@ bool SetNumber(Options& options, std::string_view name, std::string_view value) 
       {"--in-flight", &options.in_flight},
       {"--rate", &options.rate},
       {"--repeats", &options.repeats},
+      {"--slow", &options.slow},
       {"--gap-us", &options.gap_us},
       {"--duration-ms", &options.duration_ms},
       {"--warmup-ms", &options.warmup_ms},
@@ -84,8 +85,6 @@ Options ParseOptions(int argc, char** argv) {
       options.noise = true;
     } else if (name == "--own-keys") {
       options.own_keys = true;
-    } else if (name == "--slow") {
-      options.slow = true;
     } else if (name == "--offer-deflate") {
       options.target.offer_deflate = true;
     } else if (i + 1 < argc) {

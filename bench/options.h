@@ -24,6 +24,7 @@ struct Options {
   std::uint32_t in_flight = 1;
   std::uint32_t rate = 0;  // per second; 0 is as fast as the window allows
   std::uint32_t repeats = 50;
+  std::uint32_t slow = 0;  // clients that stop reading
   std::uint32_t gap_us = 0;
   std::uint32_t duration_ms = 2'000;
   std::uint32_t warmup_ms = 500;
@@ -33,7 +34,6 @@ struct Options {
   bool until_eof = false;         // the measuring ends when standard input does
   bool noise = false;             // values that do not compress
   bool own_keys = false;          // each idle watch is of a key of its own
-  bool slow = false;              // one client stops reading
 };
 
 Options ParseOptions(int argc, char** argv);

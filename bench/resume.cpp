@@ -1,6 +1,5 @@
 // A watcher of everything comes back after an absence: what it is told, and what that costs.
 #include <cstdint>
-#include <poll.h>
 #include <string_view>
 
 #include "change_reader.h"
@@ -11,12 +10,6 @@
 #include "told.h"
 
 namespace nunc::bench {
-
-namespace {
-
-constexpr int kQuietMsMax = 10'000;
-
-}  // namespace
 
 std::string RunResume(const Options& options) {
   const Dialect& dialect = options.target.dialect;
@@ -33,10 +26,7 @@ std::string RunResume(const Options& options) {
   ReadBuffer buffer;
   while (!ready) {
     const std::size_t size = watcher.Receive(buffer.Space());
-    if (size == 0) {
-      pollfd entry{.fd = watcher.Fd(), .events = POLLIN, .revents = 0};
-      if (::poll(&entry, 1, kQuietMsMax) == 0) Die("nothing came for 10 seconds");
-    }
+    if (size == 0) watcher.WaitForMore();
     reader.Feed(std::string_view(buffer.Space().data(), size), [&](std::string_view line) {
       if (line.starts_with("error")) Die(line);
       delta = delta || line == "started * delta";

@@ -19,6 +19,7 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 ADMIN_SECONDS = 120
 PR_SET_PDEATHSIG = 1
+PR_SET_THP_DISABLE = 41
 
 
 class Trouble(Exception):
@@ -27,6 +28,11 @@ class Trouble(Exception):
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def die_with_parent_in_small_pages():
+    die_with_parent()
+    ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
 
 def pinned(core, command):
@@ -39,8 +45,10 @@ class Server:
     name = ""
     wires = ()
 
-    def __init__(self, core, folder=None, options=()):
+    def __init__(self, core, folder=None, options=(), small_pages=False):
+        """`small_pages`: without huge pages, which hide what is smaller than 2 MiB."""
         self.core = core
+        self.prepare = die_with_parent_in_small_pages if small_pages else die_with_parent
         self.folder = folder
         self.options = options
         self.ports = {}
@@ -61,7 +69,7 @@ class Server:
     def spawn(self, command):
         self.process = subprocess.Popen(pinned(self.core, command), stdin=subprocess.DEVNULL,
                                         stdout=self.output, stderr=subprocess.STDOUT,
-                                        cwd=tempfile.gettempdir(), preexec_fn=die_with_parent)
+                                        cwd=tempfile.gettempdir(), preexec_fn=self.prepare)
 
     def printed(self):
         self.output.seek(0)

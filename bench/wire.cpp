@@ -43,6 +43,11 @@ void AppendLength(std::string& out, std::size_t length, unsigned mask_bit) {
 
 }  // namespace
 
+std::string SequenceDigits(std::uint64_t number) {
+  const std::string digits = std::to_string(number);
+  return std::string(kSequenceDigits - digits.size(), '0') + digits;
+}
+
 std::string ClientFrame(Opcode opcode, std::string_view payload) {
   // Derived from the payload (FNV-1a), so that runs repeat. Unpredictable masks (RFC 6455 §5.3)
   // protect proxies, of which there are none on loopback.

@@ -19,6 +19,9 @@ inline constexpr std::string_view kDatabase = "bench";
 inline constexpr std::string_view kToken = "bench-token";
 inline constexpr std::size_t kSequenceDigits = 8;
 
+// How a value that is a numbered change ends.
+std::string SequenceDigits(std::uint64_t number);
+
 class Dialect {
  public:
   explicit Dialect(Wire wire) : wire_(wire) {}

@@ -166,7 +166,8 @@ class Watches {
     }
   };
   struct TakeHash {
-    std::size_t operator()(const HashedKey& key) const { return key.hash; }
+    // As this cannot throw, the map keeps no second copy of the hash: 16 bytes of each key.
+    std::size_t operator()(const HashedKey& key) const noexcept { return key.hash; }
   };
 
   static std::uint32_t FindInterest(const WatchingSession& session, const WatchedKey& key);

@@ -173,6 +173,7 @@ TEST(EndsWithNewestOfEachKey, EachOnceAndInOrder) {
   EXPECT_FALSE(ends({11, 12})) << "one is missing";
   EXPECT_FALSE(ends({9, 11, 12})) << "an older one";
   EXPECT_FALSE(ends({10, 11, 11, 12})) << "one came twice";
+  EXPECT_FALSE(ends({5, 5, 10, 11, 12})) << "an old one came twice";
   EXPECT_FALSE(ends({12, 10, 11, 12})) << "out of order";
   EXPECT_FALSE(ends({10, 11, 12, 13})) << "one never made";
 }

@@ -34,6 +34,11 @@ enum class Bug : std::uint8_t {
   kDeferredSync,           // each write defers the sync of those before it
   kAdminArbiterRefused,    // an arbiter of the admin database is a record that no start takes
 
+  kLifetimeNotReplayed,    // a record about how long a key lives is not replayed
+  kLifetimeKeptBySet,      // a plain write leaves the key its end
+  kLifetimeNotInSnapshot,  // a snapshot forgets it
+  kLifetimeOfOldSession,   // a key outlives its session when the server starts anew
+
   // Of the delivery of changes to watchers; src/sim/watch_world.h finds them.
   kWatchDeltaLate,        // what was changed first since the token is skipped
   kWatchTombstoneUntold,  // no removal is told on resume
@@ -68,6 +73,10 @@ enum class Bug : std::uint8_t {
   kWatchOldUser,          // a session that is another user now is told nothing of that
   kWatchGapUntold,        // a watch of all changes is cut and not told so
   kWatchAllReordered,     // what comes behind the cut is told before what was cut
+  kWatchLifetimeShort,    // a key ends before its time
+  kWatchLifetimeLong,     // or behind it
+  kWatchLifetimeUnwoken,  // nobody wakes the loop for it
+  kWatchLifetimeUnowned,  // who comes back does not get the keys that wait for it
 };
 
 #ifdef NUNC_PLANTED_BUGS

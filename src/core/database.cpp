@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/planted.h"
 
 namespace nunc {
 
@@ -26,6 +27,7 @@ bool Database::FreeSome(std::size_t most) {
       return true;
     }
     revisions_.Remove(entry);
+    SetLifetime(*entry, {});
     Uncount(entry);
     Entry::Destroy(entry);
   }
@@ -84,11 +86,25 @@ Entry* Database::Set(Entry* existing, const Write& write) {
   entry->set_version(write.version);
   entry->set_in_conflict(write.in_conflict);
   entry->set_revision(write.revision);
+  if (!write.lifetime.empty() || !Planted(Bug::kLifetimeKeptBySet)) {
+    SetLifetime(*entry, write.lifetime);
+  }
   if (IsSecureKey(write.key)) {
     secure_revision_ = write.revision;
     NoteSecureKey(write.key, write.value, /*removed=*/false);
   }
   return entry;
+}
+
+void Database::SetLifetime(Entry& entry, const Lifetime& lifetime) {
+  if (!entry.has_lifetime() && (lifetime.empty() || !MayEnd(entry.key()))) {
+    return;
+  }
+  const bool had = entry.has_lifetime();
+  options_.lifetimes->Set(*this, entry, lifetime);
+  if (options_.store_bytes != nullptr && had != entry.has_lifetime()) {
+    *options_.store_bytes += had ? std::size_t{0} - kLifetimeBytes : kLifetimeBytes;
+  }
 }
 
 Revision Database::ShownRevision(const Entry& entry) const {
@@ -133,6 +149,7 @@ void Database::Remove(Entry* existing, std::uint64_t hash, Revision revision, st
     secure_revision_ = revision;
     NoteSecureKey(existing->key(), {}, /*removed=*/true);
   }
+  SetLifetime(*existing, {});
   Uncount(existing);
   Entry::Destroy(existing);
 }
@@ -229,7 +246,8 @@ void Database::Load(const EntryState& state) {
                                 .value = state.value,
                                 .version = state.version,
                                 .revision = state.revision,
-                                .in_conflict = state.in_conflict});
+                                .in_conflict = state.in_conflict,
+                                .lifetime = state.lifetime});
     return;
   }
   if (Entry* existing = Find(state.key, hash); existing != nullptr) {

@@ -23,6 +23,7 @@
 #include "core/hash_index.h"
 #include "core/ids.h"
 #include "core/key_order.h"
+#include "core/lifetimes.h"
 #include "core/permissions.h"
 #include "core/record.h"
 #include "core/watches.h"
@@ -37,6 +38,7 @@ struct DatabaseOptions {
   AckLevel level = AckLevel::kWritten;
   std::uint64_t hash_seed = 0;
   std::size_t* store_bytes = nullptr;  // counts the memory of all databases; may be null
+  Lifetimes* lifetimes = nullptr;      // of all databases; null: every key lives for ever
 };
 
 class Database {
@@ -71,6 +73,7 @@ class Database {
     std::uint32_t version = 0;
     Revision revision{};
     bool in_conflict = false;
+    Lifetime lifetime{};
   };
   // `existing` is what Find gave for the key just now.
   Entry* Set(Entry* existing, const Write& write);
@@ -79,6 +82,14 @@ class Database {
   // The key waits for an arbiter. It stays where it is in the revision order: the record of this
   // has no value, so a walk that has not come to the key yet must still find it.
   static void Mark(Entry* existing) { existing->set_in_conflict(true); }
+  // Like Mark, it leaves the key where it is in the revision order.
+  void SetLifetime(Entry& entry, const Lifetime& lifetime);
+  [[nodiscard]] Lifetime LifetimeOf(const Entry& entry) const {
+    return entry.has_lifetime() ? options_.lifetimes->Of(entry) : Lifetime{};
+  }
+  // Of the newest record that changed a lifetime and nothing else.
+  [[nodiscard]] Revision lifetime_revision() const { return lifetime_revision_; }
+  void NoteLifetime(Revision revision) { lifetime_revision_ = revision; }
   // What showing the entry rests on: its own change and, while it waits, the newest question.
   [[nodiscard]] Revision ShownRevision(const Entry& entry) const;
 
@@ -137,6 +148,8 @@ class Database {
 
   // Of one key in the hash index and the key order.
   static constexpr std::size_t kOrderBytes = 24;
+  // Of one key in Lifetimes: what malloc gives for its three places.
+  static constexpr std::size_t kLifetimeBytes = 256;
 
   DatabaseOptions options_;
   HashIndex index_;
@@ -149,6 +162,7 @@ class Database {
   std::size_t tombstones_ = 0;
   Revision horizon_;
   Revision secure_revision_;
+  Revision lifetime_revision_;
   std::map<std::string, PermissionList, std::less<>> permissions_;
   std::uint64_t permissions_epoch_ = 1;
   Watches watches_;
@@ -170,6 +184,10 @@ inline constexpr std::string_view kAdminDatabase = "$admin";
 // For admins alone.
 inline bool IsSecureKey(std::string_view key) {
   return key.starts_with(kSecurePrefix);
+}
+// Secrets, rights and conflicts go when somebody decides so, and never by themselves.
+inline bool MayEnd(std::string_view key) {
+  return !IsSecureKey(key) && !key.starts_with(kConflictKeyPrefix);
 }
 
 }  // namespace nunc

@@ -144,6 +144,10 @@ void Entry::set_in_conflict(bool in_conflict) {
   flags_ = static_cast<std::uint8_t>(in_conflict ? flags_ | kInConflict : flags_ & ~kInConflict);
 }
 
+void Entry::set_has_lifetime(bool has_lifetime) {
+  flags_ = static_cast<std::uint8_t>(has_lifetime ? flags_ | kHasLifetime : flags_ & ~kHasLifetime);
+}
+
 void RevisionOrder::Append(Entry* entry) {
   entry->older_ = newest_;
   entry->newer_ = nullptr;

@@ -55,6 +55,10 @@ class Entry {
   [[nodiscard]] bool in_conflict() const { return (flags_ & kInConflict) != 0; }
   void set_in_conflict(bool in_conflict);
 
+  // How long it lives stands in Lifetimes.
+  [[nodiscard]] bool has_lifetime() const { return (flags_ & kHasLifetime) != 0; }
+  void set_has_lifetime(bool has_lifetime);
+
   [[nodiscard]] Revision revision() const { return revision_; }
   void set_revision(Revision revision) { revision_ = revision; }
 
@@ -66,6 +70,7 @@ class Entry {
   static constexpr std::uint8_t kOutOfLine = 2;
   static constexpr std::uint8_t kInConflict = 4;
   static constexpr std::uint8_t kMarker = 8;
+  static constexpr std::uint8_t kHasLifetime = 16;
 
   Entry() = default;
   ~Entry() = default;

@@ -25,6 +25,7 @@ enum class RecordType : std::uint8_t {
   kConfig = 7,   // members of a cluster
   kMark = 8,     // a key waits for an arbiter; its value stays
   kArbiter = 9,  // an arbiter has registered: from now on conflicts are queued, not refused
+  kExpire = 10,  // how long a key lives; its value stays
 };
 
 // What a write that names an older version than the stored one does.
@@ -40,13 +41,28 @@ enum class AckLevel : std::uint8_t {
   kDisk = 1,     // synced
 };
 
-// What one key became. Of kSet, kRemove and kMark.
+// How long a key lives: for ever, until a time, or with a session and so much longer, which becomes
+// a time when the session ends.
+struct Lifetime {
+  std::int64_t expires_us = 0;  // log time: since 1970; 0: not by time
+  std::uint64_t owner = 0;      // the session; 0: none
+  std::int64_t grace_us = 0;    // of a key with an owner
+
+  [[nodiscard]] bool empty() const { return expires_us == 0 && owner == 0; }
+  friend bool operator==(const Lifetime&, const Lifetime&) = default;
+};
+
+// No sum of a time up to here and a wall clock overflows. A decoder refuses others.
+inline constexpr std::int64_t kExpiresUsMax = std::int64_t{1} << 60;
+
+// What one key became. Of kSet, kRemove, kMark and kExpire.
 struct RecordItem {
   RecordType type = RecordType::kSet;
   std::string_view key{};
   std::string_view value{};   // of kSet
   std::uint32_t version = 0;  // the key's after this record
   bool in_conflict = false;   // of kSet; a kMark always is
+  Lifetime lifetime{};        // of kSet and kExpire
   Revision previous{};        // revision of the key before; zero: there was none
 };
 
@@ -63,7 +79,7 @@ struct Record {
   DatabaseId database{};  // of kCreateDatabase the new one's; zero where none is meant
   Revision revision{};
   std::int64_t time_us = 0;             // since 1970; later than that of any record before
-  std::span<const RecordItem> items{};  // kSet, kRemove, kMark: one; kBatch: all of it
+  std::span<const RecordItem> items{};  // of those of one key: one; kBatch: all of it
   DatabaseSpec spec{};
 };
 
@@ -84,6 +100,7 @@ struct EntryState {
   std::uint32_t version = 0;
   bool removed = false;
   bool in_conflict = false;
+  Lifetime lifetime{};
   Revision revision{};
   std::int64_t removed_at_us = 0;  // of a removed one: the time of its record
 };

@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "core/database.h"
 #include "core/ids.h"
+#include "core/lifetimes.h"
 #include "core/record.h"
 
 namespace nunc {
@@ -62,6 +63,10 @@ class Store {
   void FreeDropped();
   [[nodiscard]] bool has_dropped() const { return !dropped_.empty(); }
 
+  // Of the keys of all databases; those of a database that was dropped go with it.
+  Lifetimes& lifetimes() { return lifetimes_; }
+  [[nodiscard]] const Lifetimes& lifetimes() const { return lifetimes_; }
+
   // Memory of all entries, their places in the orders included.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
@@ -91,6 +96,7 @@ class Store {
   std::uint64_t hash_seed_;
   Stamp last_;
   std::size_t bytes_ = 0;
+  Lifetimes lifetimes_;  // outlives the entries
   Databases databases_;
   std::vector<Database*> by_id_;  // null: dropped, or not one of ours
   std::vector<std::unique_ptr<Database>> dropped_;

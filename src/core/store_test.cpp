@@ -242,6 +242,51 @@ TEST_F(StoreTest, AMarkDuringAWalkDoesNotTakeTheKeyOutOfIt) {
   EXPECT_EQ(copy.Find("db")->conflicts().OpenOf("k").size(), 1U);
 }
 
+TEST_F(StoreTest, ALifetimeThatChangesDuringAWalkIsTheSameWithTheRecordsBehindIt) {
+  ASSERT_TRUE(Create(1, kFirst, "db"));
+  ASSERT_TRUE(Set(2, "a", "1"));
+  ASSERT_TRUE(Set(3, "b", "1"));
+  store_.FinishLoading();
+  const auto expire = [](std::uint64_t revision, const RecordItem& item) {
+    Record record = Of(RecordType::kExpire, revision);
+    record.items = {&item, 1};
+    return record;
+  };
+  const RecordItem early{.type = RecordType::kExpire,
+                         .key = "a",
+                         .lifetime = {.expires_us = 100, .owner = 7, .grace_us = 3}};
+  const RecordItem late{.type = RecordType::kExpire, .key = "b", .lifetime = {.expires_us = 90}};
+  const RecordItem never{.type = RecordType::kExpire, .key = "a"};
+  ASSERT_TRUE(store_.Apply(expire(4, early)));
+  StoreWalk walk(store_, {4});
+  ASSERT_TRUE(store_.Apply(expire(5, never)));
+  ASSERT_TRUE(store_.Apply(expire(6, late)));
+  ASSERT_TRUE(store_.Apply(expire(7, early)));
+  Store copy(kSeed, "admin-pwd");
+  Load(copy, walk, {4});
+  ASSERT_TRUE(copy.Apply(expire(5, never)));
+  EXPECT_TRUE(copy.Find("db")->LifetimeOf(*copy.Find("db")->Find("a")).empty());
+  ASSERT_TRUE(copy.Apply(expire(6, late)));
+  ASSERT_TRUE(copy.Apply(expire(7, early)));
+  copy.FinishLoading();
+  for (const std::string_view key : {"a", "b"}) {
+    const Database& there = *store_.Find("db");
+    const Database& here = *copy.Find("db");
+    EXPECT_EQ(here.LifetimeOf(*here.Find(key)), there.LifetimeOf(*there.Find(key)));
+    EXPECT_EQ(here.Find(key)->revision(), there.Find(key)->revision());
+  }
+  EXPECT_EQ(copy.lifetimes().CountOf(7), 1U);
+  // Of one that is not there nothing is left.
+  const RecordItem gone{.type = RecordType::kExpire, .key = "c", .lifetime = {.expires_us = 1}};
+  ASSERT_TRUE(copy.Apply(expire(8, gone)));
+  EXPECT_EQ(copy.Find("db")->Find("c"), nullptr);
+  // What nobody may write so is not believed.
+  const RecordItem token{
+      .type = RecordType::kExpire, .key = "$$token", .lifetime = {.expires_us = 1}};
+  ASSERT_TRUE(copy.Apply(expire(9, token)));
+  EXPECT_TRUE(copy.Find("db")->LifetimeOf(*copy.Find("db")->Find("$$token")).empty());
+}
+
 TEST_F(StoreTest, ADatabaseDroppedDuringAWalkIsThereForTheRecordsBehindIt) {
   ASSERT_TRUE(Create(1, kFirst, "db"));
   ASSERT_TRUE(Set(2, "k", "1"));

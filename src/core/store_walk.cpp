@@ -1,5 +1,7 @@
 #include "core/store_walk.h"
 
+#include "base/planted.h"
+
 namespace nunc {
 
 StoreWalk::StoreWalk(Store& store, Revision up_to, DatabaseId only) : store_(store), up_to_(up_to) {
@@ -15,12 +17,16 @@ StoreWalk::Item StoreWalk::Next() {
   if (walk_) {
     const Entry* entry = walk_->Next();
     if (entry != nullptr && entry->revision() <= up_to_) {
+      const Database* database = store_.Find(databases_[position_ - 1].state.id);
       return EntryState{
           .key = entry->key(),
           .value = entry->is_tombstone() ? std::string_view{} : entry->value(),
           .version = entry->version(),
           .removed = entry->is_tombstone(),
           .in_conflict = entry->in_conflict(),
+          .lifetime = database == nullptr || Planted(Bug::kLifetimeNotInSnapshot)
+                          ? Lifetime{}
+                          : database->LifetimeOf(*entry),
           .revision = entry->revision(),
           .removed_at_us = entry->is_tombstone() ? entry->tombstone_links().removed_at_us : 0};
     }

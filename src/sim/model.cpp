@@ -27,19 +27,27 @@ std::string Show(std::string_view value) {
 
 std::string Show(const ModelEntry& entry) {
   return "\"" + Show(entry.value) + "\" version " + std::to_string(entry.version) + " revision " +
-         std::to_string(entry.revision.value) + (entry.in_conflict ? " in conflict" : "");
+         std::to_string(entry.revision.value) + (entry.in_conflict ? " in conflict" : "") +
+         (entry.lifetime.expires_us == 0 ? ""
+                                         : " until " + std::to_string(entry.lifetime.expires_us)) +
+         (entry.lifetime.owner == 0 ? ""
+                                    : " with " + std::to_string(entry.lifetime.owner) + " and " +
+                                          std::to_string(entry.lifetime.grace_us));
 }
 
-std::string Show(const Entry& entry) {
+std::string Show(const Database& database, const Entry& entry) {
   return Show(ModelEntry{.value = std::string(entry.value()),
                          .version = entry.version(),
                          .in_conflict = entry.in_conflict(),
+                         .lifetime = database.LifetimeOf(entry),
                          .revision = entry.revision()});
 }
 
-bool IsSame(const Entry& entry, std::string_view key, const ModelEntry& model) {
+bool IsSame(const Database& database, const Entry& entry, std::string_view key,
+            const ModelEntry& model) {
   return entry.key() == key && entry.value() == model.value && entry.version() == model.version &&
-         entry.in_conflict() == model.in_conflict && entry.revision() == model.revision;
+         entry.in_conflict() == model.in_conflict && entry.revision() == model.revision &&
+         database.LifetimeOf(entry) == model.lifetime;
 }
 
 using Difference = std::optional<std::string>;
@@ -58,12 +66,12 @@ Difference LiveKeys(const Database& database, const ModelDatabase& model) {
     }
     skip();
     if (expected == model.entries.end() || entry.key() < expected->first) {
-      return "has the key " + std::string(entry.key()) + " = " + Show(entry) +
+      return "has the key " + std::string(entry.key()) + " = " + Show(database, entry) +
              ", which should not be there";
     }
-    if (!IsSame(entry, expected->first, expected->second)) {
+    if (!IsSame(database, entry, expected->first, expected->second)) {
       return entry.key() == expected->first
-                 ? "has the key " + expected->first + " = " + Show(entry) + " where " +
+                 ? "has the key " + expected->first + " = " + Show(database, entry) + " where " +
                        Show(expected->second) + " should stand"
                  : "lacks the key " + expected->first + " = " + Show(expected->second);
     }
@@ -274,12 +282,17 @@ void Model::ApplyItem(ModelDatabase& database, const RecordItem& item, Revision 
       entry = {.value = std::string(item.value),
                .version = item.version,
                .in_conflict = item.in_conflict,
+               .lifetime = item.lifetime,
                .revision = revision};
       break;
     case RecordType::kRemove:
       entry = {.removed = true, .revision = revision};
       break;
-    default:  // a mark: the value and its revision stay
+    case RecordType::kExpire:
+      entry.lifetime = item.lifetime;
+      entry.lived = revision;
+      return;  // nothing that a listing shows has changed
+    default:   // a mark: the value and its revision stay
       entry.in_conflict = true;
       break;
   }

@@ -25,7 +25,9 @@ struct ModelEntry {
   std::uint32_t version = 0;
   bool in_conflict = false;
   bool removed = false;
+  Lifetime lifetime{};
   Revision revision{};
+  Revision lived{};  // of the newest record about nothing but its lifetime
 };
 
 struct ModelDatabase {

@@ -21,7 +21,7 @@ void WatchHistory::OnRecord(const Record& record) {
     Note(kTokenKey, {.revision = record.revision, .value = std::string(record.spec.token)});
   }
   for (const RecordItem& item : record.items) {
-    if (item.type == RecordType::kMark) {
+    if (item.type == RecordType::kMark || item.type == RecordType::kExpire) {
       continue;
     }
     const bool removed = item.type == RecordType::kRemove;

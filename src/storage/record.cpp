@@ -32,14 +32,19 @@ constexpr std::size_t kPreviousAt = 56;
 
 constexpr std::size_t kSessionBytes = 16;
 constexpr std::size_t kExpiresBytes = 8;
+constexpr std::size_t kOwnerBytes = 16;  // owner, grace
 
 constexpr std::uint8_t kFlagSession = 1;
 constexpr std::uint8_t kFlagExpires = 2;
 constexpr std::uint8_t kFlagQuiet = 4;
 constexpr std::uint8_t kFlagInConflict = 8;
-constexpr std::uint8_t kFlagsKnown = kFlagSession | kFlagExpires | kFlagQuiet | kFlagInConflict;
+constexpr std::uint8_t kFlagOwned = 16;
+constexpr std::uint8_t kFlagsKnown =
+    kFlagSession | kFlagExpires | kFlagQuiet | kFlagInConflict | kFlagOwned;
+constexpr std::uint8_t kItemFlagsKnown = kFlagExpires | kFlagInConflict | kFlagOwned;
 
-// One item of a batch: type, flags, key length, value length, version, previous; key; value.
+// One item of a batch: type, flags, key length, value length, version, previous; expires; owner,
+// grace; key; value.
 constexpr std::size_t kItemHeaderBytes = 24;
 constexpr std::size_t kItemFlagsAt = 1;
 constexpr std::size_t kItemKeyLengthAt = 2;
@@ -59,40 +64,96 @@ constexpr std::size_t Padded(std::size_t bytes) {
 }
 
 bool IsOfOneKey(RecordType type) {
-  return type == RecordType::kSet || type == RecordType::kRemove || type == RecordType::kMark;
+  return type == RecordType::kSet || type == RecordType::kRemove || type == RecordType::kMark ||
+         type == RecordType::kExpire;
 }
 
 bool InConflict(const RecordItem& item) {
   return item.type == RecordType::kMark || (item.type == RecordType::kSet && item.in_conflict);
 }
 
+Lifetime LifetimeOf(const RecordItem& item) {
+  const bool has = item.type == RecordType::kSet || item.type == RecordType::kExpire;
+  return has ? item.lifetime : Lifetime{};
+}
+
+std::size_t LifetimeBytes(std::uint8_t flags) {
+  return ((flags & kFlagExpires) != 0 ? kExpiresBytes : 0) +
+         ((flags & kFlagOwned) != 0 ? kOwnerBytes : 0);
+}
+
+std::uint8_t FlagsOf(const RecordItem& item) {
+  const Lifetime lifetime = LifetimeOf(item);
+  const unsigned flags = (InConflict(item) ? kFlagInConflict : 0U) |
+                         (lifetime.expires_us != 0 ? kFlagExpires : 0U) |
+                         (lifetime.owner != 0 ? kFlagOwned : 0U);
+  return static_cast<std::uint8_t>(flags);
+}
+
+void AppendLifetime(std::string& out, const RecordItem& item) {
+  const Lifetime lifetime = LifetimeOf(item);
+  std::array<char, kExpiresBytes + kOwnerBytes> bytes{};
+  PutLittle(bytes.data(), lifetime.expires_us);
+  PutLittle(bytes.data() + kExpiresBytes, lifetime.owner);
+  PutLittle(bytes.data() + kExpiresBytes + 8, lifetime.grace_us);
+  if (lifetime.expires_us != 0) {
+    out.append(bytes.data(), kExpiresBytes);
+  }
+  if (lifetime.owner != 0) {
+    out.append(bytes.data() + kExpiresBytes, kOwnerBytes);
+  }
+}
+
+// `bytes` has what the flags say.
+Lifetime ReadLifetime(std::string_view bytes, std::uint8_t flags) {
+  Lifetime lifetime;
+  if ((flags & kFlagExpires) != 0) {
+    lifetime.expires_us = GetLittle<std::int64_t>(bytes, 0);
+    bytes.remove_prefix(kExpiresBytes);
+  }
+  if ((flags & kFlagOwned) != 0) {
+    lifetime.owner = GetLittle<std::uint64_t>(bytes, 0);
+    lifetime.grace_us = GetLittle<std::int64_t>(bytes, 8);
+  }
+  return lifetime;
+}
+
 std::size_t ValueBytes(const RecordItem& item) {
   return item.type == RecordType::kSet ? item.value.size() : 0;
 }
 
-// Key and value of the record itself, before padding.
+// What stands behind the header, before padding.
 struct BodySizes {
+  std::size_t lifetime = 0;
   std::size_t key = 0;
   std::size_t value = 0;
+
+  [[nodiscard]] std::size_t record() const {
+    return Padded(kRecordHeaderBytes + lifetime + key + value);
+  }
 };
 
 BodySizes SizesOf(const Record& record) {
   switch (record.type) {
     case RecordType::kSet:
     case RecordType::kRemove:
-    case RecordType::kMark: {
+    case RecordType::kMark:
+    case RecordType::kExpire: {
       CHECK(record.items.size() == 1 && record.items.front().type == record.type);
       const RecordItem& item = record.items.front();
-      return {.key = item.key.size(), .value = ValueBytes(item)};
+      return {.lifetime = LifetimeBytes(FlagsOf(item)),
+              .key = item.key.size(),
+              .value = ValueBytes(item)};
     }
     case RecordType::kBatch: {
       CHECK(!record.items.empty());
       std::size_t bytes = 0;
       for (const RecordItem& item : record.items) {
         CHECK(IsOfOneKey(item.type));
-        bytes += kItemHeaderBytes + item.key.size() + ValueBytes(item);
+        bytes +=
+            kItemHeaderBytes + LifetimeBytes(FlagsOf(item)) + item.key.size() + ValueBytes(item);
       }
-      return {.key = 0, .value = bytes};
+      return {.value = bytes};
     }
     case RecordType::kCreateDatabase:
       return {.key = record.spec.name.size(),
@@ -119,12 +180,13 @@ std::uint32_t Length(std::size_t bytes) {
 void AppendItem(std::string& out, const RecordItem& item) {
   std::array<char, kItemHeaderBytes> header{};
   PutLittle(header.data(), std::to_underlying(item.type));
-  PutLittle(header.data() + kItemFlagsAt, InConflict(item) ? kFlagInConflict : std::uint8_t{0});
+  PutLittle(header.data() + kItemFlagsAt, FlagsOf(item));
   PutLittle(header.data() + kItemKeyLengthAt, KeyLength(item.key.size()));
   PutLittle(header.data() + kItemValueLengthAt, Length(ValueBytes(item)));
   PutLittle(header.data() + kItemVersionAt, std::uint64_t{item.version});
   PutLittle(header.data() + kItemPreviousAt, item.previous.value);
   out.append(header.data(), header.size());
+  AppendLifetime(out, item);
   out.append(item.key);
   out.append(item.value.substr(0, ValueBytes(item)));
 }
@@ -134,6 +196,8 @@ void AppendBody(std::string& out, const Record& record) {
     case RecordType::kSet:
     case RecordType::kRemove:
     case RecordType::kMark:
+    case RecordType::kExpire:
+      AppendLifetime(out, record.items.front());
       out.append(record.items.front().key);
       out.append(record.items.front().value.substr(0, ValueBytes(record.items.front())));
       break;
@@ -170,11 +234,29 @@ tl::unexpected<Error> DamagedItem(std::size_t ordinal, std::string_view detail) 
 
 bool IsKnownType(std::uint8_t type) {
   return type >= std::to_underlying(RecordType::kSet) &&
-         type <= std::to_underlying(RecordType::kArbiter);
+         type <= std::to_underlying(RecordType::kExpire);
+}
+
+Result<void> CheckLifetime(const RecordItem& item, std::uint8_t flags) {
+  const Lifetime& lifetime = item.lifetime;
+  if (LifetimeBytes(flags) > 0 && item.type != RecordType::kSet &&
+      item.type != RecordType::kExpire) {
+    return Damaged("a lifetime where no key gets one");
+  }
+  if ((flags & kFlagExpires) != 0 &&
+      (lifetime.expires_us <= 0 || lifetime.expires_us > kExpiresUsMax)) {
+    return Damaged("a time of expiry that cannot be one");
+  }
+  if ((flags & kFlagOwned) != 0 &&
+      (lifetime.owner == 0 || lifetime.grace_us < 0 || lifetime.grace_us > kExpiresUsMax)) {
+    return Damaged("an owner or a grace that cannot be one");
+  }
+  return {};
 }
 
 // What is allowed to stand in one key's change, in a record and in a batch alike.
-Result<void> CheckItem(const RecordItem& item, std::uint64_t version, bool in_conflict) {
+Result<void> CheckItem(const RecordItem& item, std::uint64_t version, std::uint8_t flags) {
+  const bool in_conflict = (flags & kFlagInConflict) != 0;
   if (version > std::numeric_limits<std::uint32_t>::max()) {
     return Damaged("version " + Number(version) + " is above the largest one");
   }
@@ -182,9 +264,10 @@ Result<void> CheckItem(const RecordItem& item, std::uint64_t version, bool in_co
     return Damaged("a value where there is none");
   }
   if (in_conflict != InConflict(item)) {
-    return Damaged(in_conflict ? "a removed key in conflict" : "a mark that is not in conflict");
+    return Damaged(in_conflict ? "a key in conflict where there is none"
+                               : "a mark that is not in conflict");
   }
-  return {};
+  return CheckLifetime(item, flags);
 }
 
 Result<void> ReadSpec(DatabaseSpec& spec, std::string_view name, std::string_view value) {
@@ -209,19 +292,18 @@ Result<void> ReadSpec(DatabaseSpec& spec, std::string_view name, std::string_vie
 // What stands before the key.
 std::size_t FixedBytes(std::uint8_t flags) {
   return kRecordHeaderBytes + ((flags & kFlagSession) != 0 ? kSessionBytes : 0) +
-         ((flags & kFlagExpires) != 0 ? kExpiresBytes : 0);
+         LifetimeBytes(flags);
 }
 
 }  // namespace
 
 std::size_t EncodedBytes(const Record& record) {
-  const BodySizes sizes = SizesOf(record);
-  return Padded(kRecordHeaderBytes + sizes.key + sizes.value);
+  return SizesOf(record).record();
 }
 
 void AppendRecord(std::string& out, const Record& record, Term term, std::uint64_t& chain) {
   const BodySizes sizes = SizesOf(record);
-  const std::size_t bytes = Padded(kRecordHeaderBytes + sizes.key + sizes.value);
+  const std::size_t bytes = sizes.record();
   CHECK(bytes <= kRecordBytesMax);
   std::array<char, kRecordHeaderBytes> header{};
   PutLittle(header.data() + kLengthAt, Length(bytes));
@@ -234,7 +316,7 @@ void AppendRecord(std::string& out, const Record& record, Term term, std::uint64
   PutLittle(header.data() + kValueLengthAt, Length(sizes.value));
   if (IsOfOneKey(record.type)) {
     const RecordItem& item = record.items.front();
-    PutLittle(header.data() + kFlagsAt, InConflict(item) ? kFlagInConflict : std::uint8_t{0});
+    PutLittle(header.data() + kFlagsAt, FlagsOf(item));
     PutLittle(header.data() + kVersionAt, std::uint64_t{item.version});
     PutLittle(header.data() + kPreviousAt, item.previous.value);
   }
@@ -352,10 +434,6 @@ Result<DecodedRecord> RecordDecoder::Fields(std::string_view bytes) {
                        .sequence = GetLittle<std::uint64_t>(bytes, at + 8)};
     at += kSessionBytes;
   }
-  if ((flags & kFlagExpires) != 0) {
-    decoded.expires_us = GetLittle<std::int64_t>(bytes, at);
-    at += kExpiresBytes;
-  }
   const auto content = Content(decoded, bytes, at);
   if (!content) {
     return Fail(content.error().fault, content.error().detail);
@@ -363,19 +441,19 @@ Result<DecodedRecord> RecordDecoder::Fields(std::string_view bytes) {
   return decoded;
 }
 
-// `at` is where the key begins; that key and value are within `bytes` has been checked.
+// `at` is where the lifetime begins; that all of it is within `bytes` has been checked.
 Result<void> RecordDecoder::Content(DecodedRecord& decoded, std::string_view bytes,
                                     std::size_t at) {
+  const auto flags = GetLittle<std::uint8_t>(bytes, kFlagsAt);
+  const Lifetime lifetime = ReadLifetime(bytes.substr(at), flags);
+  at += LifetimeBytes(flags);
   const std::string_view key = bytes.substr(at, GetLittle<std::uint16_t>(bytes, kKeyLengthAt));
   const std::string_view value =
       bytes.substr(at + key.size(), GetLittle<std::uint32_t>(bytes, kValueLengthAt));
   const auto version = GetLittle<std::uint64_t>(bytes, kVersionAt);
   const Revision previous{GetLittle<std::uint64_t>(bytes, kPreviousAt)};
-  const bool in_conflict = (GetLittle<std::uint8_t>(bytes, kFlagsAt) & kFlagInConflict) != 0;
+  const bool in_conflict = (flags & kFlagInConflict) != 0;
   const RecordType type = decoded.record.type;
-  if (decoded.expires_us.has_value() && type != RecordType::kSet) {
-    return Damaged("a time of expiry where no key is set");
-  }
   items_.clear();
   if (IsOfOneKey(type)) {
     items_.push_back({.type = type,
@@ -383,11 +461,12 @@ Result<void> RecordDecoder::Content(DecodedRecord& decoded, std::string_view byt
                       .value = value,
                       .version = static_cast<std::uint32_t>(version),
                       .in_conflict = in_conflict,
+                      .lifetime = lifetime,
                       .previous = previous});
     decoded.record.items = items_;
-    return CheckItem(items_.front(), version, in_conflict);
+    return CheckItem(items_.front(), version, flags);
   }
-  if (version != 0 || previous.value != 0 || in_conflict) {
+  if (version != 0 || previous.value != 0 || in_conflict || LifetimeBytes(flags) > 0) {
     return Damaged("a key's version where there is no key");
   }
   if (!key.empty() && type != RecordType::kCreateDatabase) {
@@ -425,25 +504,26 @@ Result<void> RecordDecoder::ItemList(std::string_view list) {
       return DamagedItem(items_.size() + 1,
                          "type " + Number(type) + " is not known to this version");
     }
-    if ((flags & ~kFlagInConflict) != 0) {
+    if ((flags & ~kItemFlagsKnown) != 0) {
       return DamagedItem(items_.size() + 1,
                          "flags " + Number(flags) + " are not known to this version");
     }
-    if (list.size() - kItemHeaderBytes < key_bytes + value_bytes) {
+    const std::size_t fixed = kItemHeaderBytes + LifetimeBytes(flags);
+    if (list.size() < fixed + key_bytes + value_bytes) {
       return DamagedItem(items_.size() + 1, "it ends too early");
     }
-    const bool in_conflict = flags != 0;
     items_.push_back({.type = RecordType{type},
-                      .key = list.substr(kItemHeaderBytes, key_bytes),
-                      .value = list.substr(kItemHeaderBytes + key_bytes, value_bytes),
+                      .key = list.substr(fixed, key_bytes),
+                      .value = list.substr(fixed + key_bytes, value_bytes),
                       .version = static_cast<std::uint32_t>(version),
-                      .in_conflict = in_conflict,
+                      .in_conflict = (flags & kFlagInConflict) != 0,
+                      .lifetime = ReadLifetime(list.substr(kItemHeaderBytes), flags),
                       .previous = {GetLittle<std::uint64_t>(list, kItemPreviousAt)}});
-    const auto item = CheckItem(items_.back(), version, in_conflict);
+    const auto item = CheckItem(items_.back(), version, flags);
     if (!item) {
       return DamagedItem(items_.size(), item.error().detail);
     }
-    list.remove_prefix(kItemHeaderBytes + key_bytes + value_bytes);
+    list.remove_prefix(fixed + key_bytes + value_bytes);
   }
   return {};
 }

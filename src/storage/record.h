@@ -1,8 +1,8 @@
 // The bytes of one record of the op log.
 //
-// Shape:   [64 bytes of header][session, sequence][expires][key][value][padding to 8 bytes]. Its
-//          checksum is seeded with that of the record before, so a record can only be read behind
-//          the one it was written behind: one chain through all segments.
+// Shape:   [64 bytes of header][session, sequence][expires][owner, grace][key][value][padding to 8
+//          bytes]. Its checksum is seeded with that of the record before, so a record can only be
+//          read behind the one it was written behind: one chain through all segments.
 // Units:   bytes; times in microseconds since 1970.
 // Errors:  kDamaged, and `detail` names what is wrong. Encoding cannot fail: whoever makes a record
 //          has asked EncodedBytes whether it is too large.
@@ -38,8 +38,8 @@ struct ChainEnd {
 // How many bytes AppendRecord will add.
 std::size_t EncodedBytes(const Record& record);
 
-// `chain` is the checksum of the record before, and becomes that of this one. Session, sequence and
-// expiry are not written by anyone yet.
+// `chain` is the checksum of the record before, and becomes that of this one. Session and sequence
+// are not written by anyone yet.
 void AppendRecord(std::string& out, const Record& record, Term term, std::uint64_t& chain);
 
 // What the log itself needs to know of a record that has been checked before.
@@ -71,7 +71,6 @@ struct DecodedRecord {
   std::uint64_t checksum = 0;
   std::size_t bytes = 0;
   std::optional<RecordSession> session{};
-  std::optional<std::int64_t> expires_us{};
   bool quiet = false;         // nobody is told of it
   std::string_view config{};  // of kConfig: opaque here
 };

@@ -66,7 +66,35 @@ std::vector<OwnedRecord> OneOfEachKind() {
       OwnedRecord({.type = RecordType::kArbiter, .database = {3}, .revision = {7}, .time_us = 17}));
   all.push_back(OwnedRecord(
       {.type = RecordType::kDropDatabase, .database = {3}, .revision = {8}, .time_us = 18}));
-  all.push_back(OwnedRecord({.type = RecordType::kConfig, .revision = {9}, .time_us = 19}));
+  all.push_back(OwnedRecord(
+      {.type = RecordType::kSet, .database = {3}, .revision = {9}, .time_us = 19},
+      {{.type = RecordType::kSet, .key = "k", .value = "v", .lifetime = {.expires_us = 1}}}));
+  all.push_back(OwnedRecord(
+      {.type = RecordType::kExpire, .database = {3}, .revision = {10}, .time_us = 20},
+      {{.type = RecordType::kExpire,
+        .key = "k",
+        .version = 4,
+        .lifetime = {.expires_us = kExpiresUsMax, .owner = UINT64_MAX, .grace_us = kExpiresUsMax},
+        .previous = {10}}}));
+  all.push_back(
+      OwnedRecord({.type = RecordType::kExpire, .database = {3}, .revision = {11}, .time_us = 21},
+                  {{.type = RecordType::kExpire, .key = "k", .version = 4, .previous = {10}}}));
+  all.push_back(
+      OwnedRecord({.type = RecordType::kBatch, .database = {3}, .revision = {12}, .time_us = 22},
+                  {{.type = RecordType::kSet,
+                    .key = "a",
+                    .value = "1",
+                    .lifetime = {.owner = 7, .grace_us = 0}},
+                   {.type = RecordType::kExpire,
+                    .key = "b",
+                    .lifetime = {.expires_us = 5, .owner = 8, .grace_us = 9}},
+                   {.type = RecordType::kSet,
+                    .key = "c",
+                    .value = "",
+                    .in_conflict = true,
+                    .lifetime = {.expires_us = 6}},
+                   {.type = RecordType::kExpire, .key = "d"}}));
+  all.push_back(OwnedRecord({.type = RecordType::kConfig, .revision = {13}, .time_us = 23}));
   return all;
 }
 
@@ -90,7 +118,8 @@ std::string Describe(const Record& record) {
   for (const RecordItem& item : record.items) {
     text << " item " << static_cast<int>(item.type) << " [" << item.key << "] [" << item.value
          << "] version " << item.version << " conflict " << item.in_conflict << " previous "
-         << item.previous.value;
+         << item.previous.value << " expires " << item.lifetime.expires_us << " owner "
+         << item.lifetime.owner << " grace " << item.lifetime.grace_us;
   }
   return text.str();
 }

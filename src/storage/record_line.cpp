@@ -58,9 +58,24 @@ std::string_view NameOf(RecordType type) {
     case RecordType::kMark:
       return "mark";
     case RecordType::kArbiter:
+      return "arbiter";
+    case RecordType::kExpire:
       break;
   }
-  return "arbiter";
+  return "expire";
+}
+
+void AppendLifetime(std::string& out, const RecordItem& item) {
+  const Lifetime& lifetime = item.lifetime;
+  if (lifetime.expires_us != 0) {
+    AppendField(out, "expires", TimeText(lifetime.expires_us));
+  } else if (item.type == RecordType::kExpire) {
+    out += ",\"expires\":null";
+  }
+  if (lifetime.owner != 0) {
+    AppendField(out, "session", std::to_string(lifetime.owner));
+    AppendField(out, "grace_ms", static_cast<std::uint64_t>(lifetime.grace_us / 1000));
+  }
 }
 
 // What stands behind the type.
@@ -84,6 +99,7 @@ void AppendItem(std::string& out, const RecordItem& item) {
   if (item.in_conflict) {
     out += ",\"in_conflict\":true";
   }
+  AppendLifetime(out, item);
 }
 
 void AppendSpec(std::string& out, const DatabaseSpec& spec) {

@@ -84,6 +84,25 @@ TEST(RecordLine, RemovalsBatchesAndTheRestSayWhatTheyAre) {
                 R"(batch","database":2,"items":[)"
                 R"({"type":"mark","key":"k","version":1,"previous":0,"in_conflict":true},)"
                 R"({"type":"set","key":"j","value":"v","version":0,"previous":0}]})");
+  const RecordItem lives[] = {
+      {.type = RecordType::kSet, .key = "j", .value = "v", .lifetime = {.expires_us = 1'000'000}},
+      {.type = RecordType::kExpire,
+       .key = "k",
+       .lifetime = {.owner = UINT64_MAX, .grace_us = 5'000}},
+      {.type = RecordType::kExpire, .key = "l", .version = 1, .previous = {6}}};
+  EXPECT_EQ(LineOf({.type = RecordType::kBatch,
+                    .database = {2},
+                    .revision = {7},
+                    .time_us = 1'000'001,
+                    .items = lives},
+                   ""),
+            std::string(kBegin) +
+                R"(batch","database":2,"items":[)"
+                R"({"type":"set","key":"j","value":"v","version":0,"previous":0,)"
+                R"("expires":"1970-01-01T00:00:01.000000Z"},)"
+                R"({"type":"expire","key":"k","version":0,"previous":0,"expires":null,)"
+                R"("session":"18446744073709551615","grace_ms":5},)"
+                R"({"type":"expire","key":"l","version":1,"previous":6,"expires":null}]})");
   EXPECT_EQ(LineOf({.type = RecordType::kNoop, .revision = {7}, .time_us = 1'000'001}),
             std::string(kBegin) + R"(noop"})");
 }

@@ -166,7 +166,7 @@ TEST(Record, ARecordOfTheLargestSizeIsReadAndOneByteMoreIsNot) {
 }
 
 TEST(Record, ATypeOfANewerVersionIsNamed) {
-  for (const std::uint8_t type : {std::uint8_t{0}, std::uint8_t{10}, std::uint8_t{23}}) {
+  for (const std::uint8_t type : {std::uint8_t{0}, std::uint8_t{11}, std::uint8_t{23}}) {
     std::string bytes = SetBytes();
     PutLittle(bytes.data() + kTypeAt, type);
     EXPECT_EQ(RefusalOfResealed(bytes),
@@ -176,8 +176,8 @@ TEST(Record, ATypeOfANewerVersionIsNamed) {
 
 TEST(Record, UnknownFlagsAreRefused) {
   std::string bytes = SetBytes();
-  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{16});
-  EXPECT_EQ(RefusalOfResealed(bytes), "flags 16 are not known to this version");
+  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{32});
+  EXPECT_EQ(RefusalOfResealed(bytes), "flags 32 are not known to this version");
 }
 
 TEST(Record, PaddingMustBeZero) {
@@ -208,22 +208,23 @@ TEST(Record, AVersionFitsThirtyTwoBits) {
   EXPECT_EQ(RefusalOfResealed(bytes), "version 4294967296 is above the largest one");
 }
 
-TEST(Record, SessionSequenceAndExpiryAreReadWhereTheirFlagsSaySo) {
+TEST(Record, SessionSequenceExpiryAndOwnerAreReadWhereTheirFlagsSaySo) {
   std::string bytes = SetBytes().substr(0, 64);
-  for (const std::uint64_t field : {std::uint64_t{101}, std::uint64_t{102}, std::uint64_t{103}}) {
+  for (std::uint64_t field = 101; field <= 105; ++field) {
     bytes.append(8, '\0');
     PutLittle(bytes.data() + bytes.size() - 8, field);
   }
   bytes += "keyvalue";
   PutLittle(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
-  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{1 | 2 | 4 | 8});
+  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{1 | 2 | 4 | 8 | 16});
   Reseal(bytes, kChain);
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
   EXPECT_EQ(Have(Have(decoded).session).session, 101U);
   EXPECT_EQ(Have(Have(decoded).session).sequence, 102U);
-  EXPECT_EQ(Have(decoded).expires_us, 103);
+  const Lifetime expected{.expires_us = 103, .owner = 104, .grace_us = 105};
+  EXPECT_EQ(Have(decoded).record.items.front().lifetime, expected);
   EXPECT_TRUE(Have(decoded).quiet);
   EXPECT_EQ(Have(decoded).record.items.front().key, "key");
   EXPECT_EQ(Have(decoded).record.items.front().value, "value");
@@ -231,8 +232,42 @@ TEST(Record, SessionSequenceAndExpiryAreReadWhereTheirFlagsSaySo) {
   EXPECT_EQ(KeyOfRecord(bytes).key, "key");
   EXPECT_EQ(KeyOfRecord(bytes).database, Have(decoded).record.database);
 
+  bytes.replace(bytes.size() - 5, 5, 5, '\0');
+  PutLittle(bytes.data() + kKeyLengthAt, std::uint16_t{3});
+  PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{0});
   PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kMark));
-  EXPECT_EQ(RefusalOfResealed(bytes), "a time of expiry where no key is set");
+  EXPECT_EQ(RefusalOfResealed(bytes), "a lifetime where no key gets one");
+}
+
+TEST(Record, ALifetimeThatCannotBeOneIsRefused) {
+  const OwnedRecord expire(
+      {.type = RecordType::kExpire, .database = {3}, .revision = {9}, .time_us = 9},
+      {{.type = RecordType::kExpire,
+        .key = "k",
+        .lifetime = {.expires_us = 1, .owner = 1, .grace_us = 0}}});
+  const std::string good = Encode(expire.get(), kTerm, kChain);
+  EXPECT_EQ(RefusalOfResealed(good), "");
+  constexpr std::size_t kExpiresAt = 64;
+  constexpr std::size_t kOwnerAt = 72;
+  constexpr std::size_t kGraceAt = 80;
+  const auto with = [&](std::size_t at, std::int64_t number) {
+    std::string bytes = good;
+    PutLittle(bytes.data() + at, number);
+    return RefusalOfResealed(bytes);
+  };
+  EXPECT_EQ(with(kExpiresAt, kExpiresUsMax), "");
+  for (const std::int64_t bad : {std::int64_t{0}, std::int64_t{-1}, kExpiresUsMax + 1}) {
+    EXPECT_EQ(with(kExpiresAt, bad), "a time of expiry that cannot be one");
+  }
+  EXPECT_EQ(with(kGraceAt, kExpiresUsMax), "");
+  for (const std::int64_t bad : {std::int64_t{-1}, kExpiresUsMax + 1}) {
+    EXPECT_EQ(with(kGraceAt, bad), "an owner or a grace that cannot be one");
+  }
+  EXPECT_EQ(with(kOwnerAt, 0), "an owner or a grace that cannot be one");
+  std::string noop = Encode(OneOfEachKind()[0].get(), kTerm, kChain) + std::string(8, '1');
+  PutLittle(noop.data(), std::uint32_t{72});
+  PutLittle(noop.data() + kFlagsAt, std::uint8_t{2});
+  EXPECT_EQ(RefusalOfResealed(noop), "a key's version where there is no key");
 }
 
 TEST(Record, AConfigurationIsHandedOnUnread) {
@@ -267,7 +302,7 @@ TEST(Record, WhatAKindDoesNotHaveIsRefused) {
   EXPECT_EQ(RefusalOfResealed(mark), "a mark that is not in conflict");
   std::string remove = Encode(all[5].get(), kTerm, kChain);
   PutLittle(remove.data() + kFlagsAt, std::uint8_t{8});
-  EXPECT_EQ(RefusalOfResealed(remove), "a removed key in conflict");
+  EXPECT_EQ(RefusalOfResealed(remove), "a key in conflict where there is none");
   PutLittle(remove.data() + kFlagsAt, std::uint8_t{0});
   PutLittle(remove.data() + kKeyLengthAt, std::uint16_t{4});
   PutLittle(remove.data() + kValueLengthAt, std::uint32_t{1});

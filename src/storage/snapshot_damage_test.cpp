@@ -63,7 +63,7 @@ TEST(SnapshotDamage, OneWithAnyBitFlippedIsRefused) {
 TEST(SnapshotDamage, BytesBehindTheEndAreRefused) {
   const ReadBack back = ReadAll(FileBytes(SmallSnapshot()) + '\0');
   ASSERT_FALSE(back.result);
-  EXPECT_EQ(back.result.error().detail, "the-file: bytes follow its end, at offset 395");
+  EXPECT_EQ(back.result.error().detail, "the-file: bytes follow its end, at offset 520");
 }
 
 // The blocks of a file, whose lengths are its own.

@@ -160,7 +160,7 @@ TEST(SnapshotFiles, VerifyingKeepsNothingAndSaysWhatIsThere) {
   FileSource source(**file);
   const auto summary = VerifySnapshot(source, disk.PathOf(SnapshotName(kStart)));
   ASSERT_TRUE(summary);
-  EXPECT_EQ(summary->end.entries, 3U);
+  EXPECT_EQ(summary->end.entries, 6U);
   EXPECT_EQ(summary->tombstones, 1U);
   EXPECT_EQ(summary->bytes, disk.Bytes(SnapshotName(kStart)).size());
   disk.Bytes(SnapshotName(kStart)).pop_back();

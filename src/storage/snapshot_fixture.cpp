@@ -22,6 +22,7 @@ EntryState StoredEntry::State() const {
           .version = version,
           .removed = removed,
           .in_conflict = in_conflict,
+          .lifetime = lifetime,
           .revision = revision,
           .removed_at_us = removed_at_us};
 }
@@ -58,11 +59,22 @@ StoredSnapshot SmallSnapshot() {
        .strategy = Strategy::kArbiter,
        .arbiter_seen = true,
        .horizon = {2},
-       .entries = {{.key = "gone",
-                    .version = 4,
-                    .removed = true,
-                    .revision = {6},
-                    .removed_at_us = 1'699'999'999'000'000}}}};
+       .entries = {
+           {.key = "gone",
+            .version = 4,
+            .removed = true,
+            .revision = {6},
+            .removed_at_us = 1'699'999'999'000'000},
+           {.key = "here",
+            .value = "ann",
+            .lifetime = {.owner = UINT64_MAX, .grace_us = 5'000},
+            .revision = {7}},
+           {.key = "soon",
+            .value = "x",
+            .in_conflict = true,
+            .lifetime = {.expires_us = 1'700'000'001'000'000, .owner = 2},
+            .revision = {8}},
+           {.key = "timed", .lifetime = {.expires_us = 1'700'000'002'000'000}, .revision = {9}}}}};
   return snapshot;
 }
 
@@ -132,6 +144,7 @@ Result<void> KeepingVisitor::OnEntry(const EntryState& entry) {
                                            .version = entry.version,
                                            .removed = entry.removed,
                                            .in_conflict = entry.in_conflict,
+                                           .lifetime = entry.lifetime,
                                            .revision = entry.revision,
                                            .removed_at_us = entry.removed_at_us});
   return {};

@@ -17,6 +17,7 @@ struct StoredEntry {
   std::uint32_t version = 0;
   bool removed = false;
   bool in_conflict = false;
+  Lifetime lifetime{};
   Revision revision{};
   std::int64_t removed_at_us = 0;
   friend bool operator==(const StoredEntry&, const StoredEntry&) = default;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -22,11 +23,21 @@ constexpr std::size_t kDatabaseBytes = 18;
 constexpr std::uint8_t kArbiterSeen = 1;
 
 // {tag u8, flags u8, key length u16, value length u32, version u32, revision u64},
-// of a removed one {removed at i64}, key, value
+// of a removed one {removed at i64}, {expires i64}, {owner u64, grace i64}, key, value
 constexpr std::size_t kEntryBytes = 20;
 constexpr std::size_t kRemovedAtBytes = 8;
+constexpr std::size_t kExpiresBytes = 8;
+constexpr std::size_t kOwnerBytes = 16;
 constexpr std::uint8_t kRemoved = 1;
 constexpr std::uint8_t kInConflict = 2;
+constexpr std::uint8_t kExpires = 4;
+constexpr std::uint8_t kOwned = 8;
+
+// Of what stands there with some flags only.
+constexpr std::size_t OptionalBytes(unsigned flags) {
+  return ((flags & kRemoved) != 0 ? kRemovedAtBytes : 0) +
+         ((flags & kExpires) != 0 ? kExpiresBytes : 0) + ((flags & kOwned) != 0 ? kOwnerBytes : 0);
+}
 
 static_assert(kKeyBytesMax <= std::numeric_limits<std::uint16_t>::max());
 static_assert(kBlockItemBytesMax <= std::numeric_limits<std::uint32_t>::max());
@@ -93,8 +104,7 @@ class EntriesAhead {
 
   std::size_t AnnounceEntry() {
     if (left_.size() < kEntryBytes) return 0;
-    const bool removed = (Load<std::uint8_t>(left_.data() + 1) & kRemoved) != 0;
-    const std::size_t key_at = kEntryBytes + (removed ? kRemovedAtBytes : 0);
+    const std::size_t key_at = kEntryBytes + OptionalBytes(Load<std::uint8_t>(left_.data() + 1));
     const std::size_t key_bytes = Load<std::uint16_t>(left_.data() + 2);
     const std::size_t bytes = key_at + key_bytes + Load<std::uint32_t>(left_.data() + 4);
     if (bytes > left_.size()) return 0;
@@ -108,6 +118,24 @@ class EntriesAhead {
   std::size_t announced_ = 0;
 };
 
+// None: it cannot be one.
+std::optional<Lifetime> LoadLifetime(const char* at, unsigned flags) {
+  Lifetime lifetime;
+  bool good = true;
+  if ((flags & kExpires) != 0) {
+    lifetime.expires_us = Load<std::int64_t>(at);
+    good = lifetime.expires_us > 0 && lifetime.expires_us <= kExpiresUsMax;
+    at += kExpiresBytes;
+  }
+  if ((flags & kOwned) != 0) {
+    lifetime.owner = Load<std::uint64_t>(at);
+    lifetime.grace_us = Load<std::int64_t>(at + 8);
+    good =
+        good && lifetime.owner != 0 && lifetime.grace_us >= 0 && lifetime.grace_us <= kExpiresUsMax;
+  }
+  return good ? std::optional(lifetime) : std::nullopt;
+}
+
 Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
   if (left.size() < kEntryBytes) return Damaged("an entry reaches beyond its block");
   const char* const at = left.data();
@@ -115,12 +143,18 @@ Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
   const std::size_t key_bytes = Load<std::uint16_t>(at + 2);
   const std::size_t value_bytes = Load<std::uint32_t>(at + 4);
   const bool removed = (flags & kRemoved) != 0;
-  const std::size_t fixed_bytes = kEntryBytes + (removed ? kRemovedAtBytes : 0);
+  const std::size_t fixed_bytes = kEntryBytes + OptionalBytes(flags);
   if (left.size() < fixed_bytes + key_bytes + value_bytes) {
     return Damaged("an entry reaches beyond its block");
   }
-  if ((flags & ~(kRemoved | kInConflict)) != 0 || (removed && value_bytes != 0)) {
+  if ((flags & ~(kRemoved | kInConflict | kExpires | kOwned)) != 0 ||
+      (removed && (value_bytes != 0 || (flags & (kExpires | kOwned)) != 0))) {
     return Damaged("an entry has an unknown property");
+  }
+  const std::optional<Lifetime> lifetime =
+      LoadLifetime(at + kEntryBytes + (removed ? kRemovedAtBytes : 0), flags);
+  if (!lifetime) {
+    return Damaged("an entry has a lifetime that cannot be one");
   }
   const EntryState entry{
       .key = left.substr(fixed_bytes, key_bytes),
@@ -128,6 +162,7 @@ Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
       .version = Load<std::uint32_t>(at + 8),
       .removed = removed,
       .in_conflict = (flags & kInConflict) != 0,
+      .lifetime = *lifetime,
       .revision = {Load<std::uint64_t>(at + 12)},
       .removed_at_us = removed ? Load<std::int64_t>(at + kEntryBytes) : 0,
   };
@@ -173,8 +208,10 @@ void BlockBuilder::Add(const EntryState& entry) {
   CHECK(entry.key.size() <= std::numeric_limits<std::uint16_t>::max());
   CHECK(entry.key.size() + entry.value.size() <= kBlockItemBytesMax - kKeyBytesMax);
   if (raw_.empty()) raw_ = continued_;
-  std::array<char, kEntryBytes + kRemovedAtBytes> fixed;
-  const unsigned flags = (entry.removed ? kRemoved : 0U) | (entry.in_conflict ? kInConflict : 0U);
+  std::array<char, kEntryBytes + OptionalBytes(kRemoved | kExpires | kOwned)> fixed;
+  const unsigned flags = (entry.removed ? kRemoved : 0U) | (entry.in_conflict ? kInConflict : 0U) |
+                         (entry.lifetime.expires_us != 0 ? kExpires : 0U) |
+                         (entry.lifetime.owner != 0 ? kOwned : 0U);
   char* const at = fixed.data();
   Store(at, std::to_underlying(ItemTag::kEntry));
   Store(at + 1, static_cast<std::uint8_t>(flags));
@@ -182,8 +219,20 @@ void BlockBuilder::Add(const EntryState& entry) {
   Store(at + 4, static_cast<std::uint32_t>(entry.removed ? 0 : entry.value.size()));
   Store(at + 8, entry.version);
   Store(at + 12, entry.revision.value);
-  Store(at + kEntryBytes, entry.removed_at_us);
-  raw_.append(at, entry.removed ? fixed.size() : kEntryBytes);
+  char* optional = at + kEntryBytes;
+  if (entry.removed) {
+    Store(optional, entry.removed_at_us);
+    optional += kRemovedAtBytes;
+  }
+  if ((flags & kExpires) != 0) {
+    Store(optional, entry.lifetime.expires_us);
+    optional += kExpiresBytes;
+  }
+  if ((flags & kOwned) != 0) {
+    Store(optional, entry.lifetime.owner);
+    Store(optional + 8, entry.lifetime.grace_us);
+  }
+  raw_.append(at, kEntryBytes + OptionalBytes(flags));
   raw_ += entry.key;
   if (!entry.removed) raw_ += entry.value;
   ++entries_;

@@ -1,5 +1,6 @@
 #include "storage/snapshot_items.h"
 
+#include <cstring>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -127,11 +128,39 @@ TEST(SnapshotItems, ItemsThatNoBuilderMakesAreRefused) {
   EXPECT_EQ(changed(2, '\2'), "a database has an unknown property");
   EXPECT_EQ(changed(3, '\2'), "a database has an unknown property");
   EXPECT_EQ(changed(4, '\0'), "a database has an impossible id or name");
-  EXPECT_EQ(changed(entry_at + 1, '\4'), "an entry has an unknown property");
+  EXPECT_EQ(changed(entry_at + 1, '\20'), "an entry has an unknown property");
   EXPECT_EQ(changed(entry_at + 7, '\x7f'), "an entry reaches beyond its block");
   // A removed one has no value: eight bytes of the time come out of this one's key and value.
   std::string removed = both + "12345678";
   removed[entry_at + 1] = '\1';
+  EXPECT_EQ(DetailOf(removed), "an entry has an unknown property");
+}
+
+TEST(SnapshotItems, ALifetimeThatCannotBeOneIsRefused) {
+  BlockBuilder builder;
+  builder.Begin({.id = {3}, .name = "shop"});
+  const std::size_t entry_at = builder.Take().size();
+  builder.Add({.key = "key",
+               .value = "value",
+               .lifetime = {.expires_us = 1, .owner = 1, .grace_us = kExpiresUsMax},
+               .revision = {9}});
+  const std::string good = builder.Take();
+  EXPECT_EQ(DetailOf(good), "");
+  const auto with = [&](std::size_t at, std::int64_t number) {
+    std::string bytes = good;
+    std::memcpy(bytes.data() + entry_at + at, &number, sizeof(number));
+    return DetailOf(bytes);
+  };
+  constexpr std::string_view kRefused = "an entry has a lifetime that cannot be one";
+  EXPECT_EQ(with(20, kExpiresUsMax), "");
+  EXPECT_EQ(with(20, 0), kRefused);
+  EXPECT_EQ(with(20, kExpiresUsMax + 1), kRefused);
+  EXPECT_EQ(with(28, 0), kRefused);
+  EXPECT_EQ(with(36, -1), kRefused);
+  EXPECT_EQ(with(36, kExpiresUsMax + 1), kRefused);
+  // A removed one has none: eight bytes of the time come out of this one's.
+  std::string removed = good + "12345678";
+  removed[entry_at + 1] = '\15';
   EXPECT_EQ(DetailOf(removed), "an entry has an unknown property");
 }
 

@@ -170,7 +170,7 @@ TEST(Snapshot, ABackupHoldsTheRecordsBehindItsStart) {
 TEST(Snapshot, ASnapshotHoldsNoRecords) {
   StoredSnapshot snapshot = SmallSnapshot();
   snapshot.records = "records";
-  EXPECT_EQ(DetailOf(snapshot), "the-file: block 1 at offset 291: a snapshot holds no records");
+  EXPECT_EQ(DetailOf(snapshot), "the-file: block 1 at offset 416: a snapshot holds no records");
 }
 
 TEST(Snapshot, EntriesDoNotStandBehindRecords) {
@@ -233,8 +233,8 @@ TEST(Snapshot, TheEndMustFitWhatCameBefore) {
     return back.result ? "" : back.result.error().detail;
   };
   const std::string other =
-      "the-file: block 1 at offset 267: the file does not hold what its end says";
-  const std::string early = "the-file: block 1 at offset 267: it ends before its start";
+      "the-file: block 1 at offset 332: the file does not hold what its end says";
+  const std::string early = "the-file: block 1 at offset 332: it ends before its start";
   EXPECT_EQ(detail([](SnapshotEnd& /*end*/) {}), "");
   EXPECT_EQ(detail([](SnapshotEnd& end) { ++end.entries; }), other);
   EXPECT_EQ(detail([](SnapshotEnd& end) { --end.databases; }), other);

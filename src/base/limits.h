@@ -54,6 +54,14 @@ inline constexpr std::size_t kRecentWritesMax = 1'024;
 // Watchers that one `explain` names; more are only counted.
 inline constexpr std::size_t kExplainWatchersMax = 100;
 
+// Keys that do not live for ever. How long a time to live or a grace may be (ten years); beyond it
+// the command is refused.
+inline constexpr std::int64_t kLifetimeMsMax = std::int64_t{3'650} * 24 * 3600 * 1000;
+// Keys removed, or given their time, in one turn; the rest is for the next turn.
+inline constexpr std::size_t kExpiriesPerTurn = 256;
+// Keys that live with one session. At the limit: the command is refused.
+inline constexpr std::size_t kSessionKeysMax = 1'000;
+
 // The op log and memory, as they may be configured. A segment holds the largest record twice.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{32} << 20;
 inline constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 30;

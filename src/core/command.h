@@ -36,6 +36,10 @@ enum class Verb : std::uint8_t {
   kPut,
   kIncrement,
   kRemove,
+  kExpire,
+  kPersist,
+  kTtl,
+  kSetSession,
   kKeys,
   kScan,
   kWatch,
@@ -48,6 +52,7 @@ enum class Verb : std::uint8_t {
   kMetricsState,
   kClusterState,
   kWhoami,
+  kHello,
   kWait,
   kExplain,
   kDelivered,
@@ -105,6 +110,12 @@ struct Command {
   std::span<const EntryTag> if_not_tags{};
   // Of put, in place of a value. Who may edit can see what is there, so the key must be readable.
   ValueEdit* edit = nullptr;
+  // Of put and expire: how long the key lives. Otherwise a write makes it live for ever, unless it
+  // keeps what is stored.
+  std::optional<std::int64_t> ttl_ms{};
+  std::optional<std::int64_t> grace_ms{};  // of set-session: how much longer than the session
+  bool keeps_lifetime = false;
+  bool with_ttl = false;    // of get-safe: the reply says how long the key still lives
   std::int64_t amount = 1;  // of increment; of delivered: milliseconds since 1970
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;

@@ -57,6 +57,31 @@ inline Command PutNew(std::string_view key, std::string_view value) {
   command.if_absent = true;
   return command;
 }
+inline Command PutFor(std::string_view key, std::string_view value, std::int64_t ttl_ms) {
+  Command command = Plain(Verb::kPut, key, value);
+  command.ttl_ms = ttl_ms;
+  return command;
+}
+inline Command Expire(std::string_view key, std::int64_t ttl_ms) {
+  Command command = Plain(Verb::kExpire, key);
+  command.ttl_ms = ttl_ms;
+  return command;
+}
+inline Command Persist(std::string_view key) {
+  return Plain(Verb::kPersist, key);
+}
+inline Command Ttl(std::string_view key) {
+  return Plain(Verb::kTtl, key);
+}
+inline Command SetSession(std::string_view key, std::string_view value,
+                          std::optional<std::int64_t> grace_ms = std::nullopt) {
+  Command command = Plain(Verb::kSetSession, key, value);
+  command.grace_ms = grace_ms;
+  return command;
+}
+inline Command Hello(std::string_view former) {
+  return Named(Verb::kHello, {}, former);
+}
 inline Command Increment(std::string_view key, std::int64_t amount = 1) {
   Command command = Plain(Verb::kIncrement, key);
   command.amount = amount;

@@ -31,9 +31,11 @@ enum class ArgumentKind : std::uint8_t {
   kKeys,             // all that is left, each word a key
   kVersion,          // whole number; out of 32 bits: unconditional
   kAmount,           // whole number of 64 bits; empty: 1
+  kTtl,              // whole number: milliseconds
   kConflictId,       // whole number
   kWatchOptions,     // [since TOKEN] [latest|all|every MS]; from another word on ignored
-  kPutOptions,       // [if-version N|if-absent] : and all that is left
+  kPutOptions,       // [ttl MS] [if-version N|if-absent] : and all that is left
+  kSessionOptions,   // [grace MS] : and all that is left
   kScanOptions,      // [after KEY] [limit N], in any order
   kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
 };

@@ -63,6 +63,11 @@ enum class ErrorCode : std::uint8_t {
   kBadImport,        // no part of a backup, or not one for what the database has already
   kAdminDrop,        // the admin database cannot be dropped
   kNotEditable,      // the value is none that the edit can work on
+  kBadTtl,           // number: what was given
+  kBadGrace,         // number: what was given
+  kSecureLifetime,   // text: the key, which must live for ever
+  kTooManySessionKeys,
+  kBadSession,  // no name of a session
 };
 
 }  // namespace nunc

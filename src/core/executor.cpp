@@ -35,11 +35,18 @@ Executor::Executor(ExecutorOptions options)
 void Executor::SetNow(Now now) {
   now_ = now;
   delivery_.SetNow(now.mono_us);
+  store_.lifetimes().SetNow(now.mono_us, store_.LogTimeUs(now.wall_us));
+}
+
+std::optional<std::int64_t> Executor::next_deadline_us() const {
+  const std::optional<std::int64_t> watches_us = delivery_.next_deadline_us();
+  const std::optional<std::int64_t> keys_us = store_.lifetimes().next_deadline_us();
+  return watches_us && keys_us ? std::min(watches_us, keys_us) : watches_us ? watches_us : keys_us;
 }
 
 // ---- sessions
 
-void Executor::Open(SessionId id, SessionKind kind) {
+void Executor::Open(SessionId id, SessionKind kind, const SessionName& name) {
   if (sessions_.size() <= id.slot) {
     sessions_.resize(std::size_t{id.slot} + 1);
   }
@@ -47,6 +54,8 @@ void Executor::Open(SessionId id, SessionKind kind) {
   sessions_[id.slot] = std::make_unique<Session>();
   sessions_[id.slot]->id = id;
   sessions_[id.slot]->kind = kind;
+  sessions_[id.slot]->name = name;
+  sessions_[id.slot]->owner = name.owner();
 }
 
 void Executor::Close(SessionId id) {
@@ -58,6 +67,7 @@ void Executor::Close(SessionId id) {
     watching.database->watches().RemoveAll(*watching.watches);
   }
   Deselect(*session);
+  store_.lifetimes().EndOwner(session->owner);
   sessions_[id.slot].reset();
 }
 
@@ -210,17 +220,22 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
   switch (command.verb) {
     case Verb::kGet:
     case Verb::kGetSafe:
+    case Verb::kTtl:
       return Get(session, command, output);
     case Verb::kGetMany:
       return GetMany(session, command, output);
     case Verb::kSet:
     case Verb::kSetSafe:
     case Verb::kPut:
+    case Verb::kSetSession:
       return SetKey(session, command, output);
     case Verb::kIncrement:
       return Increment(session, command, output);
     case Verb::kRemove:
       return RemoveKey(session, command, output);
+    case Verb::kExpire:
+    case Verb::kPersist:
+      return Expire(session, command, output);
     case Verb::kKeys:
       return Keys(session, command, output);
     case Verb::kScan:
@@ -231,6 +246,18 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return Unwatch(session, command, output);
     case Verb::kUnwatchAll:
       return UnwatchAll(session, output);
+    case Verb::kArbiter:
+      return Arbiter(session, output);
+    case Verb::kResolve:
+      return Resolve(session, command, output);
+    default:
+      return DispatchOther(session, command, output);
+  }
+}
+
+// Sessions and administration.
+void Executor::DispatchOther(Session& session, const Command& command, Output& output) {
+  switch (command.verb) {
     case Verb::kAuth:
       return Auth(session, command, output);
     case Verb::kUseDb:
@@ -249,10 +276,6 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return Snapshot(session, command, output);
     case Verb::kReplicateSnapshot:
       return ReplicateSnapshot(session, command, output);
-    case Verb::kArbiter:
-      return Arbiter(session, output);
-    case Verb::kResolve:
-      return Resolve(session, command, output);
     case Verb::kDebug:
       return Debug(session, command, output);
     case Verb::kListCommands:
@@ -262,13 +285,15 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return TellState(session, command.verb, output);
     case Verb::kWhoami:
       return Whoami(session, output);
+    case Verb::kHello:
+      return Hello(session, command, output);
     case Verb::kWait:
       return Wait(session, command, output);
     case Verb::kExplain:
       return Explain(session, command, output);
     case Verb::kDelivered:
       return Delivered(session, command, output);
-    case Verb::kRejected:
+    default:
       break;
   }
   CHECK(false);
@@ -292,7 +317,8 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
   }
   const Place place = Locate(*session.database, command.key);
   const Entry* existing = place.existing;
-  if (RefuseIf(session, command, existing, output)) {
+  if (RefuseLifetime(session, command, existing, output) ||
+      RefuseIf(session, command, existing, output)) {
     return;
   }
   const bool behind = existing != nullptr && command.version &&
@@ -309,7 +335,11 @@ void Executor::SetKey(Session& session, const Command& command, Output& output) 
     }
     version = existing->version() + 1;
   }
-  WriteAndAnnounce(place, {.value = command.value, .version = version}, output);
+  WriteAndAnnounce(place,
+                   {.value = command.value,
+                    .version = version,
+                    .lifetime = LifetimeAfter(session, command, existing)},
+                   output);
   if (command.verb == Verb::kPut) {
     Data(session,
          {.kind = ReplyKind::kPut, .number = version, .revision = recorder_.stamp().revision},
@@ -326,7 +356,9 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   const Entry* existing = place.existing;
   std::int64_t number = 0;
   std::uint32_t version = 0;
+  Lifetime lifetime;
   if (existing != nullptr) {
+    lifetime = session.database->LifetimeOf(*existing);
     if (existing->in_conflict()) {
       // An amount cannot be handed to an arbiter, and the decision would overwrite it.
       return Error(session, ErrorCode::kConflictUnresolved, output,
@@ -349,7 +381,7 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   char digits[24];
   const auto written = std::to_chars(digits, digits + sizeof(digits), sum);
   const std::string_view text(digits, static_cast<std::size_t>(written.ptr - digits));
-  WriteAndAnnounce(place, {.value = text, .version = version}, output);
+  WriteAndAnnounce(place, {.value = text, .version = version, .lifetime = lifetime}, output);
   Ok(session, output, version);
   std::get<Reply>(output.items.back()).text = output.Keep(std::string(text));
 }
@@ -407,12 +439,14 @@ Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& out
                                                      .value = fresh.value,
                                                      .version = fresh.version,
                                                      .revision = stamp.revision,
-                                                     .in_conflict = fresh.in_conflict});
+                                                     .in_conflict = fresh.in_conflict,
+                                                     .lifetime = fresh.lifetime});
   output.record_items.push_back({.type = RecordType::kSet,
                                  .key = entry->key(),
                                  .value = entry->value(),
                                  .version = fresh.version,
                                  .in_conflict = fresh.in_conflict,
+                                 .lifetime = fresh.lifetime,
                                  .previous = place.previous});
   recorder_.Need(Delivery::NeededFor(place.database, place.key, stamp.revision));
   NoteRights(place);

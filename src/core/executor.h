@@ -9,7 +9,6 @@
 // Source:  docs/language.md; docs/architecture.md §3-4.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,7 +16,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/command.h"
@@ -45,7 +43,7 @@ class Executor {
   void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
   void NoteTurn(const TurnTime& turn);
 
-  void Open(SessionId id, SessionKind kind);
+  void Open(SessionId id, SessionKind kind, const SessionName& name = {});
   void Close(SessionId id);
   void Execute(SessionId id, const Command& command, Output& output);
 
@@ -53,32 +51,29 @@ class Executor {
   void MarkLagging(SessionId id);
   void Drain(SessionId id, Output& output);
 
-  // So many bytes of records are sure to find a place.
   void SetLogRoom(std::size_t bytes) { recorder_.SetRoom(bytes); }
   // A change whose `after` has been reached: who must hear of it, as of now.
   void AnnounceNow(const Change& change, Output& output);
+  // Some of the keys whose time or session has ended; those that find no room in the log wait.
+  void EndKeys(Output& output);
 
   // Tells watchers of `$connections` the newest count, and those that are behind some of what they
   // have yet to hear; frees some of what was dropped.
   void EndTurn(Output& output);
   // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
   void Tick(Output& output);
-
-  // The earliest of what is due at a time of its own, on the monotonic clock.
-  [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const {
-    return delivery_.next_deadline_us();
-  }
+  [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const;
 
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
   // All of it as one, for an admin. Ok's number is the id of the database.
   void Import(SessionId id, const Imported& imported, Output& output);
-
   // For the server's own use: the demo database.
   void CreateDatabase(const DatabaseSpec& spec, Output& output);
-  // The record that begins a term.
-  void Noop(Output& output);
+  // Makes the record that begins a term. No session of before is there any more.
+  void BeginTerm(Output& output);
 
   [[nodiscard]] Store& store() { return store_; }
+  [[nodiscard]] const Store& store() const { return store_; }
   Delivery& delivery() { return delivery_; }
   [[nodiscard]] const Delivery& delivery() const { return delivery_; }
   DeliveryTimes& delivery_times() { return delivery_times_; }
@@ -95,6 +90,7 @@ class Executor {
   bool Permits(Session& session, Permission permission, std::string_view key);
   bool MayRead(Session& session, std::string_view key);
   void Dispatch(Session& session, const Command& command, Output& output);
+  void DispatchOther(Session& session, const Command& command, Output& output);
 
   // Data (executor.cpp; the rest: executor_read.cpp, executor_watch.cpp, executor_conditions.cpp).
   void Get(Session& session, const Command& command, Output& output);
@@ -117,6 +113,13 @@ class Executor {
   void ExplainWatchers(const Session& session, const Database& database, const Place& place,
                        Output& output);
   bool RefuseServerKey(const Session& session, std::string_view key, Output& output);
+
+  // Keys that do not live for ever (executor_lifetime.cpp).
+  bool RefuseLifetime(const Session&, const Command& command, const Entry* existing, Output& out);
+  Lifetime LifetimeAfter(Session& session, const Command& command, const Entry* existing) const;
+  void ChangeLifetime(const Place& place, const Lifetime& lifetime, Output& output);
+  void Expire(Session& session, const Command& command, Output& output);
+  void Hello(Session& session, const Command& command, Output& output);
 
   // Sessions and administration (executor_admin.cpp).
   void Auth(Session& session, const Command& command, Output& output);
@@ -172,12 +175,10 @@ class Executor {
   void RemoveAndAnnounce(const Place& place, Output& output);
   void Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
                 Output& output);
-
   void Ok(const Session& session, Output& output, std::int64_t version = 0) const;
   static void Data(const Session& session, Reply reply, Output& output);
   static void Error(const Session& session, ErrorCode code, Output& output,
                     std::string_view text = {}, std::int64_t number = 0);
-
   Session* SessionOf(SessionId id);
 
   ExecutorOptions options_;

@@ -72,6 +72,7 @@ void Executor::EditKey(Session& session, const Command& command, Output& output)
     return Error(session, ErrorCode::kNotEditable, output);
   }
   write.edit = nullptr;
+  write.keeps_lifetime = true;
   write.value = output.Keep(std::move(fresh));
   std::optional<ErrorCode> refusal = CheckForm(write, RowOf(write.verb));
   if (!refusal) {

@@ -85,6 +85,12 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "database created";
     case ReplyKind::kPut:
       return "put " + number;
+    case ReplyKind::kTtl:
+      return "ttl " + number;
+    case ReplyKind::kNoTtl:
+      return "no ttl";
+    case ReplyKind::kHello:
+      return "hello " + text + (reply.number == 0 ? " new" : " resumed");
     case ReplyKind::kEntries:
       return "values" + EntriesIn(output_);
     case ReplyKind::kScan:

@@ -32,9 +32,9 @@ class ExecutorTest : public testing::Test {
 
   void SetTime(std::int64_t us) { executor_.SetNow({.mono_us = us, .wall_us = us}); }
 
-  SessionId Connect(SessionKind kind = SessionKind::kConnection) {
+  SessionId Connect(SessionKind kind = SessionKind::kConnection, const SessionName& name = {}) {
     const SessionId id{.slot = next_slot_++, .generation = 1};
-    executor_.Open(id, kind);
+    executor_.Open(id, kind, name);
     return id;
   }
   SessionId ConnectAdmin() {
@@ -49,13 +49,21 @@ class ExecutorTest : public testing::Test {
     Write();
   }
   // A connection, or an admin's, that has selected a database.
-  SessionId Join(std::string_view database = "db") { return Selected(Connect(), database); }
+  SessionId Join(std::string_view database = "db", const SessionName& name = {}) {
+    return Selected(Connect(SessionKind::kConnection, name), database);
+  }
   SessionId JoinAdmin(std::string_view database = "db") {
     return Selected(ConnectAdmin(), database);
   }
   void Disconnect(SessionId id) { executor_.Close(id); }
 
   Status Run(SessionId id, const Command& command);
+  // A turn begins.
+  void EndKeys() {
+    output_.Clear();
+    executor_.EndKeys(output_);
+    Write();
+  }
   void EndTurn() {
     output_.Clear();
     executor_.EndTurn(output_);

@@ -14,7 +14,7 @@ namespace nunc {
 namespace {
 
 // Fields of one item of a batch. A conflict's key may bring a mark of the key that it is about.
-constexpr std::size_t kBytesPerItem = 24;
+constexpr std::size_t kBytesPerItem = 48;
 // The key of a conflict is a key with a prefix and an id around it.
 constexpr std::size_t kConflictKeyBytesAround = 32;
 // Ids are nanoseconds since 1970; beyond that none could follow.
@@ -43,7 +43,8 @@ std::optional<ErrorCode> CheckEntry(const EntryState& entry, std::size_t value_b
   const std::optional<ConflictName> name = ParseConflictKey(entry.key);
   const bool good = entry.key != kConnectionsKey && entry.key != kConflictsKey &&
                     (entry.key != kTokenKey || !entry.value.empty()) &&
-                    (!name || name->id.value <= kConflictIdMax) && IsValidUtf8(entry.key) &&
+                    (!name || name->id.value <= kConflictIdMax) &&
+                    (entry.lifetime.empty() || MayEnd(entry.key)) && IsValidUtf8(entry.key) &&
                     IsValidUtf8(entry.value);
   return good ? std::nullopt : std::optional(ErrorCode::kBadImport);
 }
@@ -142,7 +143,13 @@ void Executor::Import(SessionId id, const Imported& imported, Output& output) {
   }
   Database* database = store_.Find(imported.name);
   for (const EntryState& entry : imported.entries) {
-    WriteAndAnnounce(Locate(*database, entry.key), {.value = entry.value, .version = entry.version},
+    Lifetime lifetime = entry.lifetime;
+    if (lifetime.owner != 0 && lifetime.expires_us == 0) {
+      // Its session is another server's: it has ended here before it began.
+      lifetime.expires_us = store_.lifetimes().log_now_us() + lifetime.grace_us;
+    }
+    WriteAndAnnounce(Locate(*database, entry.key),
+                     {.value = entry.value, .version = entry.version, .lifetime = lifetime},
                      output);
     ImportConflict(*database, entry, output);
   }

@@ -64,6 +64,31 @@ TEST_F(ExecutorImportTest, ADatabaseOpensWithThePartThatBringsItsToken) {
   EXPECT_EQ(Copy().Find("$$token")->version(), 2U);
 }
 
+TEST_F(ExecutorImportTest, TimesStayAndSessionsHaveEnded) {
+  const auto with = [](EntryState entry, const Lifetime& lifetime) {
+    entry.lifetime = lifetime;
+    return entry;
+  };
+  ASSERT_EQ(Begin({with(At("timed", "v"), {.expires_us = 5'000}),
+                   with(At("over", "v"), {.expires_us = 1}),
+                   with(At("bound", "v"), {.owner = 7, .grace_us = 2'000}),
+                   with(At("gone", "v"), {.owner = 7})}),
+            kFine);
+  EXPECT_EQ(Copy().LifetimeOf(*Copy().Find("timed")), Lifetime{.expires_us = 5'000});
+  EXPECT_EQ(Copy().LifetimeOf(*Copy().Find("bound")).expires_us, 3'000);
+  EndKeys();
+  EXPECT_EQ(Copy().Find("over"), nullptr);
+  EXPECT_EQ(Copy().Find("gone"), nullptr);
+  EXPECT_NE(Copy().Find("bound"), nullptr);
+  SetTime(3'000);
+  EndKeys();
+  EXPECT_EQ(Copy().Find("bound"), nullptr);
+  EXPECT_NE(Copy().Find("timed"), nullptr);
+  for (const std::string_view key : {"$$token", "$conflicts_k_1"}) {
+    EXPECT_EQ(Begin({with(At(key, "v"), {.expires_us = 5'000})}, "other"), ErrorCode::kBadImport);
+  }
+}
+
 TEST_F(ExecutorImportTest, EachPartIsOneRecord) {
   ASSERT_EQ(Begin({At("a", "1"), At("b", "2")}), kFine);
   ASSERT_EQ(output_.records.size(), 2U);

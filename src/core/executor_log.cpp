@@ -23,13 +23,6 @@ std::optional<ErrorCode> Executor::CheckSpace(const Session& session, const Comm
   return grows ? std::optional(ErrorCode::kMemoryFull) : std::nullopt;
 }
 
-void Executor::Noop(Output& output) {
-  // No conflict id of a former life returns: each was at most as late as the log.
-  last_conflict_.value = std::max(last_conflict_.value, (store_.LogTimeUs(0) + 1) * 1000);
-  recorder_.New({.type = RecordType::kNoop}, output);
-  recorder_.Close();
-}
-
 void Executor::CreateDatabase(const DatabaseSpec& spec, Output& output) {
   const DatabaseId id = store_.NextDatabaseId();
   const Store::Stamp stamp =

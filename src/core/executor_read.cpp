@@ -21,7 +21,15 @@ constexpr std::string_view kBehindSecureKeys = "$%";
 void Executor::Get(Session& session, const Command& command, Output& output) {
   const Entry* entry = Locate(*session.database, command.key).existing;
   Reply reply{.text = entry == nullptr ? std::string_view{} : entry->value()};
-  if (command.verb == Verb::kGet) {
+  if (entry != nullptr && (command.with_ttl || command.verb == Verb::kTtl)) {
+    const Database& database = *session.database;
+    recorder_.Need(Delivery::NeededFor(database, command.key, database.lifetime_revision()));
+    reply.ttl_ms = store_.lifetimes().LeftMs(*entry);
+  }
+  if (command.verb == Verb::kTtl) {
+    reply = entry == nullptr ? Reply{.kind = ReplyKind::kNoTtl}
+                             : Reply{.kind = ReplyKind::kTtl, .number = reply.ttl_ms};
+  } else if (command.verb == Verb::kGet) {
     reply.kind = entry == nullptr ? ReplyKind::kNoValue : ReplyKind::kValue;
   } else {
     reply.kind = entry == nullptr ? ReplyKind::kNoValueVersion : ReplyKind::kValueVersion;

@@ -41,6 +41,19 @@ struct SessionId {
   friend bool operator==(SessionId, SessionId) = default;
 };
 
+// What a client may come back to: it outlives the connection. All zero: nothing does.
+struct SessionName {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+
+  // Whose keys it has. The highest bit tells it from the numbers of sessions without a name; zero
+  // is nobody's.
+  [[nodiscard]] std::uint64_t owner() const {
+    return high == 0 && low == 0 ? 0 : high | (std::uint64_t{1} << 63U);
+  }
+  friend bool operator==(const SessionName&, const SessionName&) = default;
+};
+
 // Monotonic time drives deadlines; wall time is what people and conflict ids are shown.
 struct Now {
   std::int64_t mono_us = 0;

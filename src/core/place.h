@@ -23,6 +23,7 @@ struct NewValue {
   std::string_view value{};
   std::uint32_t version = 0;
   bool in_conflict = false;
+  Lifetime lifetime{};
 };
 
 }  // namespace nunc

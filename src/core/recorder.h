@@ -26,6 +26,12 @@ class Recorder {
   Recorder(Store& store, const Now& now) : store_(store), now_(now) {}
 
   void Begin(const Session& session);
+  // What the node does by itself.
+  void Begin() {
+    Close();
+    session_ = nullptr;
+    needed_ = {};
+  }
   void Finish(Output& output);
 
   // The stamp of the record that the command is making for `database`; begins it.

@@ -1,6 +1,45 @@
 #include "core/session.h"
 
+#include <array>
+#include <charconv>
+#include <cstddef>
+
 namespace nunc {
+namespace {
+
+constexpr std::size_t kDigitsOfHalf = 16;
+
+void AppendHalf(std::string& out, std::uint64_t half) {
+  std::array<char, kDigitsOfHalf> digits{};
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), half, 16);
+  const auto size = static_cast<std::size_t>(written.ptr - digits.data());
+  out.append(digits.size() - size, '0').append(digits.data(), size);
+}
+
+bool ReadHalf(std::string_view digits, std::uint64_t& half) {
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), half, 16);
+  return fault == std::errc{} && end == digits.data() + digits.size();
+}
+
+}  // namespace
+
+std::string FormatSessionName(const SessionName& name) {
+  if (name == SessionName{}) {
+    return "-";
+  }
+  std::string text;
+  AppendHalf(text, name.high);
+  AppendHalf(text, name.low);
+  return text;
+}
+
+std::optional<SessionName> ParseSessionName(std::string_view text) {
+  SessionName name;
+  const bool good = text.size() == 2 * kDigitsOfHalf &&
+                    ReadHalf(text.substr(0, kDigitsOfHalf), name.high) &&
+                    ReadHalf(text.substr(kDigitsOfHalf), name.low) && !(name == SessionName{});
+  return good ? std::optional(name) : std::nullopt;
+}
 
 Writer Session::writer() const {
   if (!user.empty()) {

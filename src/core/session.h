@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/database.h"
@@ -30,6 +32,8 @@ struct Session {
 
   SessionId id;
   SessionKind kind = SessionKind::kConnection;
+  SessionName name;
+  std::uint64_t owner = 0;  // of keys that live with it; 0: it has had none and no name
   bool admin = false;
   bool lagging = false;
   std::size_t allowance = 0;     // bytes that watches of `all` may still be given while it lags
@@ -48,5 +52,9 @@ struct Session {
   [[nodiscard]] std::shared_ptr<WatchingSession> FindWatching(const Database& in) const;
   std::shared_ptr<WatchingSession> WatchingIn(Database& in);
 };
+
+// 32 hexadecimal digits; `-` for one without a name.
+std::string FormatSessionName(const SessionName& name);
+std::optional<SessionName> ParseSessionName(std::string_view text);
 
 }  // namespace nunc

@@ -106,8 +106,9 @@ bool NqlParser::TakeArgument(const CommandRow& row, const Argument& argument, Re
   if (argument.kind == ArgumentKind::kDatabaseOptions) {
     return TakeDatabaseOptions(word, rest, command);
   }
-  if (argument.kind == ArgumentKind::kPutOptions) {
-    return TakePutOptions(word, rest, command);
+  if (argument.kind == ArgumentKind::kPutOptions ||
+      argument.kind == ArgumentKind::kSessionOptions) {
+    return TakeValueOptions(row, word, rest, command);
   }
   if (argument.kind == ArgumentKind::kScanOptions) {
     return TakeScanOptions(word, rest, command);
@@ -164,34 +165,65 @@ void NqlParser::TakeKeys(Rest& rest, Command& command) {
   command.keys = keys_;
 }
 
-// [if-version N|if-absent] : VALUE
-bool NqlParser::TakePutOptions(std::string_view word, Rest& rest, Command& command) {
-  constexpr std::int64_t kVersionMax = std::numeric_limits<std::uint32_t>::max();
+// Options, each once, then ` : VALUE`.
+bool NqlParser::TakeValueOptions(const CommandRow& row, std::string_view word, Rest& rest,
+                                 Command& command) {
+  const bool put = row.verb == Verb::kPut;
+  bool timed = false;
   for (; word != ":"; word = TakeWord(rest)) {
-    const bool first = !command.if_version && !command.if_absent;
-    if (first && word == "if-absent") {
-      command.if_absent = true;
-    } else if (first && word == "if-version") {
-      const std::string_view value = rest.ended ? std::string_view{} : TakeWord(rest);
-      std::int64_t version = 0;
-      if (!ReadInt64(value, version) || version < 0 || version > kVersionMax) {
-        command = Reject("put: if-version must be followed by a whole number from 0 to " +
-                         std::to_string(kVersionMax) + ", not " + Quoted(value));
-        return false;
-      }
-      command.if_version = static_cast<std::uint32_t>(version);
-    } else {
-      command = Reject("put takes one of `if-version N` and `if-absent`, then ` : `, not " +
-                       Quoted(word) + ": put KEY [if-version N|if-absent] : VALUE");
+    const bool time = word == (put ? "ttl" : "grace");
+    const bool first = time ? !timed : !command.if_version && !command.if_absent;
+    timed = timed || time;
+    if (!first || (!time && (!put || (word != "if-absent" && word != "if-version")))) {
+      command = Reject(std::string(row.name)
+                           .append(put ? " takes `ttl MS`, one of `if-version N` and `if-absent`"
+                                       : " takes `grace MS`")
+                           .append(", then ` : `, not ")
+                           .append(Quoted(word))
+                           .append(": ")
+                           .append(row.name)
+                           .append(" KEY ")
+                           .append(row.argument_list().back().name));
+      return false;
+    }
+    if (!TakeValueOption(row, word, rest, command)) {
       return false;
     }
     if (rest.ended) {
-      command = Reject(std::string(RowOf(Verb::kPut).argument_list().back().missing));
+      command = Reject(std::string(row.argument_list().back().missing));
       return false;
     }
   }
   command.value = WithoutLineFeeds(std::exchange(rest.text, {}));
   rest.ended = true;
+  return true;
+}
+
+bool NqlParser::TakeValueOption(const CommandRow& row, std::string_view word, Rest& rest,
+                                Command& command) {
+  constexpr std::int64_t kVersionMax = std::numeric_limits<std::uint32_t>::max();
+  if (word == "if-absent") {
+    command.if_absent = true;
+    return true;
+  }
+  const std::string_view value = rest.ended ? std::string_view{} : TakeWord(rest);
+  const bool version = word == "if-version";
+  const std::int64_t least = version || word == "grace" ? 0 : 1;
+  const std::int64_t most = version ? kVersionMax : kLifetimeMsMax;
+  std::int64_t number = 0;
+  if (!ReadInt64(value, number) || number < least || number > most) {
+    command = Reject(std::string(row.name) + ": " + std::string(word) +
+                     " must be followed by a whole number from " + std::to_string(least) + " to " +
+                     std::to_string(most) + ", not " + Quoted(value));
+    return false;
+  }
+  if (version) {
+    command.if_version = static_cast<std::uint32_t>(number);
+  } else if (word == "ttl") {
+    command.ttl_ms = number;
+  } else {
+    command.grace_ms = number;
+  }
   return true;
 }
 
@@ -273,6 +305,8 @@ bool NqlParser::TakeNumber(const CommandRow& row, const Argument& argument, std:
   }
   if (argument.kind == ArgumentKind::kConflictId) {
     command.conflict.value = number;
+  } else if (argument.kind == ArgumentKind::kTtl) {
+    command.ttl_ms = number;
   } else {
     command.amount = number;
   }

@@ -37,7 +37,8 @@ class NqlParser {
   bool TakeArgument(const CommandRow& row, const Argument& argument, Rest& rest, Command& command);
   bool TakeWatchOptions(std::string_view word, Rest& rest, Command& command);
   void TakeKeys(Rest& rest, Command& command);
-  bool TakePutOptions(std::string_view word, Rest& rest, Command& command);
+  bool TakeValueOptions(const CommandRow& row, std::string_view word, Rest& rest, Command& command);
+  bool TakeValueOption(const CommandRow& row, std::string_view word, Rest& rest, Command& command);
   bool TakeScanOptions(std::string_view word, Rest& rest, Command& command);
   bool TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command);
   bool TakeNumber(const CommandRow& row, const Argument& argument, std::string_view word,

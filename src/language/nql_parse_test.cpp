@@ -173,8 +173,58 @@ TEST(NqlParse, PutTakesAllBehindTheColonAsItsValue) {
   EXPECT_EQ(parser.Parse("put k :  ").value, " ");
 }
 
+TEST(NqlParse, HowLongAKeyLives) {
+  NqlParser parser;
+  Command command = parser.Parse("put k if-absent ttl 1 : v");
+  EXPECT_EQ(command.ttl_ms, 1);
+  EXPECT_TRUE(command.if_absent);
+  command = parser.Parse("put k ttl 315360000000 if-version 3 : ttl 2 : v");
+  EXPECT_EQ(command.ttl_ms, 315'360'000'000);
+  EXPECT_EQ(command.if_version, 3U);
+  EXPECT_EQ(command.value, "ttl 2 : v");
+  EXPECT_EQ(parser.Parse("put k : v").ttl_ms, std::nullopt);
+  for (const char* bad : {"0", "315360000001", "x", ""}) {
+    EXPECT_EQ(RejectionOf("put k ttl " + std::string(bad) + " : v"),
+              "put: ttl must be followed by a whole number from 1 to 315360000000, not '" +
+                  std::string(bad) + "'");
+  }
+  EXPECT_EQ(RejectionOf("put k ttl"),
+            "put: ttl must be followed by a whole number from 1 to 315360000000, not ''");
+  EXPECT_TRUE(RejectionOf("put k ttl 1 ttl 2 : v").starts_with("put takes `ttl MS`"));
+
+  command = parser.Parse("expire k -5 ignored");
+  EXPECT_EQ(command.verb, Verb::kExpire);
+  EXPECT_EQ(command.key, "k");
+  EXPECT_EQ(command.ttl_ms, -5);  // which the core refuses
+  EXPECT_EQ(RejectionOf("expire k"), "expire must be followed by a key and milliseconds");
+  EXPECT_EQ(RejectionOf("expire k 1s"), "expire: MS must be a whole number of 64 bits, not '1s'");
+  EXPECT_EQ(parser.Parse("persist k").key, "k");
+  EXPECT_EQ(parser.Parse("ttl k").verb, Verb::kTtl);
+  EXPECT_EQ(parser.Parse("hello abc").secret, "abc");
+  EXPECT_EQ(parser.Parse("hello").verb, Verb::kHello);
+}
+
+TEST(NqlParse, SetSessionTakesAGraceAndAValue) {
+  NqlParser parser;
+  Command command = parser.Parse("set-session k : v : w");
+  EXPECT_EQ(command.verb, Verb::kSetSession);
+  EXPECT_EQ(command.grace_ms, std::nullopt);
+  EXPECT_EQ(command.value, "v : w");
+  command = parser.Parse("set-session k grace 0 :");
+  EXPECT_EQ(command.grace_ms, 0);
+  EXPECT_EQ(command.value, "");
+  EXPECT_EQ(RejectionOf("set-session k grace -1 : v"),
+            "set-session: grace must be followed by a whole number from 0 to 315360000000, not "
+            "'-1'");
+  EXPECT_EQ(RejectionOf("set-session k ttl 3 : v"),
+            "set-session takes `grace MS`, then ` : `, not 'ttl': set-session KEY [grace MS] : "
+            "VALUE");
+  EXPECT_EQ(RejectionOf("set-session k if-absent : v").substr(0, 24), "set-session takes `grace");
+  EXPECT_TRUE(RejectionOf("set-session k").starts_with("set-session must have ` : `"));
+}
+
 TEST(NqlParse, WhatPutDoesNotTakeIsNamedAndItsFormShown) {
-  constexpr std::string_view kForm = "put KEY [if-version N|if-absent] : VALUE";
+  constexpr std::string_view kForm = "put KEY [ttl MS] [if-version N|if-absent] : VALUE";
   const auto expect = [kForm](std::string_view text, std::string_view what) {
     EXPECT_EQ(RejectionOf(text), std::string(what).append(": ").append(kForm));
   };
@@ -183,7 +233,7 @@ TEST(NqlParse, WhatPutDoesNotTakeIsNamedAndItsFormShown) {
   expect("put k if-absent", "put must have ` : ` before the value");
   expect("put k if-version 1", "put must have ` : ` before the value");
   constexpr std::string_view kOne =
-      "put takes one of `if-version N` and `if-absent`, then ` : `, not ";
+      "put takes `ttl MS`, one of `if-version N` and `if-absent`, then ` : `, not ";
   for (const char* word : {"v", ":v", "", "if-version"}) {
     const bool second = std::string_view(word) == "if-version";
     expect("put k " + std::string(second ? "if-absent " : "") + word + " 1 : v",

@@ -22,6 +22,12 @@ void AppendNumber(std::string& out, std::int64_t number) {
   out.append(digits, written.ptr);
 }
 
+void AppendNumberLine(std::string& out, std::string_view before, std::int64_t number) {
+  out += before;
+  AppendNumber(out, number);
+  out += '\n';
+}
+
 // Other protocols store any bytes. Here a line feed would end the message, and what follows it be
 // taken for another; and a text message must be UTF-8.
 void AppendValue(std::string& out, std::string_view value) {
@@ -168,6 +174,8 @@ TextAround AroundText(ErrorCode code) {
       return {"", " is not an open conflict"};
     case ErrorCode::kConflictNotFirst:
       return {"", " must be resolved first"};
+    case ErrorCode::kSecureLifetime:
+      return {"a key that begins with $$ lives until it is removed: '", "'"};
     case ErrorCode::kUnfinished:
       return {"the database ", " is not restored to its end: restore it again, or drop it"};
     case ErrorCode::kScanLimit:
@@ -206,6 +214,11 @@ TextAround AroundNumber(ErrorCode code) {
       return {"the key is absent, not at version ", ""};
     case ErrorCode::kKeyExists:
       return {"the key exists already, at version ", ""};
+    case ErrorCode::kBadTtl:
+      static_assert(kLifetimeMsMax == 315'360'000'000);
+      return {"the time to live must be from 1 to 315360000000 milliseconds, not ", ""};
+    case ErrorCode::kBadGrace:
+      return {"the grace must be from 0 to 315360000000 milliseconds, not ", ""};
     default:
       return {"", ""};
   }
@@ -236,6 +249,9 @@ std::string_view LimitText(ErrorCode code) {
     case ErrorCode::kTooManyConflicts:
       static_assert(kOpenConflictsPerDatabaseMax == 10'000);
       return "too many open conflicts: allowed are 10000 per database";
+    case ErrorCode::kTooManySessionKeys:
+      static_assert(kSessionKeysMax == 1'000);
+      return "too many keys that live with this session: allowed are 1000";
     case ErrorCode::kConflictTooLong:
       static_assert(kConflictBytesMax == std::size_t{15} << 20);
       return "the conflict is too long for an arbiter: key and both values may have 15 MiB";
@@ -286,6 +302,8 @@ std::string_view ErrorText(ErrorCode code) {
       return "the database $admin cannot be dropped";
     case ErrorCode::kNotEditable:
       return "the value is none that can be edited so";
+    case ErrorCode::kBadSession:
+      return "a session is named by 32 hexadecimal digits, as hello answers them";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:
@@ -337,9 +355,14 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       out += "create-db success\n";
       return;
     case ReplyKind::kPut:
-      out += "put ";
-      AppendNumber(out, reply.number);
-      out += '\n';
+      return AppendNumberLine(out, "put ", reply.number);
+    case ReplyKind::kTtl:
+      return AppendNumberLine(out, "ttl ", reply.number);
+    case ReplyKind::kNoTtl:
+      out.append("ttl ").append(kEmptyMarker) += '\n';
+      return;
+    case ReplyKind::kHello:
+      out.append("hello ").append(reply.text).append(reply.number == 0 ? " new\n" : " resumed\n");
       return;
     case ReplyKind::kEntries:
     case ReplyKind::kScan:
@@ -356,10 +379,7 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       out += "pending-ops \n";
       return;
     case ReplyKind::kProcess:
-      out += "process-info \nprocess_id: ";
-      AppendNumber(out, reply.number);
-      out += '\n';
-      return;
+      return AppendNumberLine(out, "process-info \nprocess_id: ", reply.number);
     case ReplyKind::kCommands:
       return AppendCommandWords(out);
     case ReplyKind::kMetrics:
@@ -379,6 +399,10 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
 void AppendErrorText(std::string& out, const Reply& reply, const Output& output) {
   if (reply.error == ErrorCode::kSnapshotUnknownDatabases) {
     return AppendUnknownDatabases(out, RowsOf(reply, output));
+  }
+  if (reply.error == ErrorCode::kKeyAbsent && reply.number < 0) {
+    out += "the key is absent";
+    return;
   }
   if (const TextAround number = AroundNumber(reply.error); !number.before.empty()) {
     out += number.before;

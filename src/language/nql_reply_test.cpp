@@ -110,6 +110,25 @@ TEST(NqlReply, AFailedConditionTellsWhatIsThere) {
   EXPECT_EQ(status(ErrorCode::kKeyExists), "error the key exists already, at version 4 \n");
 }
 
+TEST(NqlReply, HowLongAKeyLives) {
+  EXPECT_EQ(Data({.kind = ReplyKind::kTtl, .number = -1}), "ttl -1\n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kNoTtl}), "ttl <Empty>\n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kHello, .text = "ab"}), "hello ab new\n");
+  EXPECT_EQ(Data({.kind = ReplyKind::kHello, .text = "ab", .number = 1}), "hello ab resumed\n");
+  const auto status = [](ErrorCode code, std::int64_t number, std::string_view text = {}) {
+    return Status({.kind = ReplyKind::kError, .error = code, .text = text, .number = number});
+  };
+  EXPECT_EQ(status(ErrorCode::kKeyAbsent, -1), "error the key is absent \n");
+  EXPECT_EQ(status(ErrorCode::kBadTtl, 0),
+            "error the time to live must be from 1 to 315360000000 milliseconds, not 0 \n");
+  EXPECT_EQ(status(ErrorCode::kBadGrace, -5),
+            "error the grace must be from 0 to 315360000000 milliseconds, not -5 \n");
+  EXPECT_EQ(status(ErrorCode::kSecureLifetime, 0, "$$token"),
+            "error a key that begins with $$ lives until it is removed: '$$token' \n");
+  EXPECT_EQ(status(ErrorCode::kTooManySessionKeys, 0),
+            "error too many keys that live with this session: allowed are 1000 \n");
+}
+
 TEST(NqlReply, UnknownDatabasesAreNamed) {
   Output output;
   output.rows = {{.name = "a"}};
@@ -125,7 +144,7 @@ TEST(NqlReply, EveryErrorHasATextOfItsOwn) {
       ErrorCode::kRejected, ErrorCode::kBadPermissionList, ErrorCode::kBadOplogCommand,
       ErrorCode::kOperationFailed};
   std::set<std::string> texts;
-  for (int code = 0; code <= static_cast<int>(ErrorCode::kNotEditable); ++code) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kBadSession); ++code) {
     const Reply reply{.kind = ReplyKind::kError,
                       .error = static_cast<ErrorCode>(code),
                       .text = "T",

@@ -74,6 +74,11 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kBadImport, "bad-import"},
     Code{ErrorCode::kAdminDrop, "admin-drop"},
     Code{ErrorCode::kNotEditable, "not-editable"},
+    Code{ErrorCode::kBadTtl, "bad-ttl"},
+    Code{ErrorCode::kBadGrace, "bad-grace"},
+    Code{ErrorCode::kSecureLifetime, "secure-lifetime"},
+    Code{ErrorCode::kTooManySessionKeys, "too-many-session-keys"},
+    Code{ErrorCode::kBadSession, "bad-session"},
 };
 
 constexpr bool CodesAreInOrder() {
@@ -82,7 +87,7 @@ constexpr bool CodesAreInOrder() {
       return false;
     }
   }
-  return kCodes.back().code == ErrorCode::kNotEditable;
+  return kCodes.back().code == ErrorCode::kBadSession;
 }
 static_assert(CodesAreInOrder(), "every error of the core has its code, in the order of the enum");
 
@@ -200,6 +205,8 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
     case ErrorCode::kEmptyKey:
     case ErrorCode::kKeyTooLong:
     case ErrorCode::kKeyCharacter:
+    case ErrorCode::kSecureLifetime:
+    case ErrorCode::kTooManySessionKeys:
       return "key";
     case ErrorCode::kServerKey:
       return verb == Verb::kCreateDb ? "name" : "key";
@@ -220,8 +227,15 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
     case ErrorCode::kScanLimit:
       return "limit";
     case ErrorCode::kVersionDiffers:
-    case ErrorCode::kKeyAbsent:
       return "if-version";
+    case ErrorCode::kKeyAbsent:
+      return verb == Verb::kPut ? "if-version" : "key";
+    case ErrorCode::kBadTtl:
+      return "ttl";
+    case ErrorCode::kBadGrace:
+      return "grace";
+    case ErrorCode::kBadSession:
+      return "session";
     case ErrorCode::kKeyExists:
       return "if-absent";
     case ErrorCode::kBadPermissionList:
@@ -281,7 +295,18 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
   switch (reply.kind) {
     case ReplyKind::kNoValue:
     case ReplyKind::kNoValueVersion:
+    case ReplyKind::kNoTtl:
       out += "\"ok\":{\"found\":false}";
+      return;
+    case ReplyKind::kTtl:
+      out += "\"ok\":{\"found\":true,\"ttl\":";
+      AppendJsonNumber(out, reply.number);
+      out += '}';
+      return;
+    case ReplyKind::kHello:
+      out += "\"ok\":{\"session\":";
+      AppendJsonString(out, reply.text);
+      out.append(",\"resumed\":").append(reply.number == 0 ? "false" : "true") += '}';
       return;
     case ReplyKind::kValue:
     case ReplyKind::kValueVersion:
@@ -345,7 +370,8 @@ void Nunc1Writer::AppendStatus(std::string& out, const Reply& reply, const Outpu
     if (verb == Verb::kIncrement) {
       out.append("\"value\":").append(reply.text) += ',';
     }
-    if (verb == Verb::kSet || verb == Verb::kSetSafe || verb == Verb::kIncrement) {
+    if (verb == Verb::kSet || verb == Verb::kSetSafe || verb == Verb::kSetSession ||
+        verb == Verb::kIncrement) {
       out += "\"version\":";
       AppendJsonNumber(out, reply.number);
       out += ',';

@@ -51,6 +51,10 @@ TEST_F(Nunc1ReplyTest, EntriesAreObjectsAndAListingSaysWhereItGoesOn) {
   EXPECT_EQ(Data({.kind = ReplyKind::kScan}), R"("ok":{"entries":[]})");
   EXPECT_EQ(Data({.kind = ReplyKind::kPut, .number = 4, .revision = {9}}),
             R"("ok":{"version":4,"revision":9})");
+  EXPECT_EQ(Data({.kind = ReplyKind::kTtl, .number = -1}), R"("ok":{"found":true,"ttl":-1})");
+  EXPECT_EQ(Data({.kind = ReplyKind::kNoTtl}), R"("ok":{"found":false})");
+  EXPECT_EQ(Data({.kind = ReplyKind::kHello, .text = "ab", .number = 1}),
+            R"("ok":{"session":"ab","resumed":true})");
   output.rows = {
       {.name = "database", .detail = "d"}, {.name = "user"}, {.name = "admin", .detail = "true"}};
   EXPECT_EQ(Data({.kind = ReplyKind::kWhoami}, output),
@@ -126,7 +130,7 @@ TEST_F(Nunc1ReplyTest, AnErrorHasTheTextOfNqlAndTheFieldToBlame) {
 
 TEST_F(Nunc1ReplyTest, EveryErrorHasACodeOfItsOwn) {
   std::set<std::string_view> codes;
-  for (int code = 0; code <= static_cast<int>(ErrorCode::kNotEditable); ++code) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kBadSession); ++code) {
     const std::string_view word = Nunc1CodeOf(static_cast<ErrorCode>(code));
     EXPECT_TRUE(codes.insert(word).second) << word;
     EXPECT_EQ(word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), std::string_view::npos);

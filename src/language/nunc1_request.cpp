@@ -29,7 +29,7 @@ constexpr std::array kRenamed = {
     Renamed{"DATABASE", "db"},     Renamed{"AMOUNT", "by"},
     Renamed{"ID", "conflict"},     Renamed{"DATABASE|DATABASE...", "dbs"},
     Renamed{"...", "arguments"},   Renamed{"true|false", "flag"},
-    Renamed{"KEY|PREFIX*", "key"},
+    Renamed{"KEY|PREFIX*", "key"}, Renamed{"MS", "ttl"},
 };
 
 // A part of an argument that is several words in NQL.
@@ -67,7 +67,10 @@ void AddFields(const Argument& argument, std::vector<std::string>& fields) {
   } else if (argument.kind == ArgumentKind::kScanOptions) {
     fields.insert(fields.end(), {"after", "limit"});
   } else if (argument.kind == ArgumentKind::kPutOptions) {
-    fields.insert(fields.end(), {"if-version", "if-absent"});
+    fields.insert(fields.end(), {"ttl", "if-version", "if-absent"});
+    fields.insert(fields.end(), kValueForms.begin(), kValueForms.end());
+  } else if (argument.kind == ArgumentKind::kSessionOptions) {
+    fields.emplace_back("grace");
     fields.insert(fields.end(), kValueForms.begin(), kValueForms.end());
   } else if (IsValueArgument(argument)) {
     fields.insert(fields.end(), kValueForms.begin(), kValueForms.end());
@@ -253,7 +256,12 @@ bool Nunc1Parser::TakeArgument(const Argument& argument) {
     case ArgumentKind::kScanOptions:
       return TakeText("after", kOptionalWord, command.after) && TakeLimit();
     case ArgumentKind::kPutOptions:
-      return TakeConditions() && TakeValue();
+      return TakeMilliseconds("ttl", Presence::kOptional, command.ttl_ms) && TakeConditions() &&
+             TakeValue();
+    case ArgumentKind::kSessionOptions:
+      return TakeMilliseconds("grace", Presence::kOptional, command.grace_ms) && TakeValue();
+    case ArgumentKind::kTtl:
+      return TakeMilliseconds("ttl", argument.presence, command.ttl_ms);
   }
   return false;
 }
@@ -363,6 +371,16 @@ bool Nunc1Parser::TakeLimit() {
     return member->type == JsonType::kInteger || RefuseField("limit", "an integer");
   }
   return true;
+}
+
+bool Nunc1Parser::TakeMilliseconds(std::string_view name, Presence presence,
+                                   std::optional<std::int64_t>& ms) {
+  const JsonMember* member = Take(name);
+  if (member == nullptr) {
+    return presence == Presence::kOptional || RefuseMissing(name);
+  }
+  ms = member->integer;
+  return member->type == JsonType::kInteger || RefuseField(name, "an integer, in milliseconds");
 }
 
 bool Nunc1Parser::TakeConditions() {

@@ -13,6 +13,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,7 @@ class Nunc1Parser {
   bool TakeLimit();
   bool TakeConditions();
   bool TakePolicy();
+  bool TakeMilliseconds(std::string_view name, Presence presence, std::optional<std::int64_t>& ms);
   bool AllTaken();
 
   const JsonMember* Take(std::string_view name);

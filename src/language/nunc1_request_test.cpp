@@ -93,6 +93,26 @@ TEST_F(Nunc1RequestTest, OpsOfSeveralKeysAndConditionsHaveFieldsOfTheirOwn) {
             "bad-field if-absent: if-version and if-absent exclude each other");
 }
 
+TEST_F(Nunc1RequestTest, HowLongAKeyLives) {
+  EXPECT_EQ(
+      Parse(R"({"id":1,"op":"put","key":"k","ttl":5,"if-absent":true,"value":1})").command.ttl_ms,
+      5);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"put","key":"k","value":1})").command.ttl_ms, std::nullopt);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"expire","key":"k","ttl":-9223372036854775808})").command.ttl_ms,
+            INT64_MIN);  // which the core refuses
+  EXPECT_EQ(Parse(R"({"id":1,"op":"set-session","key":"k","grace":0,"text":"v"})").command.grace_ms,
+            0);
+  EXPECT_EQ(Parse(R"({"id":1,"op":"hello","session":"abc"})").command.secret, "abc");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"hello"})"), "accepted");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"expire","key":"k"})"),
+            "bad-field ttl: ttl is missing: allowed are id, op, key, ttl");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"put","key":"k","ttl":1.5,"value":1})"),
+            "bad-field ttl: ttl must be an integer, in milliseconds");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"set-session","key":"k","ttl":1,"value":1})"),
+            "bad-field ttl: unknown field 'ttl': allowed are id, op, key, grace, value, text, "
+            "base64");
+}
+
 // A new command must be of use here without a line of its own.
 TEST_F(Nunc1RequestTest, EveryCommandOfTheTableIsAnOp) {
   for (const CommandRow& row : CommandTable()) {

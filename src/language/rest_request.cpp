@@ -25,7 +25,7 @@ struct Kind {
 };
 
 constexpr std::array kKinds = {
-    Kind{RestResource::kKey, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", {}},
+    Kind{RestResource::kKey, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", {"ttl"}},
     Kind{RestResource::kKeys, "GET, HEAD, OPTIONS", {"prefix", "after", "limit"}},
     Kind{RestResource::kBatch, "POST, OPTIONS", {}},
     Kind{RestResource::kWatch,
@@ -118,7 +118,7 @@ std::optional<RestRefusal> Take(std::string_view name, std::string value, RestTa
     if (name == kEveryWord) {
       out.every_ms = number;
     } else {
-      out.limit = number;
+      (name == "ttl" ? out.ttl_ms : out.limit) = number;
     }
   }
   return std::nullopt;
@@ -273,7 +273,11 @@ std::optional<RestRefusal> ParseRestTarget(std::string_view method, std::string_
   if (!Decode(key, false, out.key)) {
     return BadEscape("key");
   }
-  return TakeQuery(query, *kind, out);
+  if (std::optional<RestRefusal> refusal = TakeQuery(query, *kind, out); refusal) {
+    return refusal;
+  }
+  return out.ttl_ms && method != "PUT" ? std::optional(BadParameter("ttl", "given with PUT alone"))
+                                       : std::nullopt;
 }
 
 bool EntityTags::Add(std::string_view header, Comparison comparison) {

@@ -29,7 +29,8 @@ struct RestTarget {
   std::string after{};
   std::optional<std::int64_t> limit{};
   WatchPolicy policy = WatchPolicy::kLatest;
-  std::int64_t every_ms = 0;  // of kEvery
+  std::int64_t every_ms = 0;             // of kEvery
+  std::optional<std::int64_t> ttl_ms{};  // of a PUT
   std::optional<std::string> access_token{};
   std::string user{};  // whose access token it is
 };

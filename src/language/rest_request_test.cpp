@@ -47,6 +47,17 @@ TEST(RestRequest, TheQueryIsReadAsAFormIs) {
   EXPECT_EQ(Parsed("GET", "/v1/db/s/keys?limit=-5").limit, -5);
 }
 
+TEST(RestRequest, ATimeToLiveIsForWhatIsPut) {
+  EXPECT_EQ(Parsed("PUT", "/v1/db/s/keys/k?ttl=60000").ttl_ms, 60'000);
+  EXPECT_EQ(Parsed("PUT", "/v1/db/s/keys/k?ttl=-1").ttl_ms, -1);  // which the core refuses
+  EXPECT_EQ(Parsed("PUT", "/v1/db/s/keys/k").ttl_ms, std::nullopt);
+  for (const std::string_view method : {"GET", "PATCH", "DELETE"}) {
+    EXPECT_EQ(Refused(method, "/v1/db/s/keys/k?ttl=1").message, "ttl must be given with PUT alone");
+  }
+  EXPECT_EQ(Refused("PUT", "/v1/db/s/keys/k?ttl=1s").message, "ttl must be an integer");
+  EXPECT_EQ(Refused("GET", "/v1/db/s/keys?ttl=1").field, "ttl");
+}
+
 TEST(RestRequest, WhatIsNotThereIs404) {
   for (const std::string_view path :
        {"/v1", "/v1/", "/v1/db", "/v1/db/", "/v1/db/s", "/v1/db/s/", "/v1/db//keys", "/v1/db/s/key",

@@ -1,8 +1,10 @@
 #include "node/node.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/planted.h"
 #include "storage/snapshot_items.h"
 
@@ -61,10 +63,15 @@ void Node::Step(const Input& input, Output& output) {
             executor_.SetNow(in.now);
             executor_.SetQueryTime(in.query_time_ms_average);
             executor_.NoteTurn(in.last_turn);
+            if (!begun_ || gate_.bytes() >= kHeldBytesMax) {
+              executor_.store().lifetimes().PutOff();
+            } else {
+              executor_.EndKeys(output);
+            }
           },
           [&](const TurnEnded&) { executor_.EndTurn(output); },
           [&](const Tick&) { executor_.Tick(output); },
-          [&](const SessionOpened& in) { executor_.Open(in.session, in.kind); },
+          [&](const SessionOpened& in) { executor_.Open(in.session, in.kind, in.name); },
           [&](const SessionClosed& in) {
             executor_.Close(in.session);
             gate_.Forget(in.session);
@@ -114,8 +121,9 @@ void Node::BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster,
   Output output;
   executor_.delivery().SetDurable(end.revision);
   gate_.Open(end.revision, output, [](const Change&) {});
-  executor_.Noop(output);
+  executor_.BeginTerm(output);
   Settle(output);
+  begun_ = true;
 }
 
 void Node::EnsureDatabase(std::string_view name, std::string_view token) {

@@ -23,7 +23,7 @@
 
 namespace nunc {
 
-// Before the first input of a turn: what time it is.
+// Before the first input of a turn: what time it is. Keys whose time has come are gone behind it.
 struct TurnStarted {
   Now now;
   double query_time_ms_average = 0;
@@ -38,6 +38,7 @@ struct Tick {};
 struct SessionOpened {
   SessionId session;
   SessionKind kind = SessionKind::kConnection;
+  SessionName name{};  // that its client may come back to
 };
 struct SessionClosed {
   SessionId session;
@@ -76,7 +77,7 @@ using Input =
 class Node {
  public:
   explicit Node(ExecutorOptions options)
-      : has_log_(options.has_log), executor_(std::move(options)) {}
+      : has_log_(options.has_log), begun_(!options.has_log), executor_(std::move(options)) {}
 
   // Replaces the content of `output`.
   void Step(const Input& input, Output& output);
@@ -93,10 +94,13 @@ class Node {
   // are held against.
   void BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster = 0,
                  std::vector<TermEnd> before = {});
-  // Another turn would tell more to who is behind, without anything else happening.
-  [[nodiscard]] bool has_work() const { return executor_.delivery().has_work(); }
+  // Another turn would tell more to who is behind, or end more keys, without anything else
+  // happening.
+  [[nodiscard]] bool has_work() const {
+    return executor_.delivery().has_work() || executor_.store().lifetimes().has_work();
+  }
   // When a turn must begin though nothing else happens, on the monotonic clock; none: when the
-  // driver likes. The driver asks after each turn and sleeps no longer.
+  // driver likes. The driver asks after each turn and waits no longer.
   [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const {
     return executor_.next_deadline_us();
   }
@@ -120,6 +124,7 @@ class Node {
   void Settle(Output& output);
 
   bool has_log_ = false;
+  bool begun_ = false;  // it may make records
   Executor executor_;
   Gate gate_;
   std::size_t log_room_ = SIZE_MAX;

@@ -96,6 +96,55 @@ TEST(NodeGateTest, WhatIsSyncedLeavesThoughOthersOfItsSessionStillWait) {
   EXPECT_EQ(sync(node.end().revision), 3U);  // a status, a value, its status
 }
 
+// How long a key lives is seen when it is on disk, and so is its end.
+TEST(NodeGateTest, LifetimesAndEndsWaitForTheDisk) {
+  constexpr SessionId kSession{.slot = 0, .generation = 1};
+  Node node({.user = "a",
+             .password = "b",
+             .address = "x:1",
+             .start_time_ms = 1,
+             .hash_seed = 1,
+             .value_bytes_max = 100,
+             .ack_default = AckLevel::kDisk,
+             .has_log = true});
+  Output output;
+  const auto turn = [&](std::int64_t us) {
+    node.Step(TurnStarted{.now = {.mono_us = us, .wall_us = us}, .log_room = 1 << 20}, output);
+    return output.items.size();
+  };
+  const auto step = [&](const Command& command) {
+    node.Step(ClientCommand{.session = kSession, .command = &command}, output);
+    return output.items.size();
+  };
+  const auto sync = [&] {
+    node.Step(LogSynced{node.end().revision}, output);
+    return output.items.size();
+  };
+  turn(1);
+  node.BeginTerm({.value = 1}, {});
+  node.Step(SessionOpened{.session = kSession}, output);
+  step({.verb = Verb::kAuth, .name = "a", .secret = "b"});
+  step({.verb = Verb::kCreateDb, .name = "d", .secret = "t"});
+  sync();
+  step({.verb = Verb::kUseDb, .name = "d", .secret = "t"});
+  step({.verb = Verb::kSet, .key = "k", .value = "1"});
+  step({.verb = Verb::kWatch, .key = "k"});
+  EXPECT_EQ(node.next_deadline_us(), std::nullopt);
+  EXPECT_EQ(step({.verb = Verb::kExpire, .key = "k", .ttl_ms = 5}), 0U);
+  EXPECT_EQ(step({.verb = Verb::kTtl, .key = "k"}), 0U);
+  sync();
+  EXPECT_EQ(step({.verb = Verb::kTtl, .key = "k"}), 2U);
+  EXPECT_EQ(node.next_deadline_us(), 5'001);
+  EXPECT_EQ(turn(5'000), 0U);
+  EXPECT_FALSE(node.has_work());
+  EXPECT_EQ(node.end().revision, node.gate().durable());
+  EXPECT_EQ(turn(5'001), 0U);
+  EXPECT_GT(node.end().revision, node.gate().durable());
+  EXPECT_EQ(node.next_deadline_us(), std::nullopt);
+  ASSERT_EQ(sync(), 1U);
+  EXPECT_EQ(std::get<Change>(output.items.front()).kind, ChangeKind::kRemoved);
+}
+
 // Same inputs, same outputs: what simulation and replay will rest on.
 TEST_F(NodeTest, ConflictIdsFollowTheGivenTimeAndNeverRepeat) {
   const auto run = [](std::int64_t wall_us) {

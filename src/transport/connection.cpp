@@ -268,7 +268,12 @@ void Connection::OpenSession(SessionKind kind) {
   session_open_ = true;
   lagging_ = false;
   awaited_ = 0;
-  hub_.Step(SessionOpened{.session = session_, .kind = kind});
+  // A request has no client who could come back.
+  session_name_ = {};
+  if (kind == SessionKind::kConnection) {
+    session_name_ = {.high = hub_.random().Next(), .low = hub_.random().Next()};
+  }
+  hub_.Step(SessionOpened{.session = session_, .kind = kind, .name = session_name_});
 }
 
 void Connection::CloseSession() {

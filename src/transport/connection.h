@@ -53,6 +53,7 @@ class Connection final : public Loop::Handler {
   void OpenSession(SessionKind kind);
   void CloseSession();
   [[nodiscard]] SessionId session() const { return session_; }
+  [[nodiscard]] const SessionName& session_name() const { return session_name_; }
   [[nodiscard]] std::int64_t last_heard_us() const { return last_heard_us_; }
   [[nodiscard]] std::int64_t last_sent_us() const { return last_sent_us_; }
   // Heard of, or taken something that was sent.
@@ -116,6 +117,7 @@ class Connection final : public Loop::Handler {
   OutQueue out_;
   std::string input_;  // came, but its turn has not
   SessionId session_{};
+  SessionName session_name_{};
   std::int64_t opened_us_ = 0;
   std::int64_t last_heard_us_ = 0;
   std::int64_t last_sent_us_ = 0;

@@ -165,7 +165,7 @@ bool HttpDoor::RunRest() {
   RestDoor::Answer answer = rest_->TakeAnswer();
   rest_.reset();
   connection_.CloseSession();
-  answer.headers.emplace_back("Access-Control-Expose-Headers", "ETag");
+  answer.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Nunc-TTL");
   Answer({.status = answer.status,
           .content_type = answer.content_type,
           .headers = std::move(answer.headers),

@@ -87,10 +87,12 @@ void Hub::StartTurn() {
   turn_used_up_ = false;
   commands_ = 0;
   turn_log_room_ = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room();
-  Step(TurnStarted{.now = now_,
-                   .query_time_ms_average = query_time_ms_,
-                   .last_turn = std::exchange(last_turn_, {}),
-                   .log_room = turn_log_room_});
+  node_.Step(TurnStarted{.now = now_,
+                         .query_time_ms_average = query_time_ms_,
+                         .last_turn = std::exchange(last_turn_, {}),
+                         .log_room = turn_log_room_},
+             output_);
+  Route(output_);
 }
 
 std::int64_t Hub::WaitUs() const {

@@ -1,11 +1,10 @@
 #include "transport/nunc1_door.h"
 
-#include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 
 #include "base/limits.h"
+#include "core/session.h"
 #include "language/json.h"
 #include "language/nunc1_request.h"
 #include "transport/connection.h"
@@ -13,19 +12,6 @@
 
 namespace nunc {
 namespace {
-
-// 32 digits that nobody has had before.
-std::string NewSessionName(Random& random) {
-  std::string name;
-  for (int half = 0; half < 2; ++half) {
-    std::array<char, 16> digits{};
-    const auto written =
-        std::to_chars(digits.data(), digits.data() + digits.size(), random.Next(), 16);
-    const auto size = static_cast<std::size_t>(written.ptr - digits.data());
-    name.append(digits.size() - size, '0').append(digits.data(), size);
-  }
-  return name;
-}
 
 void AppendLimit(std::string& out, std::string_view name, std::size_t limit) {
   out.append("\"").append(name).append("\":");
@@ -44,7 +30,7 @@ void Nunc1Door::OnOpen() {
   const HubLimits& limits = hub().limits();
   std::string hello = "{\"hello\":{\"protocol\":\"nunc.1\",\"server\":\"nunc " NUNC_VERSION
                       "\",\"session\":\"" +
-                      NewSessionName(hub().random()) + "\",\"limits\":{";
+                      FormatSessionName(connection().session_name()) + "\",\"limits\":{";
   AppendLimit(hello, "message_bytes", limits.json_bytes_max());
   AppendLimit(hello += ',', "key_bytes", kKeyBytesMax);
   AppendLimit(hello += ',', "value_bytes", limits.value_bytes_max);

@@ -38,12 +38,14 @@ std::uint16_t StatusOf(ErrorCode code) {
     case ErrorCode::kBadSecret:
     case ErrorCode::kScanLimit:
     case ErrorCode::kEveryRange:
+    case ErrorCode::kBadTtl:
       return 400;
     case ErrorCode::kNotAuth:
     case ErrorCode::kSecureKey:
     case ErrorCode::kPermissionDenied:
     case ErrorCode::kServerKey:
     case ErrorCode::kTokenRemoval:
+    case ErrorCode::kSecureLifetime:
       return 403;
     case ErrorCode::kKeyAbsent:
       return 404;
@@ -186,9 +188,10 @@ void RestDoor::RunCommand() {
 // ---- keys
 
 void RestDoor::RunOnKey() {
-  Command command{.verb = Verb::kGetSafe, .key = target_.key};
+  Command command{.verb = Verb::kGetSafe, .key = target_.key, .with_ttl = true};
   if (request_.method == "PUT") {
     command.verb = Verb::kPut;
+    command.ttl_ms = target_.ttl_ms;
     if (!AddValue(command)) {
       return;
     }
@@ -255,6 +258,9 @@ void RestDoor::ShowValue(const Reply& reply) {
     return RefuseCondition(reply, kIfMatch);
   }
   AddTag(reply);
+  if (reply.ttl_ms >= 0) {
+    answer_.headers.emplace_back("Nunc-TTL", std::to_string(reply.ttl_ms));
+  }
   if (if_none_match_.given && if_none_match_.Matches(tag)) {
     answer_.status = 304;
     return;

@@ -112,6 +112,9 @@ const std::vector<NamedLimit> kLimits = {
     {"kExplainWatchersMax", kExplainWatchersMax},
     {"kMeasuredDatabasesMax", kMeasuredDatabasesMax},
     {"kShownUsMax", static_cast<std::uint64_t>(kShownUsMax)},
+    {"kLifetimeMsMax", static_cast<std::uint64_t>(kLifetimeMsMax)},
+    {"kExpiriesPerTurn", kExpiriesPerTurn},
+    {"kSessionKeysMax", kSessionKeysMax},
     {"kWatchesPerSessionMax", kWatchesPerSessionMax},
     {"kOpenConflictsPerDatabaseMax", kOpenConflictsPerDatabaseMax},
     {"kClosedConflictsPerDatabaseMax", kClosedConflictsPerDatabaseMax},
@@ -187,7 +190,7 @@ TEST(Docs, TheProtocolPageHasEveryOpAndEveryErrorCode) {
     EXPECT_TRUE(Names(text, row.name)) << "docs/protocol.md lacks the op " << row.name;
   }
   for (int code = static_cast<int>(ErrorCode::kNotAuth);
-       code <= static_cast<int>(ErrorCode::kNotEditable); ++code) {
+       code <= static_cast<int>(ErrorCode::kBadSession); ++code) {
     const std::string_view word = Nunc1CodeOf(static_cast<ErrorCode>(code));
     EXPECT_TRUE(Names(text, word)) << "docs/protocol.md lacks the code " << word;
   }

@@ -24,7 +24,7 @@ describe('rest: keys', () => {
     assert.match(got.headers.etag, /^"0-\d+"$/);
     assert.equal(got.headers.etag, made.headers.etag);
     assert.equal(got.headers['access-control-allow-origin'], '*');
-    assert.equal(got.headers['access-control-expose-headers'], 'ETag');
+    assert.equal(got.headers['access-control-expose-headers'], 'ETag, Nunc-TTL');
     const again = await rest.put('cart/1', 'x');
     assert.equal(again.status, 204);
     assert.match(again.headers.etag, /^"1-\d+"$/);

@@ -117,7 +117,7 @@ for (const [name, open] of Object.entries(doors)) {
       );
       assert.equal(await door.ask('put p :'), 'put 2\n');
       assert.equal(await door.ask('get-safe p'), 'value-version 2 \n');
-      const form = 'put KEY [if-version N|if-absent] : VALUE';
+      const form = 'put KEY [ttl MS] [if-version N|if-absent] : VALUE';
       assert.ok((await door.refused('put p value')).endsWith(`not 'value': ${form}`));
     });
 
@@ -133,7 +133,7 @@ for (const [name, open] of Object.entries(doors)) {
 test('list-commands names them', async () => {
   const admin = await openAdmin(server);
   const words = (await admin.expectOk('list-commands'))[0].split(',');
-  for (const word of ['get-many', 'scan', 'put', 'whoami']) {
+  for (const word of ['get-many', 'scan', 'put', 'expire', 'set-session', 'hello', 'whoami']) {
     assert.ok(words.includes(word), word);
   }
   await admin.close();

@@ -16,6 +16,8 @@
 namespace {
 
 constexpr std::uint32_t kSessions = 3;
+// What a line takes: some keys with a time to live go before the input ends.
+constexpr std::int64_t kLineUs = 700;
 
 class Run {
  public:
@@ -40,7 +42,9 @@ class Run {
     const auto who = static_cast<unsigned char>(line.front());
     const std::uint32_t slot = who % kSessions;
     line.remove_prefix(1);
-    node_.Step(nunc::TurnStarted{.now = {.mono_us = ++time_us_, .wall_us = time_us_}}, output_);
+    time_us_ += kLineUs;
+    node_.Step(nunc::TurnStarted{.now = {.mono_us = time_us_, .wall_us = time_us_}}, output_);
+    Look();
     switch (who / kSessions % 16) {
       case 13:
         node_.Step(nunc::SessionLagging{session_[slot]}, output_);
@@ -63,7 +67,9 @@ class Run {
  private:
   void Open(std::uint32_t slot) {
     session_[slot] = {.slot = slot, .generation = ++generation_};
-    node_.Step(nunc::SessionOpened{.session = session_[slot]}, output_);
+    node_.Step(
+        nunc::SessionOpened{.session = session_[slot], .name = {.high = generation_, .low = 1}},
+        output_);
   }
 
   void Send(std::uint32_t slot, std::string_view text) {

@@ -83,17 +83,22 @@ void Clients::Expect(const Session& session, const Script& script) {
   if (script.verb == Verb::kKeys && database->level == AckLevel::kDisk) {
     now_.rests_on = std::max(now_.rests_on, database->newest);
   }
-  if (now_.denied || (script.verb != Verb::kGet && script.verb != Verb::kGetSafe)) {
+  const bool lives = script.verb == Verb::kTtl;
+  if (now_.denied || (!lives && script.verb != Verb::kGet && script.verb != Verb::kGetSafe)) {
     return;
   }
   const bool safe = script.verb == Verb::kGetSafe;
   const auto found = database->entries.find(script.key);
   if (found != database->entries.end() && database->IsGated(script.key)) {
     now_.rests_on = std::max(now_.rests_on, found->second.revision);
+    now_.rests_on = std::max(now_.rests_on, lives ? found->second.lived : Revision{});
   }
   const ModelEntry* entry = database->Find(script.key);
   Reply expected;
-  if (entry == nullptr) {
+  if (lives) {
+    expected.kind = entry == nullptr ? ReplyKind::kNoTtl : ReplyKind::kTtl;
+    expected.number = entry == nullptr || entry->lifetime.expires_us == 0 ? 0 : 1;
+  } else if (entry == nullptr) {
     expected.kind = safe ? ReplyKind::kNoValueVersion : ReplyKind::kNoValue;
   } else {
     expected.kind = safe ? ReplyKind::kValueVersion : ReplyKind::kValue;
@@ -178,8 +183,8 @@ void Clients::OnRecord(const DecodedRecord& decoded, const Model& before) {
   }
   const ModelDatabase* database = before.Find(record.database);
   for (const RecordItem& item : record.items) {
-    if (item.type == RecordType::kMark || database == nullptr) {
-      continue;  // who waits for the key hears of the decision
+    if (item.type == RecordType::kMark || item.type == RecordType::kExpire || database == nullptr) {
+      continue;  // who waits for the key hears of the decision; of how long it lives nobody does
     }
     const bool removed = item.type == RecordType::kRemove;
     AddEvent({record.database.value, std::string(item.key)},
@@ -230,8 +235,11 @@ Result<void> Clients::OnReply(const Reply& reply) {
   if (reply.is_status()) {
     return OnStatus(session, reply);
   }
+  // How much is left of a life follows from a clock, so only whether it ends is held against it.
+  const bool lives = reply.kind == ReplyKind::kTtl;
+  const std::int64_t number = lives ? std::int64_t{reply.number >= 0} : reply.number;
   if (pending.expected && (reply.kind != pending.expected->kind || reply.text != pending.text ||
-                           reply.number != pending.expected->number)) {
+                           number != pending.expected->number)) {
     return Violated("a " + NameOf(pending.verb) + " was answered \"" +
                     std::string(reply.text.substr(0, 80)) + "\", not \"" +
                     pending.text.substr(0, 80) + "\"");
@@ -259,7 +267,8 @@ Result<void> Clients::OnStatus(Session& session, const Reply& reply) {
   if (reply.kind == ReplyKind::kError && reply.error == ErrorCode::kDiskFull) {
     ++refused_full_;
     if (RowOf(pending.verb).effect == Effect::kReads && !pending.writes &&
-        pending.verb != Verb::kArbiter && pending.verb != Verb::kWatch) {
+        pending.verb != Verb::kArbiter && pending.verb != Verb::kWatch &&
+        pending.verb != Verb::kHello) {
       return Violated("a full disk has refused " + NameOf(pending.verb));
     }
   }

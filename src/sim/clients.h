@@ -37,6 +37,8 @@ struct Script {
   std::string secret{};
   std::string value{};
   std::optional<std::int64_t> version{};
+  std::optional<std::int64_t> ttl_ms{};
+  std::optional<std::int64_t> grace_ms{};
   std::int64_t amount = 1;
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;
@@ -64,6 +66,10 @@ class Clients {
   SessionId Open(std::uint32_t slot);
   void Close(std::uint32_t slot);
   [[nodiscard]] SessionId IdOf(std::uint32_t slot) const { return sessions_[slot].id; }
+  // Another one for each session that ever was.
+  [[nodiscard]] SessionName SessionNameOf(std::uint32_t slot) const {
+    return {.high = (std::uint64_t{sessions_[slot].id.generation} << 8U) + slot, .low = 1};
+  }
 
   // What a session does first, and later.
   static Script First();
@@ -133,6 +139,7 @@ class Clients {
   std::string AnyKey();
   std::string AnyValue();
   Script Write(const ModelDatabase& database);
+  Script Living(std::uint32_t slot);
   Script Read();
   Script Watching();
   Script Administer(const ModelDatabase& database);

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "core/session.h"
 #include "sim/clients.h"
 
 namespace nunc {
@@ -22,6 +23,8 @@ Command Script::ToCommand() const {
           .secret = secret,
           .value = value,
           .version = version,
+          .ttl_ms = ttl_ms,
+          .grace_ms = grace_ms,
           .amount = amount,
           .conflict = conflict,
           .strategy = strategy,
@@ -82,8 +85,11 @@ Script Clients::Next(std::uint32_t slot) {
     return {.verb = Verb::kDropDb, .name = oracle_->model().databases().rbegin()->second.name};
   }
   const std::uint64_t dice = prng_.Below(100);
-  if (dice < 62) {
+  if (dice < 50) {
     return Write(*database);
+  }
+  if (dice < 62) {
+    return Living(slot);
   }
   if (dice < 76) {
     return Read();
@@ -115,6 +121,33 @@ Script Clients::Write(const ModelDatabase& database) {
             .amount = prng_.InRange(-3, 9)};
   }
   return {.verb = Verb::kRemove, .key = AnyKey()};
+}
+
+// Of keys that do not live for ever.
+Script Clients::Living(std::uint32_t slot) {
+  const std::int64_t ms = prng_.InRange(1, prng_.Chance(1, 2) ? 50 : 2'000);
+  switch (prng_.Below(8)) {
+    case 0:
+    case 1:
+      return {.verb = Verb::kPut, .key = AnyKey(), .value = AnyValue(), .ttl_ms = ms};
+    case 2:
+    case 3:
+      return {.verb = Verb::kExpire, .key = AnyKey(), .ttl_ms = ms};
+    case 4:
+      return {.verb = Verb::kPersist, .key = AnyKey()};
+    case 5:
+      return {.verb = Verb::kTtl, .key = AnyKey()};
+    case 6: {
+      SessionName former = SessionNameOf(slot);
+      former.high -= std::min(former.high / 256 - 1, prng_.Below(3)) * 256;
+      return {.verb = Verb::kHello, .secret = FormatSessionName(former)};
+    }
+    default:
+      return {.verb = Verb::kSetSession,
+              .key = AnyKey(),
+              .value = AnyValue(),
+              .grace_ms = prng_.Chance(1, 3) ? 0 : ms};
+  }
 }
 
 Script Clients::Read() {

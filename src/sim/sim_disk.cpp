@@ -11,11 +11,11 @@
 namespace nunc {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 255;
+constexpr std::size_t kFileNameBytesMax = 255;
 
 Result<void> CheckName(std::string_view name) {
-  const bool plain = !name.empty() && name.size() <= kNameBytesMax && name != "." && name != ".." &&
-                     name != "LOCK" && !name.contains('/') && !name.contains('\0');
+  const bool plain = !name.empty() && name.size() <= kFileNameBytesMax && name != "." &&
+                     name != ".." && name != "LOCK" && !name.contains('/') && !name.contains('\0');
   if (!plain) {
     return Fail(Fault::kInvalid, "'" + std::string(name) + "' cannot be the name of a file");
   }

@@ -15,11 +15,13 @@ namespace {
 
 constexpr SessionId kWriter{.slot = 0, .generation = 1};
 constexpr std::uint64_t kCluster = 77;
+constexpr std::uint32_t kFirstGuest = 20;  // slot
 constexpr std::string_view kDatabase = "db";
 constexpr std::int64_t kEveryMs = 20;
 constexpr std::string_view kToken = "token";
 
 // Without writers' letters: what a user may not write is another matter.
+constexpr std::string_view kKeys[] = {"a", "a/b", "a/bc", "a/c", "ab", "b", "b/1", "c"};
 constexpr std::string_view kRights[] = {"r *", "r a*", "r b*,c|r a/b*", "r $*"};
 
 void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last) {
@@ -73,20 +75,27 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
                                                  .catch_up_entries_per_turn = 1 + prng_.Below(6),
                                                  .all_bytes_max = prng_.Below(600),
                                                  .has_log = true});
+  model_ = {};
   if (!log_.empty()) {
     Store& store = node_->store();
     store.StartLoading();
     RecordDecoder decoder;
     for (std::string_view rest = log_; !rest.empty();) {
       const Result<DecodedRecord> record = decoder.DecodeChecked(rest);
-      CHECK(record.has_value() && store.Apply(record->record).has_value());
+      CHECK(record.has_value() && store.Apply(record->record).has_value() &&
+            model_.Apply(record->record).has_value());
       rest.remove_prefix(record->bytes);
     }
     store.FinishLoading();
+    if (const std::optional<std::string> difference = model_.Difference(store); difference) {
+      broken_ = "loaded: " + *difference;
+    }
   }
+  node_->Step(TurnStarted{.now = now_}, output_);
+  lifetimes_.Begin(model_, now_.mono_us, node_->store().LogTimeUs(now_.wall_us));
   node_->BeginTerm(term, end, kCluster, std::move(before));
   Sync(end.revision);
-  Step(TurnStarted{.now = now_});
+  StartTurn(0);
   Step(SessionOpened{kWriter});
   Run(kWriter, {.verb = Verb::kAuth, .name = "a", .secret = "b"});
 }
@@ -107,7 +116,7 @@ void WatchWorld::AddClient(std::string_view name, const std::vector<std::string_
 std::string WatchWorld::Happen() {
   // As the loop: a turn takes a while, and none begins later than something is due.
   GoTo(now_.mono_us + 1 + static_cast<std::int64_t>(prng_.Below(5'000)));
-  switch (prng_.Below(24)) {
+  switch (prng_.Below(27)) {
     case 0:
     case 1:
     case 2:
@@ -147,6 +156,13 @@ std::string WatchWorld::Happen() {
         BecomeAnother();
       }
       break;
+    case 17:
+      ComeOrGo();
+      break;
+    case 18:
+    case 19:
+      ChangeLifetime();
+      break;
     default:
       Write();
   }
@@ -158,6 +174,7 @@ std::string WatchWorld::Happen() {
 }
 
 std::string WatchWorld::Rest() {
+  StartTurn(0);
   Sync(node_->end().revision);
   DrainAll(/*all=*/true);
   do {
@@ -165,6 +182,7 @@ std::string WatchWorld::Rest() {
     if (const std::optional<std::int64_t> deadline_us = node_->next_deadline_us();
         deadline_us && !node_->has_work()) {
       GoTo(*deadline_us);
+      Sync(node_->end().revision);  // keys may have come to their end
     }
   } while (node_->has_work() || node_->next_deadline_us());
   for (const auto& client : clients_) {
@@ -194,13 +212,60 @@ std::string WatchWorld::CheckRest(const Client& client) const {
 // ---- what may happen
 
 void WatchWorld::Write() {
-  static constexpr std::string_view kKeys[] = {"a", "a/b", "a/bc", "a/c", "ab", "b", "b/1", "c"};
   const std::string_view key = kKeys[prng_.Below(std::size(kKeys))];
   if (prng_.Below(3) == 0) {
     return Run(kWriter, {.verb = Verb::kRemove, .key = key});
   }
+  if (prng_.Below(6) == 0) {
+    return Run(kWriter, {.verb = Verb::kIncrement, .key = key});
+  }
   const std::string value = std::to_string(prng_.Below(1'000));
   Run(kWriter, {.verb = Verb::kSet, .key = key, .value = value});
+}
+
+void WatchWorld::ChangeLifetime() {
+  const std::string_view key = kKeys[prng_.Below(std::size(kKeys))];
+  const auto ttl_ms = static_cast<std::int64_t>(1 + prng_.Below(prng_.Below(2) == 0 ? 50 : 20'000));
+  const Guest& guest = guests_[prng_.Below(guests_.size())];
+  switch (prng_.Below(4)) {
+    case 0:
+      return Run(kWriter, {.verb = Verb::kPut, .key = key, .value = "7", .ttl_ms = ttl_ms});
+    case 1:
+      return Run(kWriter, {.verb = Verb::kExpire, .key = key, .ttl_ms = ttl_ms});
+    case 2:
+      return Run(kWriter, {.verb = Verb::kPersist, .key = key});
+    default:
+      break;
+  }
+  if (guest.here) {
+    Run(guest.session, {.verb = Verb::kSetSession,
+                        .key = key,
+                        .value = "8",
+                        .grace_ms = prng_.Below(2) == 0 ? 0 : ttl_ms});
+  }
+}
+
+// Who comes again may name what it was before.
+void WatchWorld::ComeOrGo() {
+  const std::size_t which = prng_.Below(guests_.size());
+  Guest& guest = guests_[which];
+  if (std::exchange(guest.here, !guest.here)) {
+    Step(SessionClosed{guest.session});
+    lifetimes_.OnSessionEnded(guest.name.owner());
+    return;
+  }
+  const std::string former = FormatSessionName(guest.name);
+  guest.session = {.slot = kFirstGuest + static_cast<std::uint32_t>(which),
+                   .generation = guest.session.generation + 1};
+  guest.name = {.high = prng_.Next(), .low = which + 1};
+  Step(SessionOpened{.session = guest.session, .name = guest.name});
+  Run(guest.session, {.verb = Verb::kUseDb, .name = kDatabase, .secret = kToken});
+  if (former.size() > 1 && prng_.Below(3) > 0) {
+    Run(guest.session, {.verb = Verb::kHello, .secret = former});
+    if (node_->store().lifetimes().CountOf(ParseSessionName(former)->owner()) > 0) {
+      broken_ = "what is left of " + former + " was not given back";
+    }
+  }
 }
 
 void WatchWorld::ChangeRights() {
@@ -250,9 +315,31 @@ void WatchWorld::DrainAll(bool all) {
 }
 
 void WatchWorld::PassTime() {
-  const std::int64_t us = prng_.Below(20) == 0 ? kTombstoneAgeUsMax + 1 : kProgressIntervalUs + 1;
-  GoTo(now_.mono_us + us);
+  switch (prng_.Below(20)) {
+    case 0:
+      StartTurn(kTombstoneAgeUsMax + 1);
+      break;
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+      return StartTurn(static_cast<std::int64_t>(prng_.Below(60'000)));
+    case 7:
+    case 8:
+    case 9:
+      // As long as the driver waits.
+      return StartTurn(
+          std::max<std::int64_t>(0, node_->next_deadline_us().value_or(0) - now_.mono_us));
+    default:
+      StartTurn(kProgressIntervalUs + 1);
+  }
   Step(Tick{});
+}
+
+void WatchWorld::StartTurn(std::int64_t passed_us) {
+  GoTo(now_.mono_us + passed_us);
 }
 
 void WatchWorld::GoTo(std::int64_t mono_us) {
@@ -260,6 +347,15 @@ void WatchWorld::GoTo(std::int64_t mono_us) {
   now_.mono_us = mono_us;
   history_.SetNow(mono_us);
   Step(TurnStarted{.now = now_});
+  std::string broken = lifetimes_.OnTurn(now_.mono_us);
+  const std::optional<std::int64_t> deadline_us = node_->next_deadline_us();
+  if (const auto next_us = lifetimes_.next_us();
+      broken.empty() && next_us && (!deadline_us || *deadline_us > *next_us + 5'000)) {
+    broken = "late: nobody wakes the loop when a key ends";
+  }
+  if (broken_.empty()) {
+    broken_ = broken;
+  }
 }
 
 void WatchWorld::WatchOrUnwatch() {
@@ -320,6 +416,9 @@ void WatchWorld::Restart() {
   for (const auto& client : clients_) {
     Connect(*client);
   }
+  for (Guest& guest : guests_) {
+    guest.here = false;
+  }
 }
 
 // ---- the node
@@ -363,8 +462,16 @@ void WatchWorld::Step(const Input& input) {
   node_->Step(input, output_);
   log_ += node_->records();
   node_->ClearRecords();
+  const bool by_node = std::holds_alternative<TurnStarted>(input);
   for (const Output::Logged& logged : output_.records) {
     history_.OnRecord(logged.record);
+    CHECK(model_.Apply(logged.record).has_value());
+    const std::string broken =
+        lifetimes_.OnRecord(logged.record, now_.mono_us,
+                            by_node ? LifetimeOracle::By::kNode : LifetimeOracle::By::kClient);
+    if (broken_.empty()) {
+      broken_ = broken;
+    }
   }
   for (const auto& item : output_.items) {
     const auto* change = std::get_if<Change>(&item);

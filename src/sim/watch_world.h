@@ -1,6 +1,7 @@
 // A node and its watchers under everything that may happen to them at once, held against the
-// contract: writers, rights that change, sessions that lag and drain, syncs that come late,
-// tombstones that go, watches that end and begin, new connections, starts with a lost tail.
+// contract: writers, keys that expire, guests whose keys go with them, rights that change, sessions
+// that lag and drain, syncs that come late, tombstones that go, watches that end and begin, new
+// connections, starts with a lost tail.
 //
 // Shape:   Happen is one turn; Rest lets everything be told. Both give what is broken; empty: fine.
 //          The same seed makes the same history.
@@ -16,6 +17,8 @@
 
 #include "base/prng.h"
 #include "node/node.h"
+#include "sim/lifetime_oracle.h"
+#include "sim/model.h"
 #include "sim/watch_oracle.h"
 
 namespace nunc {
@@ -41,12 +44,21 @@ class WatchWorld {
     std::string connections{};  // the newest `$connections` it was told
   };
 
+  // One who comes and goes, with keys that live as long.
+  struct Guest {
+    SessionId session{};
+    SessionName name{};
+    bool here = false;
+  };
+
   void Start(Term term, const ChainEnd& end, std::vector<TermEnd> before);
   void AddClient(std::string_view name, const std::vector<std::string_view>& patterns,
                  const Reader& reader, WatchPolicy policy = WatchPolicy::kLatest);
 
   // Each is one thing that may happen.
   void Write();
+  void ChangeLifetime();
+  void ComeOrGo();
   void ChangeRights();
   void SyncSome();
   void Lag();
@@ -58,6 +70,7 @@ class WatchWorld {
   void GoTo(std::int64_t mono_us);
   void Restart();
 
+  void StartTurn(std::int64_t passed_us);
   void Connect(Client& client);
   void Watch(const Client& client, WatchView& view);
   void Sync(Revision durable);
@@ -75,7 +88,10 @@ class WatchWorld {
   std::string log_;  // all records
   Revision durable_;
   WatchHistory history_;
+  Model model_;  // of `log_`
+  LifetimeOracle lifetimes_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<Guest> guests_ = std::vector<Guest>(2);
   std::string broken_;
   std::size_t told_ = 0;  // events
   bool turn_ends_ = false;

@@ -12,6 +12,8 @@ namespace {
 constexpr std::int64_t kWallStartUs = 1'790'000'000'000'000;
 constexpr std::int64_t kTickUs = 1'000'000;
 constexpr std::uint64_t kCommandsPerTurnMax = 4;
+// With so much of the log left, all keys that are to go do.
+constexpr std::size_t kRoomForAll = 20'000;
 constexpr std::size_t kWaitingMax = 20;  // replies of one session, then it asks nothing more
 
 SimWorker::Delays Slow(std::int64_t longest_us) {
@@ -184,7 +186,13 @@ Result<void> World::Advance(std::int64_t until_us) {
 Result<void> World::Turn() {
   woken_ = false;
   const Now now{.mono_us = clock_.MonotonicUs(), .wall_us = clock_.WallUs()};
-  Result<void> done = Step(TurnStarted{.now = now, .log_room = life_.persistence->log_room()});
+  turn_us_ = now.mono_us;
+  const std::size_t log_room = life_.persistence->log_room();
+  Result<void> done = Step(TurnStarted{.now = now, .log_room = log_room});
+  if (const std::string late = lifetimes_.OnTurn(turn_us_);
+      done && !late.empty() && log_room >= kRoomForAll && !life_.node->has_work()) {
+    return Violated(late);
+  }
   if (done) {
     done = TakeNews();
   }
@@ -258,14 +266,20 @@ Result<void> World::RunCommand(std::uint32_t slot) {
   }
   if (clients_.IsOpen(slot) && prng_.Chance(1, 200)) {
     const SessionId leaving = clients_.IdOf(slot);
+    lifetimes_.OnSessionEnded(clients_.SessionNameOf(slot).owner());
     clients_.Close(slot);
     return Step(SessionClosed{leaving});
   }
   Script script = Clients::First();
   if (clients_.IsOpen(slot)) {
     script = clients_.Next(slot);
-  } else if (Result<void> opened = Step(SessionOpened{.session = clients_.Open(slot)}); !opened) {
-    return opened;
+  } else {
+    const SessionId opening = clients_.Open(slot);
+    if (Result<void> opened =
+            Step(SessionOpened{.session = opening, .name = clients_.SessionNameOf(slot)});
+        !opened) {
+      return opened;
+    }
   }
   const Command command = script.ToCommand();
   clients_.Begin(slot, script);
@@ -276,12 +290,20 @@ Result<void> World::Step(const Input& input, const Script* script) {
   life_.node->Step(input, output_);
   const std::string_view records = life_.node->records().substr(records_heard_);
   records_heard_ = life_.node->records().size();
-  Result<void> heard = oracle_.OnRecords(records, schedule_.now_us(),
-                                         [this](const DecodedRecord& record, const Model& before) {
-                                           clients_.OnRecord(record, before);
-                                         });
+  const LifetimeOracle::By by = std::holds_alternative<TurnStarted>(input)
+                                    ? LifetimeOracle::By::kNode
+                                    : LifetimeOracle::By::kClient;
+  std::string broken;
+  Result<void> heard = oracle_.OnRecords(
+      records, schedule_.now_us(), [&](const DecodedRecord& record, const Model& before) {
+        clients_.OnRecord(record, before);
+        broken = broken.empty() ? lifetimes_.OnRecord(record.record, turn_us_, by) : broken;
+      });
   if (!heard) {
     return heard;
+  }
+  if (!broken.empty()) {
+    return Violated(broken);
   }
   if (script != nullptr) {
     clients_.End(*script);

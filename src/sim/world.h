@@ -21,6 +21,7 @@
 #include "node/node.h"
 #include "node/persistence.h"
 #include "sim/clients.h"
+#include "sim/lifetime_oracle.h"
 #include "sim/oracle.h"
 #include "sim/schedule.h"
 #include "sim/sim_disk.h"
@@ -147,10 +148,12 @@ class World {
   SimRandom random_;
   Oracle oracle_;
   Clients clients_;
+  LifetimeOracle lifetimes_;
   PersistenceOptions persistence_options_;
   Life life_;
   Output output_;
   std::size_t records_heard_ = 0;
+  std::int64_t turn_us_ = 0;  // when it began, on the node's clock
   std::uint64_t calls_checked_ = 0;
   std::uint64_t command_gap_us_ = 0;
   std::int64_t next_command_us_ = 0;

@@ -51,6 +51,8 @@ Result<bool> World::Start() {
     return tl::unexpected(judged.error());
   }
   const Revision before = recovered->log.end.revision;
+  const std::int64_t begun_us = clock_.MonotonicUs();
+  const std::int64_t log_us = life_.node->store().LogTimeUs(clock_.WallUs());
   Result<std::unique_ptr<Persistence>> persistence =
       Persistence::Start(Around(), *life_.node, persistence_options_, std::move(*recovered));
   if (life_.node->end().revision > before) {
@@ -58,6 +60,7 @@ Result<bool> World::Start() {
   }
   if (judged && persistence) {
     life_.persistence = std::move(*persistence);
+    lifetimes_.Begin(oracle_.model(), begun_us, log_us);
     judged = oracle_.OnStarted();
   }
   if (!judged) {

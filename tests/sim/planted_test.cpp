@@ -57,6 +57,10 @@ constexpr NamedBug kBugs[] = {
     {"held-again", Bug::kHeldAgain},
     {"deferred-sync", Bug::kDeferredSync},
     {"admin-arbiter-refused", Bug::kAdminArbiterRefused},
+    {"lifetime-not-replayed", Bug::kLifetimeNotReplayed},
+    {"lifetime-kept-by-set", Bug::kLifetimeKeptBySet},
+    {"lifetime-not-in-snapshot", Bug::kLifetimeNotInSnapshot},
+    {"lifetime-of-old-session", Bug::kLifetimeOfOldSession},
     {"watch-delta-late", Bug::kWatchDeltaLate},
     {"watch-tombstone-untold", Bug::kWatchTombstoneUntold},
     {"watch-listed-twice", Bug::kWatchListedTwice},
@@ -90,6 +94,10 @@ constexpr NamedBug kBugs[] = {
     {"watch-old-user", Bug::kWatchOldUser},
     {"watch-gap-untold", Bug::kWatchGapUntold},
     {"watch-all-reordered", Bug::kWatchAllReordered},
+    {"watch-lifetime-short", Bug::kWatchLifetimeShort},
+    {"watch-lifetime-long", Bug::kWatchLifetimeLong},
+    {"watch-lifetime-unwoken", Bug::kWatchLifetimeUnwoken},
+    {"watch-lifetime-unowned", Bug::kWatchLifetimeUnowned},
 };
 
 struct Line {

@@ -67,6 +67,8 @@ enum class Bug : std::uint8_t {
   kWatchRightsAway,       // nor when they changed while it was away
   kWatchRewoundGood,      // a token of a lost tail is good
   kWatchKeyHorizon,       // a resumed key whose tombstone is gone
+  kWatchUnitSplit,        // of a transaction only the first key is told on resume
+  kWatchUnitOpen,         // no `ready` closes a transaction
   kWatchConnectionsLost,  // `$connections` is not told again
   kWatchTrailingLost,     // a watch with an interval is not told what came in it
   kWatchRateExceeded,     // it is told more often

@@ -78,6 +78,7 @@ void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Outpu
         continue;
       }
       output.targets.push_back(to.id());
+      CloseUnit(to, change);
       if (patterns) {
         to.BeginTelling(told_);
       }
@@ -90,6 +91,19 @@ void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Outpu
   change.count = output.targets.size() - change.first;
   if (change.count > 0) {
     output.items.emplace_back(change);
+  }
+}
+
+// The keys of a transaction are one unit, which only a `ready` closes.
+void Delivery::CloseUnit(WatchingSession& to, const Change& change) {
+  if (!change.more || !to.wants_tokens || Planted(Bug::kWatchUnitOpen)) {
+    return;
+  }
+  if (const std::shared_ptr<WatchingSession> watching = to.weak_from_this().lock();
+      watching != nullptr) {
+    to.closes_at = ClosesAt(to);
+    closing_is_new_ = true;
+    CloseLater(watching);
   }
 }
 
@@ -129,12 +143,16 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
     return;
   }
   if (!watch.session->lagging() || Planted(Bug::kWatchLagTold)) {
+    if (live && watch.policy == WatchPolicy::kEvery && change.more) {
+      return RestBefore(watch, change);
+    }
     if (!live && !MayTellClosing(watch, change)) {
       watch.catch_up->missed = ToldBefore(change, *watch.session);
       return;
     }
     if (watch.session->BeginTelling(told_) || Planted(Bug::kWatchEachTold)) {
       output.targets.push_back(watch.session->id());
+      CloseUnit(*watch.session, change);
     }
     if (watch.policy == WatchPolicy::kEvery) {
       RestBehind(watch, change);
@@ -146,6 +164,7 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
     if (to.WasTold(told_) || to.TakeAllowance(change.key.size() + change.value.size())) {
       if (to.BeginTelling(told_)) {
         output.targets.push_back(to.id());
+        CloseUnit(to, change);
       }
       return;
     }

@@ -107,6 +107,7 @@ class Delivery {
                         Output& output) const;
   void TellPattern(PatternWatch& watch, const Database& database, const Change& change,
                    Output& output);
+  void CloseUnit(WatchingSession& to, const Change& change);
   static bool MaySee(PatternWatch& watch, const Database& database, std::string_view key);
   // It may have to hear of a change that waits for the disk.
   [[nodiscard]] bool MayWait(const WatchingSession& to) const;
@@ -127,6 +128,7 @@ class Delivery {
   [[nodiscard]] bool MustRest(const PatternWatch& watch) const;
   void Rest(PatternWatch& watch, Revision from);
   void RestBehind(PatternWatch& watch, const Change& change);
+  void RestBefore(PatternWatch& watch, const Change& change);
   void GoOnLater(const std::shared_ptr<PatternWatch>& watch);
   static void Stir(PatternWatch& watch);
   void Wake();

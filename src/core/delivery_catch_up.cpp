@@ -508,7 +508,9 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
     StartListing(watch, "snapshot");
     return Step::kMore;
   }
-  for (std::size_t bytes = 0; bytes < kSliceBytes && budget > 0; --budget) {
+  // Keys that were changed as one are told as one: a slice does not end between them.
+  bool whole = true;
+  for (std::size_t bytes = 0; (bytes < kSliceBytes && budget > 0) || !whole;) {
     const Entry* entry = catch_up.walk->Peek();
     const bool waits = entry != nullptr &&
                        NeededFor(database, entry->key(), entry->revision()) > durable_ &&
@@ -529,13 +531,18 @@ Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget
       catch_up.from = std::max(catch_up.from, catch_up.upto);
       return GoBehind(watch);
     }
+    budget -= budget > 0 ? 1 : 0;
     catch_up.walk->Next();
     if (!(Planted(Bug::kWatchTombstoneUntold) && entry->is_tombstone()) &&
         entry->revision() > catch_up.from && watch.Matches(entry->key()) &&
         MaySee(watch, database, entry->key())) {
       bytes += TellTo(watch, *entry, output);
     }
-    catch_up.from = std::max(catch_up.from, entry->revision());
+    const Entry* next = catch_up.walk->Peek();
+    whole = next == nullptr || next->revision() > entry->revision();
+    if (whole || Planted(Bug::kWatchUnitSplit)) {
+      catch_up.from = std::max(catch_up.from, entry->revision());
+    }
   }
   return Step::kMore;
 }

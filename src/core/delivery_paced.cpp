@@ -71,12 +71,18 @@ bool Delivery::MayTellClosing(PatternWatch& watch, const Change& change) {
   }
   const std::uint64_t hash = watch.session->database().Hash(change.key);
   std::vector<std::uint64_t>& told = catch_up.closing_keys;
-  if (change.revision > catch_up.closes_at || told.size() >= kClosingKeysMax ||
+  if (change.more || change.revision > catch_up.closes_at || told.size() >= kClosingKeysMax ||
       std::find(told.begin(), told.end(), hash) != told.end()) {
     return false;
   }
   told.push_back(hash);
   return true;
+}
+
+// Of a transaction it is told all together, as if it had rested: at once, when its time has come.
+void Delivery::RestBefore(PatternWatch& watch, const Change& change) {
+  const Revision before = ToldBefore(change, *watch.session);
+  Rest(watch, MayWait(*watch.session) ? std::min(before, durable_) : before);
 }
 
 // A live one has been told a change.

@@ -68,6 +68,11 @@ enum class ErrorCode : std::uint8_t {
   kSecureLifetime,   // text: the key, which must live for ever
   kTooManySessionKeys,
   kBadSession,  // no name of a session
+  kNoTransaction,
+  kInTransaction,  // text: the command, which is not taken there
+  kKeyTwice,       // in one transaction; text: the key
+  kTransactionTooLarge,
+  kTransactionSpoiled,  // something in it was refused
 };
 
 }  // namespace nunc

@@ -68,6 +68,7 @@ void Executor::Close(SessionId id) {
   }
   Deselect(*session);
   store_.lifetimes().EndOwner(session->owner);
+  EndTransaction(*session);
   sessions_[id.slot].reset();
 }
 
@@ -103,6 +104,7 @@ void Executor::EndTurn(Output& output) {
   }
   connections_changed_.clear();
   delivery_.Advance(output);
+  transactions_.executed.clear();
   store_.FreeDropped();
 }
 
@@ -185,10 +187,18 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
   }
   ++commands_;
   if (command.verb == Verb::kRejected) {
+    if (session->transaction != nullptr) {
+      session->transaction->Spoil();
+    }
     Error(*session, ErrorCode::kRejected, output, command.name);
     return;
   }
   recorder_.Begin(*session);
+  const bool ends = command.verb == Verb::kExec || command.verb == Verb::kDiscard;
+  if (session->transaction != nullptr && !ends) {
+    Hold(*session, command, output);
+    return recorder_.Finish(output);
+  }
   const CommandRow& row = RowOf(command.verb);
   std::optional<ErrorCode> refusal = CheckForm(command, row);
   if (!refusal) {
@@ -236,6 +246,11 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
     case Verb::kExpire:
     case Verb::kPersist:
       return Expire(session, command, output);
+    case Verb::kMulti:
+    case Verb::kDiscard:
+      return BeginOrDiscard(session, command.verb, output);
+    case Verb::kExec:
+      return Exec(session, output);
     case Verb::kKeys:
       return Keys(session, command, output);
     case Verb::kScan:
@@ -380,10 +395,10 @@ void Executor::Increment(Session& session, const Command& command, Output& outpu
   }
   char digits[24];
   const auto written = std::to_chars(digits, digits + sizeof(digits), sum);
-  const std::string_view text(digits, static_cast<std::size_t>(written.ptr - digits));
+  const std::string_view text = output.Keep(std::string(digits, written.ptr));
   WriteAndAnnounce(place, {.value = text, .version = version, .lifetime = lifetime}, output);
   Ok(session, output, version);
-  std::get<Reply>(output.items.back()).text = output.Keep(std::string(text));
+  std::get<Reply>(output.items.back()).text = text;
 }
 
 void Executor::RemoveKey(Session& session, const Command& command, Output& output) {
@@ -460,11 +475,19 @@ void Executor::NoteRights(const Place& place) {
 }
 
 void Executor::WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output) {
+  if (transactions_.plan != nullptr) {
+    transactions_.plan->push_back({.place = place, .fresh = fresh});
+    return;
+  }
   const Entry* entry = WriteKey(place, fresh, output);
   Announce(place.database, place.hash, Delivery::ChangeOf(*entry), entry->revision(), output);
 }
 
 void Executor::RemoveAndAnnounce(const Place& place, Output& output) {
+  if (transactions_.plan != nullptr) {
+    transactions_.plan->push_back({.place = place, .removes = true});
+    return;
+  }
   const Store::Stamp stamp = recorder_.For(place.database, output);
   if (place.existing != nullptr) {
     place.database.Remove(place.existing, place.hash, stamp.revision, stamp.time_us);
@@ -483,6 +506,7 @@ void Executor::Announce(Database& database, std::uint64_t hash, Change change, R
                         Output& output) {
   change.revision = revision;
   change.time_us = recorder_.stamp().time_us;
+  change.more = transactions_.announces_more;
   delivery_.Announce(database, hash, change, output);
 }
 

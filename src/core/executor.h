@@ -80,12 +80,10 @@ class Executor {
 
  private:
   // Rights and form (executor.cpp).
-  [[nodiscard]] std::optional<ErrorCode> CheckForm(const Command& command,
-                                                   const CommandRow& row) const;
-  [[nodiscard]] std::optional<ErrorCode> CheckSpace(const Session& session, const Command& command,
-                                                    Effect effect) const;
-  std::optional<ErrorCode> CheckRights(Session& session, const Command& command,
-                                       const CommandRow& row);
+  using Refusal = std::optional<ErrorCode>;
+  [[nodiscard]] Refusal CheckForm(const Command& command, const CommandRow& row) const;
+  [[nodiscard]] Refusal CheckSpace(const Session& session, const Command& command, Effect) const;
+  Refusal CheckRights(Session& session, const Command& command, const CommandRow& row);
   [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
   bool Permits(Session& session, Permission permission, std::string_view key);
   bool MayRead(Session& session, std::string_view key);
@@ -103,15 +101,13 @@ class Executor {
   void Keys(Session& session, const Command& command, Output& output);
   void Scan(Session& session, const Command& command, Output& output);
   void Watch(Session& session, const Command& command, Output& output);
-  void WatchPattern(const Session& session, WatchingSession& watching, const Command& command,
-                    const Delivery::Begin& begin, Output& output);
+  void WatchPattern(const Session&, WatchingSession&, const Command&, Delivery::Begin, Output&);
   void Unwatch(Session& session, const Command& command, Output& output);
   void UnwatchAll(Session& session, Output& output);
   void Delivered(Session& session, const Command& command, Output& output);
   void Wait(Session& session, const Command& command, Output& output);
   void Explain(Session& session, const Command& command, Output& output);
-  void ExplainWatchers(const Session& session, const Database& database, const Place& place,
-                       Output& output);
+  void ExplainWatchers(const Session&, const Database&, const Place& place, Output& output);
   bool RefuseServerKey(const Session& session, std::string_view key, Output& output);
 
   // Keys that do not live for ever (executor_lifetime.cpp).
@@ -121,17 +117,23 @@ class Executor {
   void Expire(Session& session, const Command& command, Output& output);
   void Hello(Session& session, const Command& command, Output& output);
 
+  // Transactions (executor_transaction.cpp).
+  void BeginOrDiscard(Session& session, Verb verb, Output& output);
+  void Exec(Session& session, Output& output);
+  void Hold(Session& session, const Command& command, Output& output);
+  bool Plan(Session& session, const Command& command, std::vector<PlannedWrite>& plan, Output& out);
+  void EndTransaction(Session& session);
+
   // Sessions and administration (executor_admin.cpp).
   void Auth(Session& session, const Command& command, Output& output);
   void UseDb(Session& session, const Command& command, Output& output);
   void CreateDb(Session& session, const Command& command, Output& output);
   void DropDb(Session& session, const Command& command, Output& output);
   void Drop(Database& database, Output& output);
-  [[nodiscard]] std::optional<ErrorCode> CheckNewDatabase(std::string_view name) const;
+  [[nodiscard]] Refusal CheckNewDatabase(std::string_view name) const;
   void Oplog(Session& session, const Command& command, Output& output);
   // Writes the `$$` key PREFIX + NAME, whatever was there.
-  void StoreSecureKey(Session& session, std::string_view prefix, const Command& command,
-                      std::string_view value, Output& output);
+  void StoreSecureKey(Session&, std::string_view prefix, const Command&, std::string_view, Output&);
   void CreateUser(Session& session, const Command& command, Output& output);
   void SetPermissions(Session& session, const Command& command, Output& output);
   void Snapshot(Session& session, const Command& command, Output& output);
@@ -149,10 +151,9 @@ class Executor {
   void StartOperation(const Session& session, Operation operation, Output& output);
 
   // Restoring (executor_import.cpp).
-  [[nodiscard]] std::optional<ErrorCode> CheckImport(const Database* database,
-                                                     std::span<const EntryState> entries) const;
-  std::optional<ErrorCode> BeginImport(const Imported& imported, Output& output);
-  std::optional<ErrorCode> ContinueImport(const Imported& imported, Output& output);
+  [[nodiscard]] Refusal CheckImport(const Database*, std::span<const EntryState> entries) const;
+  Refusal BeginImport(const Imported& imported, Output& output);
+  Refusal ContinueImport(const Imported& imported, Output& output);
   void ImportConflict(Database& database, const EntryState& entry, Output& output);
 
   // Conflicts (executor_conflicts.cpp).
@@ -173,12 +174,10 @@ class Executor {
   Entry* WriteKey(const Place& place, const NewValue& fresh, Output& output);
   void WriteAndAnnounce(const Place& place, const NewValue& fresh, Output& output);
   void RemoveAndAnnounce(const Place& place, Output& output);
-  void Announce(Database& database, std::uint64_t hash, Change change, Revision revision,
-                Output& output);
+  void Announce(Database&, std::uint64_t hash, Change change, Revision revision, Output& output);
   void Ok(const Session& session, Output& output, std::int64_t version = 0) const;
   static void Data(const Session& session, Reply reply, Output& output);
-  static void Error(const Session& session, ErrorCode code, Output& output,
-                    std::string_view text = {}, std::int64_t number = 0);
+  static void Error(const Session&, ErrorCode, Output&, std::string_view = {}, std::int64_t = 0);
   Session* SessionOf(SessionId id);
 
   ExecutorOptions options_;
@@ -192,6 +191,7 @@ class Executor {
   DeliveryTimes delivery_times_;
   Recorder recorder_{store_, now_};
   std::uint64_t operations_ = 0;
+  Transactions transactions_;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;
   std::int64_t next_progress_us_ = 0;

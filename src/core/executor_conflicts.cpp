@@ -49,8 +49,9 @@ void Executor::HandleConflict(Session& session, const Command& command, Entry* e
       return Ok(session, output, version);
     }
     case Strategy::kArbiter:
-      if (IsSecureKey(command.key)) {
-        // Arbiters are ordinary sessions: they may neither read a secret nor decide on it.
+      if (IsSecureKey(command.key) || transactions_.plan != nullptr) {
+        // Arbiters are ordinary sessions: they may neither read a secret nor decide on it. And a
+        // transaction is done as a whole or not at all.
         return Error(session, ErrorCode::kInvalidVersion, output);
       }
       return QueueConflict(session, command, existing, output);

@@ -91,6 +91,10 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "no ttl";
     case ReplyKind::kHello:
       return "hello " + text + (reply.number == 0 ? " new" : " resumed");
+    case ReplyKind::kQueued:
+      return "queued";
+    case ReplyKind::kExecuted:
+      return "exec" + EntriesIn(output_);
     case ReplyKind::kEntries:
       return "values" + EntriesIn(output_);
     case ReplyKind::kScan:

@@ -42,7 +42,7 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
 }
 
 void Executor::WatchPattern(const Session& session, WatchingSession& watching,
-                            const Command& command, const Delivery::Begin& begin, Output& output) {
+                            const Command& command, Delivery::Begin begin, Output& output) {
   // With an interval also one key is watched so.
   const bool one_key = !IsWatchPattern(command.key);
   const std::string_view prefix = command.key.substr(0, command.key.size() - (one_key ? 0 : 1));

@@ -37,6 +37,8 @@ enum class ReplyKind : std::uint8_t {
   kTtl,        // number: milliseconds; -1: for ever
   kNoTtl,      // the key is absent
   kHello,      // text: the session's name; number: 1 when it has got the keys of a former one
+  kQueued,     // a write waits for `exec`
+  kExecuted,   // rows: key, new version; -1: removed
   kEntries,    // rows: key, value, version
   kKeys,       // rows: name
   kScan,       // rows: key, value, version; text: the key where it goes on, empty at the end
@@ -71,7 +73,8 @@ struct Reply {
   std::string_view text{};                 // of kOk after an increment: the sum
   std::int64_t number = 0;                 // of kOk after a write of one key: its version
   std::int64_t ttl_ms = -1;                // of kValueVersion, if it was asked for: as in kTtl
-  Revision revision{};  // of the entry that is shown, or of what was written; zero: none
+  Revision revision{};         // of the entry that is shown, or of what was written; zero: none
+  std::uint32_t position = 0;  // of kError: which write of a transaction was refused, from 1
   // Output::rows[first_row, first_row + row_count).
   std::size_t first_row = 0;
   std::size_t row_count = 0;

@@ -26,4 +26,11 @@ struct NewValue {
   Lifetime lifetime{};
 };
 
+// What a write of a transaction is going to do.
+struct PlannedWrite {
+  Place place;
+  NewValue fresh{};
+  bool removes = false;
+};
+
 }  // namespace nunc

@@ -14,6 +14,7 @@
 #include "core/database.h"
 #include "core/ids.h"
 #include "core/recent_writes.h"
+#include "core/transaction.h"
 #include "core/watches.h"
 
 namespace nunc {
@@ -43,6 +44,7 @@ struct Session {
   // Looked up again when the database's epoch has moved on.
   std::uint64_t permissions_epoch = 0;
   const PermissionList* permissions = nullptr;
+  std::unique_ptr<Transaction> transaction;  // between `multi` and `exec`; null: none
   // One per database that it watches something in; watches stay when another one is selected.
   std::vector<DatabaseWatches> watches;
 

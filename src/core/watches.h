@@ -50,7 +50,7 @@ class WatchedKey {
 };
 
 // The watches of one session in one database.
-class WatchingSession {
+class WatchingSession : public std::enable_shared_from_this<WatchingSession> {
  public:
   WatchingSession(SessionId id, Database& database) : id_(id), database_(database) {}
 

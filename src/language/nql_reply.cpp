@@ -99,6 +99,17 @@ void AppendListing(std::string& out, const Reply& reply, std::span<const Output:
         AppendValue(out, row.name);
       }
       return;
+    case ReplyKind::kExecuted:
+      out += "exec";
+      for (const Output::Row& row : rows) {
+        out += ' ';
+        if (row.version < 0) {
+          out += '-';
+        } else {
+          AppendNumber(out, row.version);
+        }
+      }
+      return;
     case ReplyKind::kWhoami:
       out += "whoami";
       for (const Output::Row& row : rows) {
@@ -166,6 +177,12 @@ TextAround AroundText(ErrorCode code) {
     case ErrorCode::kBadToken:
       return {.before = "no place of this database to go on from: '",
               .after = "'. Give the token of the last 'ready', or 0 for everything"};
+    case ErrorCode::kInTransaction:
+      return {"",
+              " is not taken in a transaction: set, set-safe, put, increment and remove are, and "
+              "exec or discard end it"};
+    case ErrorCode::kKeyTwice:
+      return {"the transaction writes ", " already: each key may be written once"};
     case ErrorCode::kServerKey:
       return {"the server keeps ", " itself: it cannot be written"};
     case ErrorCode::kConflictUnresolved:
@@ -243,6 +260,12 @@ std::string_view LimitText(ErrorCode code) {
       static_assert(kReplyBytesMax == 16'777'216);
       return "the answer is too long: allowed are 16777216 bytes of keys and values; ask for fewer "
              "keys at once";
+    case ErrorCode::kTransactionTooLarge:
+      static_assert(kTransactionWritesMax == 1'000);
+      static_assert(kTransactionBytesMax == 15'728'640);
+      static_assert(kTransactionsBytesMax == 268'435'456);
+      return "the transaction is too large: allowed are 1000 writes and 15728640 bytes of keys and "
+             "values, 268435456 in all that are open";
     case ErrorCode::kTooManyWatches:
       static_assert(kWatchesPerSessionMax == 100'000);
       return "too many watches: allowed are 100000 per connection and database";
@@ -304,6 +327,10 @@ std::string_view ErrorText(ErrorCode code) {
       return "the value is none that can be edited so";
     case ErrorCode::kBadSession:
       return "a session is named by 32 hexadecimal digits, as hello answers them";
+    case ErrorCode::kNoTransaction:
+      return "there is no transaction: multi begins one";
+    case ErrorCode::kTransactionSpoiled:
+      return "nothing was done: a command of the transaction was refused";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:
@@ -314,6 +341,24 @@ std::string_view ErrorText(ErrorCode code) {
       return "No database selected";
     default:
       return LimitText(code);
+  }
+}
+
+// Data that is always the same.
+std::string_view FixedLine(ReplyKind kind) {
+  switch (kind) {
+    case ReplyKind::kAuthValid:
+      return "valid auth\n";
+    case ReplyKind::kAuthInvalid:
+      return "invalid auth\n";
+    case ReplyKind::kDatabaseCreated:
+      return "create-db success\n";
+    case ReplyKind::kQueued:
+      return "queued\n";
+    case ReplyKind::kPendingOps:
+      return "pending-ops \n";
+    default:
+      return "pong\n";
   }
 }
 
@@ -346,13 +391,12 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       out.append("value-version 1 ").append(kEmptyMarker) += '\n';
       return;
     case ReplyKind::kAuthValid:
-      out += "valid auth\n";
-      return;
     case ReplyKind::kAuthInvalid:
-      out += "invalid auth\n";
-      return;
     case ReplyKind::kDatabaseCreated:
-      out += "create-db success\n";
+    case ReplyKind::kQueued:
+    case ReplyKind::kPendingOps:
+    case ReplyKind::kPong:
+      out += FixedLine(reply.kind);
       return;
     case ReplyKind::kPut:
       return AppendNumberLine(out, "put ", reply.number);
@@ -364,6 +408,7 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kHello:
       out.append("hello ").append(reply.text).append(reply.number == 0 ? " new\n" : " resumed\n");
       return;
+    case ReplyKind::kExecuted:
     case ReplyKind::kEntries:
     case ReplyKind::kScan:
     case ReplyKind::kKeys:
@@ -375,9 +420,6 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       AppendListing(out, reply, RowsOf(reply, output));
       out += '\n';
       return;
-    case ReplyKind::kPendingOps:
-      out += "pending-ops \n";
-      return;
     case ReplyKind::kProcess:
       return AppendNumberLine(out, "process-info \nprocess_id: ", reply.number);
     case ReplyKind::kCommands:
@@ -387,9 +429,6 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kCluster:
       out.append("cluster-state  ").append(reply.text).append("(self):Primary ,\n");
       return;
-    case ReplyKind::kPong:
-      out += "pong\n";
-      return;
     case ReplyKind::kOk:
     case ReplyKind::kError:
       return AppendStatus(out, reply, output);
@@ -397,6 +436,11 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
 }
 
 void AppendErrorText(std::string& out, const Reply& reply, const Output& output) {
+  if (reply.position > 0) {
+    out += "nothing was done: write ";
+    AppendNumber(out, reply.position);
+    out += " of the transaction was refused: ";
+  }
   if (reply.error == ErrorCode::kSnapshotUnknownDatabases) {
     return AppendUnknownDatabases(out, RowsOf(reply, output));
   }

@@ -79,6 +79,11 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kSecureLifetime, "secure-lifetime"},
     Code{ErrorCode::kTooManySessionKeys, "too-many-session-keys"},
     Code{ErrorCode::kBadSession, "bad-session"},
+    Code{ErrorCode::kNoTransaction, "no-transaction"},
+    Code{ErrorCode::kInTransaction, "in-transaction"},
+    Code{ErrorCode::kKeyTwice, "key-twice"},
+    Code{ErrorCode::kTransactionTooLarge, "transaction-too-large"},
+    Code{ErrorCode::kTransactionSpoiled, "transaction-spoiled"},
 };
 
 constexpr bool CodesAreInOrder() {
@@ -87,7 +92,7 @@ constexpr bool CodesAreInOrder() {
       return false;
     }
   }
-  return kCodes.back().code == ErrorCode::kBadSession;
+  return kCodes.back().code == ErrorCode::kTransactionSpoiled;
 }
 static_assert(CodesAreInOrder(), "every error of the core has its code, in the order of the enum");
 
@@ -100,6 +105,27 @@ void AppendRevision(std::string& out, Revision revision) {
 
 std::span<const Output::Row> RowsOfReply(const Reply& reply, const Output& output) {
   return std::span(output.rows).subspan(reply.first_row, reply.row_count);
+}
+
+void AppendHello(std::string& out, const Reply& reply) {
+  out += "\"ok\":{\"session\":";
+  AppendJsonString(out, reply.text);
+  out.append(",\"resumed\":").append(reply.number == 0 ? "false" : "true") += '}';
+}
+
+void AppendVersions(std::string& out, const Reply& reply, std::span<const Output::Row> rows) {
+  out += "\"ok\":{\"versions\":[";
+  for (const Output::Row& row : rows) {
+    out += out.back() == '[' ? "" : ",";
+    if (row.version < 0) {
+      out += "null";
+    } else {
+      AppendJsonNumber(out, row.version);
+    }
+  }
+  out += ']';
+  AppendRevision(out, reply.revision);
+  out += '}';
 }
 
 void AppendList(std::string& out, std::string_view name, std::span<const Output::Row> rows) {
@@ -208,6 +234,10 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
     case ErrorCode::kSecureLifetime:
     case ErrorCode::kTooManySessionKeys:
       return "key";
+    case ErrorCode::kInTransaction:
+      return "op";
+    case ErrorCode::kKeyTwice:
+      return "key";
     case ErrorCode::kServerKey:
       return verb == Verb::kCreateDb ? "name" : "key";
     case ErrorCode::kValueTooLong:
@@ -304,10 +334,7 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
       out += '}';
       return;
     case ReplyKind::kHello:
-      out += "\"ok\":{\"session\":";
-      AppendJsonString(out, reply.text);
-      out.append(",\"resumed\":").append(reply.number == 0 ? "false" : "true") += '}';
-      return;
+      return AppendHello(out, reply);
     case ReplyKind::kValue:
     case ReplyKind::kValueVersion:
       out += "\"ok\":{\"found\":true,";
@@ -335,6 +362,11 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
       AppendRevision(out, reply.revision);
       out += '}';
       return;
+    case ReplyKind::kQueued:
+      out += "\"ok\":{\"queued\":true}";
+      return;
+    case ReplyKind::kExecuted:
+      return AppendVersions(out, reply, RowsOfReply(reply, output));
     case ReplyKind::kEntries:
     case ReplyKind::kScan:
       return AppendEntries(out, reply, RowsOfReply(reply, output));

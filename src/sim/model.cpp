@@ -96,7 +96,9 @@ Difference Tombstones(const Database& database, const ModelDatabase& model) {
     if (found == nullptr && database.horizon() >= entry.revision) {
       continue;
     }
-    if (found == nullptr || !found->is_tombstone() || found->revision() != entry.revision) {
+    // A load may drop a tombstone earlier than the node did, before the key is removed once more.
+    if (found == nullptr || !found->is_tombstone() ||
+        (found->revision() != entry.revision && found->revision() != entry.removed_again)) {
       return "has no tombstone of " + key + " at revision " + std::to_string(entry.revision.value);
     }
     ++count;
@@ -274,6 +276,10 @@ Result<void> Model::Apply(const Record& record) {
 void Model::ApplyItem(ModelDatabase& database, const RecordItem& item, Revision revision) {
   const bool there = database.Find(item.key) != nullptr;
   if (item.type != RecordType::kSet && !there) {
+    if (const auto gone = database.entries.find(item.key);
+        gone != database.entries.end() && item.type == RecordType::kRemove) {
+      gone->second.removed_again = revision;
+    }
     return;  // who removes what is not there is told so, and nothing changes
   }
   ModelEntry& entry = database.entries[std::string(item.key)];

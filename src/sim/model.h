@@ -27,7 +27,8 @@ struct ModelEntry {
   bool removed = false;
   Lifetime lifetime{};
   Revision revision{};
-  Revision lived{};  // of the newest record about nothing but its lifetime
+  Revision removed_again{};  // newest removal that found nothing there
+  Revision lived{};          // of the newest record about nothing but its lifetime
 };
 
 struct ModelDatabase {

@@ -174,7 +174,9 @@ std::string WatchView::OnKey(const Change& change) {
   if (std::string broken = CheckRate(change); !broken.empty()) {
     return broken;
   }
-  if (change.more && CutUntold()) {
+  // What is told again has no time any more, so this is of a transaction that is told live.
+  const bool in_unit = change.more && change.time_us != 0;
+  if (change.more && !in_unit && CutUntold()) {
     return Broken("reliable (left out without a gap)", change);
   }
   if (removed && change.revision == Revision{}) {
@@ -200,7 +202,8 @@ std::string WatchView::OnKey(const Change& change) {
   } else {
     state_.insert_or_assign(std::string(change.key), std::string(change.value));
   }
-  if (change.more) {
+  unit_open_ = in_unit;
+  if (change.more && !in_unit) {
     ready_ = false;
   } else if (std::string broken = CheckLive(change); !broken.empty()) {
     return broken;
@@ -226,7 +229,8 @@ bool WatchView::MayComeAgain(const Change& change, Revision told) const {
   const bool admin_lagged = change.more && reader_.admin && !history_.waits();
   // To remove what is not there is told with a revision of its own, and is in no delta.
   const bool gone = change.kind == ChangeKind::kRemoved && !state_.contains(change.key);
-  return (loose() || admin_lagged) && (change.revision == told || gone);
+  // A gap may fall within a transaction, and then tells all of it.
+  return (loose() || admin_lagged || gap_) && (change.revision == told || gone);
 }
 
 std::string WatchView::CheckFilter(const Change& change) const {
@@ -250,7 +254,8 @@ std::string WatchView::CheckLive(const Change& change) const {
   if (!ready_ || loose() || !history_.InOrder(change.key)) {
     return {};
   }
-  if (change.revision <= live_) {
+  const bool same_unit = unit_open_ && change.revision == live_;
+  if (change.revision <= live_ && !same_unit) {
     return Broken("ordered", change);
   }
   return history_.Before(reader_, prefix_, change.revision) > live_
@@ -271,6 +276,7 @@ std::string WatchView::OnReady(const Change& change) {
   }
   ready_ = true;
   begins_ = false;
+  unit_open_ = false;
   gap_ = false;
   behind_ = false;
   live_ = std::max(live_, change.revision);
@@ -309,6 +315,7 @@ void WatchView::Resume() {
   ready_ = false;
   begins_ = true;
   told_at_.clear();
+  unit_open_ = false;
   gap_ = false;
   behind_ = false;
   live_ = ready_at_;
@@ -320,6 +327,9 @@ void WatchView::Resume() {
 }
 
 std::string WatchView::AtRest(Revision newest) const {
+  if (unit_open_) {
+    return "atomic: a transaction is left open";
+  }
   return ready_ ? Compare(newest) : "reliable: never ready";
 }
 

@@ -151,10 +151,11 @@ class WatchView {
   bool begins_ = true;  // told what is there, which comes as fast as it can
   std::map<std::string, std::int64_t, std::less<>> told_at_{};
   bool watching_ = false;
-  bool begun_ = false;   // its kStarted has come
-  bool behind_ = false;  // it may be; up to the next `ready`
-  bool ready_ = false;   // nothing of a unit is open
-  bool gap_ = false;     // it was told so since the last `ready`
+  bool begun_ = false;      // its kStarted has come
+  bool behind_ = false;     // it may be; up to the next `ready`
+  bool unit_open_ = false;  // a transaction was told, and no `ready` behind it
+  bool ready_ = false;      // nothing of a unit is open
+  bool gap_ = false;        // it was told so since the last `ready`
   WatchHistory::State state_;
   Told told_;
   Revision live_{};   // of what was told last

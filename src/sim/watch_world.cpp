@@ -212,7 +212,19 @@ std::string WatchWorld::CheckRest(const Client& client) const {
 // ---- what may happen
 
 void WatchWorld::Write() {
-  const std::string_view key = kKeys[prng_.Below(std::size(kKeys))];
+  const std::size_t first = prng_.Below(std::size(kKeys));
+  if (prng_.Below(5) > 0) {
+    return WriteKey(kKeys[first]);
+  }
+  Run(kWriter, {.verb = Verb::kMulti});
+  const std::size_t keys = 1 + prng_.Below(3);
+  for (std::size_t i = first; i < first + keys; ++i) {
+    WriteKey(kKeys[i % std::size(kKeys)]);
+  }
+  Run(kWriter, {.verb = Verb::kExec});
+}
+
+void WatchWorld::WriteKey(std::string_view key) {
   if (prng_.Below(3) == 0) {
     return Run(kWriter, {.verb = Verb::kRemove, .key = key});
   }

@@ -57,6 +57,7 @@ class WatchWorld {
 
   // Each is one thing that may happen.
   void Write();
+  void WriteKey(std::string_view key);
   void ChangeLifetime();
   void ComeOrGo();
   void ChangeRights();

@@ -437,6 +437,27 @@ describe('nunc.1: batches', () => {
     await client.close();
   });
 
+  test('with multi and exec in them do all or nothing', async () => {
+    const client = await open(await createDatabase(server, 'transactions'));
+    await client.ok({ op: 'set', key: 'a', value: 1 });
+    const { revision } = await client.ok({ op: 'set', key: 'gone', value: 1 });
+    const run = async (...writes) => {
+      const requests = [{ op: 'multi' }, ...writes, { op: 'exec' }];
+      return (await client.ok({ op: 'batch', requests })).replies.map(({ ok, error }) => ok ?? error);
+    };
+    const done = await run(
+      { op: 'put', key: 'a', 'if-version': 0, value: 2 },
+      { op: 'increment', key: 'n', by: 5 },
+      { op: 'remove', key: 'gone' },
+    );
+    assert.deepEqual(done[1], { queued: true });
+    assert.deepEqual(done[4], { versions: [1, 0, null], revision: revision + 1 });
+    const refused = await run({ op: 'set', key: 'b', value: 1 }, { op: 'no-such-op' });
+    assert.deepEqual([refused[2].code, refused[3].code], ['unknown-op', 'transaction-spoiled']);
+    assert.deepEqual(await client.ok({ op: 'get', key: 'b' }), { found: false });
+    await client.close();
+  });
+
   test('have at most 1,000 requests, and one more runs none', async () => {
     const client = await open(await createDatabase(server, 'counted'));
     const requests = Array.from({ length: kBatchMax }, () => ({ op: 'increment', key: 'n' }));

@@ -130,10 +130,35 @@ for (const [name, open] of Object.entries(doors)) {
   });
 }
 
+for (const [name, Client, port] of [
+  ['tcp', TcpClient, 'tcp'],
+  ['websocket', WsClient, 'ws'],
+]) {
+  test(`${name}: multi and exec make several writes as one, or none`, async () => {
+    const db = await createDatabase(server, `multi-${name}`, { more: ['set a 1'] });
+    const client = await Client.open(server[port], db);
+    const tell = async (line) => (await client.command(line)).join('\n').replace(/\n+/g, '|');
+    assert.match(await tell('multi'), /^ok/);
+    assert.match(await tell('put a if-version 0 : 2'), /^queued\|/);
+    assert.match(await tell('increment n 5'), /^queued\|/);
+    assert.match(await tell('remove none'), /^queued\|/);
+    assert.match(await tell('exec'), /^exec 1 0 -\|ok/);
+    await tell('multi');
+    await tell('set b 1');
+    await tell('put a if-version 0 : 3');
+    const why = 'write 2 of the transaction was refused: the key has version 1, not 0';
+    assert.match(await tell('exec'), new RegExp(`^error nothing was done: ${why}`));
+    assert.match(await tell('get-many a b n'), /^values 2\|a 1 2\|n 0 5\|/);
+    assert.match(await tell('exec'), /^error there is no transaction: multi begins one/);
+    await client.close();
+  });
+}
+
 test('list-commands names them', async () => {
   const admin = await openAdmin(server);
   const words = (await admin.expectOk('list-commands'))[0].split(',');
-  for (const word of ['get-many', 'scan', 'put', 'expire', 'set-session', 'hello', 'whoami']) {
+  const added = ['get-many', 'scan', 'put', 'expire', 'set-session', 'hello', 'multi', 'exec'];
+  for (const word of [...added, 'discard', 'whoami']) {
     assert.ok(words.includes(word), word);
   }
   await admin.close();

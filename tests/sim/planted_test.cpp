@@ -88,6 +88,8 @@ constexpr NamedBug kBugs[] = {
     {"watch-rights-away", Bug::kWatchRightsAway},
     {"watch-rewound-good", Bug::kWatchRewoundGood},
     {"watch-key-horizon", Bug::kWatchKeyHorizon},
+    {"watch-unit-split", Bug::kWatchUnitSplit},
+    {"watch-unit-open", Bug::kWatchUnitOpen},
     {"watch-connections-lost", Bug::kWatchConnectionsLost},
     {"watch-trailing-lost", Bug::kWatchTrailingLost},
     {"watch-rate-exceeded", Bug::kWatchRateExceeded},

@@ -25,7 +25,7 @@ inline constexpr std::size_t kReplyBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kOpenConflictsPerDatabaseMax = 10'000;
 // Of the text that an arbiter gets: both values and the key. Beyond it the write is refused.
 inline constexpr std::size_t kTransactionWritesMax = 1'000;
-inline constexpr std::size_t kTransactionBytesMax = std::size_t{15} << 20;  // one record takes it
+inline constexpr std::size_t kTransactionBytesMax = std::size_t{15} << 20;    // one record takes it
 inline constexpr std::size_t kTransactionsBytesMax = std::size_t{256} << 20;  // of all sessions
 inline constexpr std::size_t kConflictBytesMax = std::size_t{15} << 20;
 // Closed conflicts kept for arbiters that follow a chain; at the limit the oldest is removed.

@@ -43,7 +43,10 @@ Result<std::unique_ptr<OpLog>> OpLog::Open(Disk& disk, const LogOptions& options
 
 Result<OpLog::Current> OpLog::OpenCurrent(Disk& disk, const std::string& name) {
   auto file = disk.Open(name, OpenMode::kReadWrite);
-  auto beside = file ? disk.Open(name, OpenMode::kReadWrite) : std::move(file);
+  if (!file) {
+    return NamedError(disk, name, file.error());
+  }
+  auto beside = disk.Open(name, OpenMode::kReadWrite);
   if (!beside) {
     return NamedError(disk, name, beside.error());
   }

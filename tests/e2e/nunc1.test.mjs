@@ -443,7 +443,8 @@ describe('nunc.1: batches', () => {
     const { revision } = await client.ok({ op: 'set', key: 'gone', value: 1 });
     const run = async (...writes) => {
       const requests = [{ op: 'multi' }, ...writes, { op: 'exec' }];
-      return (await client.ok({ op: 'batch', requests })).replies.map(({ ok, error }) => ok ?? error);
+      const { replies } = await client.ok({ op: 'batch', requests });
+      return replies.map(({ ok, error }) => ok ?? error);
     };
     const done = await run(
       { op: 'put', key: 'a', 'if-version': 0, value: 2 },

@@ -63,12 +63,22 @@ async function open(url) {
 
 const openDemo = () => open(`http://${server.http}/demo`);
 
-/** The pane's text, once it is `text`. */
-const shows = (page, pane, text) =>
-  until(
-    async () => (await page.locator('textarea').nth(pane).inputValue()) === text,
-    `pane ${pane} to show ${text}`,
-  );
+/** The pane's text, once it is `text`; else what both panes have and how their connections are. */
+async function shows(page, pane, text) {
+  const held = () =>
+    page.evaluate(() => {
+      const parts = [...document.querySelectorAll('textarea, .state')];
+      return parts.map((part) => part.value ?? part.textContent);
+    });
+  try {
+    await until(
+      async () => (await page.locator('textarea').nth(pane).inputValue()) === text,
+      `pane ${pane} to show ${text}`,
+    );
+  } catch (error) {
+    throw new Error(`${error.message}; the page has ${JSON.stringify(await held())}`);
+  }
+}
 
 describe('the demo page', () => {
   test('what is typed in one pane is seen in the other, with the time it took', async () => {

@@ -61,7 +61,12 @@ async function open(url) {
   return page;
 }
 
-const openDemo = () => open(`http://${server.http}/demo`);
+// Who types while the present text arrives types into that, as `fill` would into an old one.
+async function openDemo(doors = server) {
+  const page = await open(`http://${doors.http}/demo`);
+  await until(async () => (await page.locator('.state.on').count()) === 2, 'both panes to be live');
+  return page;
+}
 
 /** The pane's text, once it is `text`; else what both panes have and how their connections are. */
 async function shows(page, pane, text) {
@@ -128,7 +133,7 @@ describe('the demo page', () => {
 
   test('after a restart of the server the page is live again by itself', async () => {
     const first = await startServer();
-    const page = await open(`http://${first.http}/demo`);
+    const page = await openDemo(first);
     await page.locator('textarea').nth(0).fill('before');
     await shows(page, 1, 'before');
     const { ws, http: web, tcp } = first;

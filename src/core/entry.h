@@ -91,6 +91,21 @@ class Entry {
   std::uint8_t flags_ = 0;
 };
 
+// Calls visit(item) for each, the key of its entry being fetched ahead: entries lie apart in
+// memory. entry_of(item) is null where there is none; such an item is passed over.
+template <class Items, class EntryOf, class Visit>
+void ForEachAhead(Items&& items, const EntryOf& entry_of, const Visit& visit) {
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t i = 0; i < items.size() + kAhead; ++i) {
+    if (i < items.size() && entry_of(items[i]) != nullptr) {
+      entry_of(items[i])->PrefetchKey();
+    }
+    if (i >= kAhead && entry_of(items[i - kAhead]) != nullptr) {
+      visit(items[i - kAhead]);
+    }
+  }
+}
+
 // Doubly linked list through the entries, oldest revision first. A changed entry moves to the end.
 //
 // Shape:   Append and Remove are O(1); no allocation. Walks hold their place by a marker in it.

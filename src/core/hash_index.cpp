@@ -31,19 +31,13 @@ bool IsFull(std::size_t count, std::size_t slots) {
   return count + count / 8 >= slots;
 }
 
-// Calls visit(hash, entry) for each. The keys lie apart in memory, so they are fetched ahead.
+// Calls visit(hash, entry) for each.
 template <class Visit>
 void ForEachEntry(const std::vector<std::uint64_t>& slots, std::uint64_t seed, const Visit& visit) {
-  constexpr std::size_t kAhead = 16;
-  for (std::size_t i = 0; i < slots.size() + kAhead; ++i) {
-    if (i < slots.size() && slots[i] != 0) {
-      EntryIn(slots[i])->PrefetchKey();
-    }
-    if (i >= kAhead && slots[i - kAhead] != 0) {
-      Entry* entry = EntryIn(slots[i - kAhead]);
-      visit(HashBytes(entry->key(), seed), entry);
-    }
-  }
+  ForEachAhead(slots, EntryIn, [&](std::uint64_t slot) {
+    Entry* entry = EntryIn(slot);
+    visit(HashBytes(entry->key(), seed), entry);
+  });
 }
 
 }  // namespace

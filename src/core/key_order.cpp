@@ -31,20 +31,6 @@ std::size_t SharedBytes(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-// Calls visit(sorted) for each, its key being fetched ahead: the keys lie apart in memory.
-template <class Visit>
-void ForEachKey(std::span<Sorted> keys, const Visit& visit) {
-  constexpr std::size_t kAhead = 16;
-  for (std::size_t i = 0; i < keys.size() + kAhead; ++i) {
-    if (i < keys.size()) {
-      keys[i].entry->PrefetchKey();
-    }
-    if (i >= kAhead) {
-      visit(keys[i - kAhead]);
-    }
-  }
-}
-
 // Sorts keys that are equal in their first `known` bytes. They lie apart in memory, so the 8 bytes
 // behind what all of them share stand beside the entry and are compared alone; those that are equal
 // there are sorted by what follows.
@@ -57,12 +43,13 @@ void SortBehind(std::span<Sorted> keys, std::size_t known) {
     std::ranges::sort(keys, by_key);
     return;
   }
+  const auto entry_of = [](const Sorted& sorted) { return sorted.entry; };
   std::string_view shared = keys.front().entry->key();
-  ForEachKey(keys, [&](const Sorted& sorted) {
+  ForEachAhead(keys, entry_of, [&](const Sorted& sorted) {
     const std::string_view key = sorted.entry->key();
     shared = shared.substr(0, known + SharedBytes(shared.substr(known), key.substr(known)));
   });
-  ForEachKey(keys, [&](Sorted& sorted) {
+  ForEachAhead(keys, entry_of, [&](Sorted& sorted) {
     sorted.first = FirstBytes(sorted.entry->key().substr(shared.size()));
   });
   if (!std::ranges::is_sorted(keys, {}, &Sorted::first)) {

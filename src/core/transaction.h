@@ -1,8 +1,10 @@
 // Writes of one session that wait for `exec`, to be made as one.
 //
-// Shape:   Add keeps a copy of a write. A refused one spoils the transaction: its `exec` does
-// nothing. Units:   bytes of keys and values. Limits:  kTransactionWritesMax, kTransactionBytesMax;
-// at the limit Add refuses. Owner:   the session. Source:  docs/language.md (transactions).
+// Shape:   Add keeps a copy of a write. A refused one spoils the transaction: `exec` does nothing.
+// Units:   bytes of keys and values.
+// Limits:  kTransactionWritesMax, kTransactionBytesMax; at the limit Add refuses.
+// Owner:   the session.
+// Source:  docs/language.md (transactions).
 #pragma once
 
 #include <cstddef>

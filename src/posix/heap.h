@@ -1,7 +1,8 @@
 // Large pages for the heap of malloc, where the system gives them to those who ask (madvise).
 //
-// Shape:   made once, at the start; Grow is called often, and costs a look at a variable while the
-//          heap has not grown.
+// Shape:   made once, at the start; Grow is called now and then while data is loaded, and costs a
+//          look at a variable while the heap has not grown. Not while clients are served: the
+//          system may take milliseconds to find and clear a large page, and everybody waits.
 // Errors:  none: from a system that refuses, the pages are small ones.
 // Limits:  the heap grows by kStepBytes at a time. What is free at its end above kFreeBytesMax goes
 //          back to the system, and so does every block from kMappedBytesMin on when it is freed.

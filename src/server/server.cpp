@@ -145,7 +145,6 @@ class Server::Parts {
 
   Result<void> Run() {
     while (!stop_) {
-      heap_.Grow();
       if (Result<void> turned = hub_->Turn(); !turned) {
         return turned;
       }

@@ -14,6 +14,8 @@ namespace {
 constexpr unsigned kPing = 0x9;
 constexpr unsigned kPong = 0xA;
 constexpr unsigned kText = 0x1;
+constexpr std::string_view kPush = R"({"push":")";
+constexpr std::array<char, 2> kSet = {'s', 'e'};
 constexpr std::string_view kNatsPing = "PING\r\n";
 
 unsigned Byte(char byte) {
@@ -45,7 +47,7 @@ std::uint64_t NumberBefore(std::string_view line) {
 ChangeReader::Counted ChangeReader::Feed(const Dialect& dialect, ReadBuffer& buffer,
                                          std::size_t size) {
   const std::span<char> fresh = buffer.Space().first(size);
-  if (dialect.Kind() == Wire::kNqlWs) size = TakeFramesOff(fresh);
+  if (dialect.IsWebSocket()) size = TakeFramesOff(fresh, dialect.Kind() == Wire::kNunc1);
   std::memcpy(buffer.bytes.data(), carry_.data(), carry_.size());
   const std::string_view all(buffer.bytes.data(), ReadBuffer::kCarry + size);
   const std::string_view text = all.substr(ReadBuffer::kCarry);
@@ -62,7 +64,7 @@ ChangeReader::Counted ChangeReader::Feed(const Dialect& dialect, ReadBuffer& buf
       // A ping behind the change is no part of it.
       if (pings == 0 || !all.substr(0, end + 1).ends_with(kNatsPing)) ++i;
     }
-    counted.last = NumberBefore(all.substr(0, end));
+    counted.last = NumberBefore(dialect.ValueIn(all.substr(0, end)));
   }
   std::memcpy(carry_.data(), all.data() + all.size() - carry_.size(), carry_.size());
   return counted;
@@ -112,7 +114,15 @@ std::size_t ChangeReader::TakeWholeHeader(std::span<const char> bytes) {
   return length < 126 ? kShort : kWide;
 }
 
-std::size_t ChangeReader::TakeFramesOff(std::span<char> bytes) {
+void ChangeReader::NoteKind(std::span<const char> part) {
+  for (std::size_t i = 0; i < push_kind_.size(); ++i) {
+    const std::size_t at = kPush.size() + i;
+    if (at >= message_at_ && at < message_at_ + part.size()) push_kind_[i] = part[at - message_at_];
+  }
+  message_at_ += part.size();
+}
+
+std::size_t ChangeReader::TakeFramesOff(std::span<char> bytes, bool is_nunc1) {
   std::size_t out = 0;
   std::size_t at = 0;
   while (at < bytes.size()) {
@@ -128,12 +138,19 @@ std::size_t ChangeReader::TakeFramesOff(std::span<char> bytes) {
     if (control_) {
       control_payload_.append(&bytes[at], take);
     } else {
+      if (is_nunc1) NoteKind(bytes.subspan(at, take));
       std::memmove(bytes.data() + out, bytes.data() + at, take);
       out += take;
     }
     at += take;
     payload_left_ -= static_cast<std::uint32_t>(take);
-    if (payload_left_ == 0 && control_) EndControlFrame();
+    if (payload_left_ > 0) continue;
+    if (control_) {
+      EndControlFrame();
+    } else if (is_nunc1) {
+      if (push_kind_ == kSet) bytes[out - 1] = '\n';  // in place of the brace
+      message_at_ = 0;
+    }
   }
   return out;
 }

@@ -20,7 +20,7 @@ namespace nunc::bench {
 
 // One buffer for all watchers; in front of it there is room for the end of the read before.
 struct ReadBuffer {
-  static constexpr std::size_t kCarry = 32;
+  static constexpr std::size_t kCarry = 128;
   std::vector<char> bytes = std::vector<char>(kCarry + (std::size_t{64} << 10U));
   [[nodiscard]] std::span<char> Space() { return std::span(bytes).subspan(kCarry); }
 };
@@ -39,8 +39,11 @@ class ChangeReader {
   [[nodiscard]] std::string& Answers() { return answers_; }
 
  private:
-  // Moves the payloads of WebSocket frames together; returns their size.
-  std::size_t TakeFramesOff(std::span<char> bytes);
+  // Moves the payloads of WebSocket frames together, and ends a message of nunc.1 that is a change
+  // as a line; returns their size.
+  std::size_t TakeFramesOff(std::span<char> bytes, bool is_nunc1);
+  // `part` is what comes next of a message.
+  void NoteKind(std::span<const char> part);
   // Pings of NATS that end in what was read; `all` begins with what was carried.
   std::size_t CountPings(std::string_view all);
   std::size_t TakeWholeHeader(std::span<const char> bytes);
@@ -54,6 +57,8 @@ class ChangeReader {
   std::uint8_t phase_ = 0;  // line feeds of a change that has not ended
   std::uint32_t payload_left_ = 0;
   bool control_ = false;
+  std::size_t message_at_ = 0;       // of nunc.1: how much of it has come
+  std::array<char, 2> push_kind_{};  // how the name of its push begins
   std::string control_payload_;
   std::string answers_;
 };

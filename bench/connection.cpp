@@ -63,10 +63,14 @@ Connection Connection::Dial(const Target& target) {
     connection.Send("CONNECT {\"verbose\":false,\"pedantic\":false}\r\n");
   }
   if (target.dialect.Kind() == Wire::kNqlTcp) connection.Expect("ok \n");
-  if (target.dialect.Kind() == Wire::kNqlWs) {
-    connection.Send(UpgradeRequest(target.offer_deflate));
+  if (target.dialect.IsWebSocket()) {
+    connection.Send(UpgradeRequest(target.dialect.Kind(), target.offer_deflate));
     if (!connection.ReadUntil("\r\n\r\n").starts_with("HTTP/1.1 101 ")) {
       Die("the WebSocket upgrade was refused");
+    }
+    if (target.dialect.Kind() == Wire::kNunc1 &&
+        !connection.ReadUntil("}}").contains(R"("protocol":"nunc.1")")) {
+      Die("the server did not greet");
     }
   }
   return connection;
@@ -74,9 +78,8 @@ Connection Connection::Dial(const Target& target) {
 
 Connection Connection::Open(const Target& target) {
   Connection connection = Dial(target);
-  if (target.dialect.IsNql()) {
-    const std::string use = "use-db " + std::string(kDatabase) + " " + std::string(kToken);
-    connection.Ask(target.dialect.Command(use), target.dialect.Reply("ok \n"));
+  if (const std::string use = target.dialect.Use(); !use.empty()) {
+    connection.Ask(use, target.dialect.UseReply());
   }
   return connection;
 }
@@ -137,7 +140,9 @@ void Connection::Ask(std::string_view request, std::string_view reply) const {
   Expect(reply);
 }
 
-void EnsureDatabase(const Target& target) {
+void EnsureDatabase(Target target) {
+  // Its port speaks NQL, too.
+  if (target.dialect.Kind() == Wire::kNunc1) target.dialect = Dialect(Wire::kNqlWs);
   const Dialect& dialect = target.dialect;
   if (!dialect.IsNql()) return;
   const Connection admin = Connection::Dial(target);

@@ -49,14 +49,14 @@ class Connection {
   [[nodiscard]] std::string ReadUntil(std::string_view end) const;
   void Expect(std::string_view reply) const;
 
-  friend void EnsureDatabase(const Target& target);
+  friend void EnsureDatabase(Target target);
 
   int fd_ = -1;
 };
 
 // Creates the database of the benchmarks where it is not there yet. Nothing to do for others than
 // Nunc.
-void EnsureDatabase(const Target& target);
+void EnsureDatabase(Target target);
 
 // Lets this process and what it measures have as many sockets as the system allows.
 void RaiseFileLimit();

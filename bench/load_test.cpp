@@ -28,6 +28,10 @@ std::string Delivery(Wire wire, std::uint64_t number) {
     return "*3\r\n$7\r\nmessage\r\n$1\r\nk\r\n$16\r\n" + value + "\r\n";
   }
   if (wire == Wire::kNats) return "MSG k 1 16\r\n" + value + "\r\n";
+  if (wire == Wire::kNunc1) {
+    return dialect.Reply(R"({"push":"set","db":"bench","key":"k","text":")" + value +
+                         R"(","version":18446744073709551,"revision":9,"at":1795879670292})");
+  }
   return dialect.Reply("changed k " + value + "\n") +
          dialect.Reply("changed-version k " + std::to_string(number + 7) + " " + value + "\n");
 }
@@ -77,7 +81,7 @@ TEST_P(EveryWire, AnUnfinishedChangeDoesNotCount) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Nats, EveryWire, testing::Values(Wire::kNats));
+INSTANTIATE_TEST_SUITE_P(Others, EveryWire, testing::Values(Wire::kNunc1, Wire::kNats));
 
 class EveryStore : public EveryWire {};
 
@@ -118,6 +122,18 @@ TEST(ChangeReader, APingIsAnsweredWithItsPayloadAndNotCounted) {
     ASSERT_EQ(totals.changes, 1U) << piece;
     const std::string pong = ClientFrame(Opcode::kPong, "a\nb");
     ASSERT_EQ(totals.answers, pong + pong + ClientFrame(Opcode::kPong, "")) << piece;
+  }
+}
+
+TEST(ChangeReader, OtherPushesOfNunc1AreNotCounted) {
+  const std::string ready =
+      Dialect(Wire::kNunc1).Reply(R"({"push":"ready","db":"bench","token":"1.2.3","revision":2})");
+  const std::string stream = ready + Delivery(Wire::kNunc1, 1) + ready + ready +
+                             Delivery(Wire::kNunc1, 2) + ready;
+  for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
+    const Totals totals = FeedInPieces(Wire::kNunc1, stream, piece);
+    ASSERT_EQ(totals.changes, 2U) << piece;
+    ASSERT_EQ(totals.last, 2U) << piece;
   }
 }
 

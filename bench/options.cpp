@@ -24,8 +24,9 @@ Wire ParseWire(std::string_view text) {
   if (text == "resp") return Wire::kResp;
   if (text == "tcp") return Wire::kNqlTcp;
   if (text == "ws") return Wire::kNqlWs;
+  if (text == "nunc1") return Wire::kNunc1;
   if (text == "nats") return Wire::kNats;
-  Die("--wire is resp, tcp, ws or nats");
+  Die("--wire is resp, tcp, ws, nunc1 or nats");
 }
 
 bool SetNumber(Options& options, std::string_view name, std::string_view value) {
@@ -73,7 +74,7 @@ void SetOption(Options& options, std::string_view name, std::string_view value) 
 
 Options ParseOptions(int argc, char** argv) {
   Options options;
-  if (argc < 2) Die("usage: nunc-load COMMAND --wire resp|tcp|ws|nats --port N --pid N ...");
+  if (argc < 2) Die("usage: nunc-load COMMAND --wire resp|tcp|ws|nunc1|nats --port N --pid N ...");
   options.command = argv[1];
   for (int i = 2; i < argc; ++i) {
     const std::string_view name = argv[i];

@@ -114,6 +114,7 @@ class NuncServer(Server):
         self.wait_until(lambda: "nunc ready" in self.printed())
         found = re.findall(r"^nunc (tcp|ws|http) \S+:(\d+)\s*$", self.printed(), re.MULTILINE)
         self.ports = {wire: int(port) for wire, port in found}
+        self.ports["nunc1"] = self.ports["ws"]
 
     def ask(self, *lines):
         """Runs admin commands one after the other; the answer of the last one."""

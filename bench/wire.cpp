@@ -69,25 +69,41 @@ std::string ClientFrame(Opcode opcode, std::string_view payload) {
   return out;
 }
 
-std::string UpgradeRequest(bool offer_deflate) {
+std::string UpgradeRequest(Wire wire, bool offer_deflate) {
   std::string out =
       "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
   if (offer_deflate) out += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+  if (wire == Wire::kNunc1) out += "Sec-WebSocket-Protocol: nunc.1\r\n";
   return out + "\r\n";
 }
 
 std::string Dialect::Command(std::string_view line) const {
-  if (wire_ == Wire::kNqlWs) return ClientFrame(Opcode::kText, line);
+  if (IsWebSocket()) return ClientFrame(Opcode::kText, line);
   return std::string(line) + '\n';
 }
 
 std::string Dialect::Reply(std::string_view message) const {
-  if (wire_ != Wire::kNqlWs) return std::string(message);
+  if (!IsWebSocket()) return std::string(message);
   std::string out(1, static_cast<char>(0x81));
   AppendLength(out, message.size(), 0);
   out += message;
   return out;
+}
+
+std::string Dialect::Use() const {
+  const std::string database(kDatabase);
+  const std::string token(kToken);
+  if (wire_ == Wire::kNunc1) {
+    return Command(R"({"id":0,"op":"use-db","db":")" + database + R"(","token":")" + token +
+                   R"("})");
+  }
+  return IsNql() ? Command("use-db " + database + " " + token) : "";
+}
+
+std::string Dialect::UseReply() const {
+  if (wire_ == Wire::kNunc1) return Reply(R"({"id":0,"ok":{}})");
+  return IsNql() ? Reply("ok \n") : "";
 }
 
 std::string Dialect::Get(std::string_view key) const {
@@ -112,11 +128,15 @@ std::string Dialect::SetReply() const {
 std::string Dialect::Watch(std::string_view key) const {
   if (wire_ == Wire::kResp) return RespArray({"SUBSCRIBE", key});
   if (wire_ == Wire::kNats) return "SUB " + std::string(key) + " 1\r\nPING\r\n";
+  if (wire_ == Wire::kNunc1) {
+    return Command(R"({"id":0,"op":"watch","policy":"all","key":")" + std::string(key) + R"("})");
+  }
   return Command(Line({"watch", key}));
 }
 
 std::string Dialect::WatchReply(std::string_view key, std::uint32_t nth) const {
   if (wire_ == Wire::kNats) return "PONG\r\n";
+  if (wire_ == Wire::kNunc1) return Reply(R"({"id":0,"ok":{}})");
   if (wire_ != Wire::kResp) return Reply("ok \n");
   return "*3\r\n$9\r\nsubscribe\r\n$" + std::to_string(key.size()) + "\r\n" + std::string(key) +
          "\r\n:" + std::to_string(nth) + "\r\n";
@@ -124,6 +144,12 @@ std::string Dialect::WatchReply(std::string_view key, std::uint32_t nth) const {
 
 std::string Dialect::Change(std::string_view key, std::string_view value) const {
   if (wire_ == Wire::kResp) return RespArray({"PUBLISH", key, value});
+  if (wire_ == Wire::kNunc1) {
+    // Its number is the id: no two of those in flight have the same.
+    const std::string_view id = value.substr(value.size() - kSequenceDigits);
+    return Command(R"({"id":")" + std::string(id) + R"(","op":"set","key":")" + std::string(key) +
+                   R"(","text":")" + std::string(value) + R"("})");
+  }
   if (wire_ != Wire::kNats) return Set(key, value);
   return "PUB " + std::string(key) + ' ' + std::to_string(value.size()) + "\r\n" +
          std::string(value) + "\r\n";

@@ -128,8 +128,8 @@ TEST(ChangeReader, APingIsAnsweredWithItsPayloadAndNotCounted) {
 TEST(ChangeReader, OtherPushesOfNunc1AreNotCounted) {
   const std::string ready =
       Dialect(Wire::kNunc1).Reply(R"({"push":"ready","db":"bench","token":"1.2.3","revision":2})");
-  const std::string stream = ready + Delivery(Wire::kNunc1, 1) + ready + ready +
-                             Delivery(Wire::kNunc1, 2) + ready;
+  const std::string stream =
+      ready + Delivery(Wire::kNunc1, 1) + ready + ready + Delivery(Wire::kNunc1, 2) + ready;
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     const Totals totals = FeedInPieces(Wire::kNunc1, stream, piece);
     ASSERT_EQ(totals.changes, 2U) << piece;

@@ -29,9 +29,7 @@ class Dialect {
 
   [[nodiscard]] Wire Kind() const { return wire_; }
   [[nodiscard]] bool IsNql() const { return wire_ == Wire::kNqlTcp || wire_ == Wire::kNqlWs; }
-  [[nodiscard]] bool IsWebSocket() const {
-    return wire_ == Wire::kNqlWs || wire_ == Wire::kNunc1;
-  }
+  [[nodiscard]] bool IsWebSocket() const { return wire_ == Wire::kNqlWs || wire_ == Wire::kNunc1; }
 
   [[nodiscard]] std::string Get(std::string_view key) const;
   [[nodiscard]] std::string GetReply(std::string_view value) const;

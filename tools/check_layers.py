@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "language": ["simdjson.h"],
     "storage": ["zstd.h"],
     "net": ["openssl/", "zlib.h", "boost/"],
+    "transport": ["boost/smart_ptr/"],  # pointers that count without locks, for each delivery
     "admin": ["nlohmann/", "prometheus/"],
     "posix": ["curl/", "sodium.h"],
     "server": ["CLI/", "toml++/"],

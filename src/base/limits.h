@@ -115,7 +115,7 @@ inline constexpr std::size_t kCommandsPerTurn = 512;                      // per
 inline constexpr std::int64_t kSendSliceUs = 2'000;
 inline constexpr std::int64_t kRunSliceUs = 2'000;  // commands of all connections
 // On the way to watchers of widely watched keys; then who changes such keys waits until it is sent.
-inline constexpr std::size_t kFanOutBytesMax = std::size_t{32} << 20;
+inline constexpr std::size_t kFanOutBytesMax = std::size_t{128} << 20;
 inline constexpr std::size_t kAcceptsPerTurn = 64;
 // Replies and changes that wait for the disk. At the limit: of one connection no more commands are
 // run; of all together, of none.

@@ -46,35 +46,44 @@ void AppendTextMessage(std::string& out, std::string_view text, WireForm form, D
 
 void Frames::Begin(const Change& change) {
   change_ = &change;
-  frames_.fill(nullptr);
+  frames_.fill({});
 }
 
 const SharedFrame& Frames::Get(WireForm form) {
   SharedFrame& frame = frames_[static_cast<std::size_t>(form)];
-  if (frame != nullptr) {
+  if (frame.chunk != nullptr) {
     return frame;
   }
   if (IsCompressed(form) && change_->value.size() < kDeflateBytesMin / 2) {
     frame = Get(form == WireForm::kJsonDeflate ? WireForm::kJson : WireForm::kWebSocket);
     return frame;
   }
-  std::string encoded;
+  encoded_.clear();
   if (form == WireForm::kLines) {
-    EncodeLines(encoded);
+    EncodeLines(encoded_);
   } else if (form == WireForm::kJson || form == WireForm::kJsonDeflate) {
-    EncodeJson(encoded, form);
+    EncodeJson(encoded_, form);
   } else if (form == WireForm::kSse) {
-    EncodeEvent(encoded);
+    EncodeEvent(encoded_);
   } else {
-    EncodeMessages(encoded, form);
+    EncodeMessages(encoded_, form);
   }
-  *alive_ += encoded.size();
-  auto owned = std::make_unique<const std::string>(std::move(encoded));
-  frame = SharedFrame(owned.release(), [alive = alive_](const std::string* bytes) {
-    *alive -= bytes->size();
-    std::default_delete<const std::string>()(bytes);
-  });
+  frame = Place(form);
   return frame;
+}
+
+SharedFrame Frames::Place(WireForm form) {
+  const std::size_t size = encoded_.size();
+  if (size > kShortFrameBytesMax) {
+    return {.chunk = new FrameChunk(alive_, std::exchange(encoded_, {})), .at = 0, .size = size};
+  }
+  FrameChunkPtr& chunk = chunks_[static_cast<std::size_t>(form)];
+  if (chunk != nullptr && chunk->use_count() == 1) {
+    chunk->Clear();  // all of it has been sent: its memory is near
+  } else if (chunk == nullptr || !chunk->HasRoom(size)) {
+    chunk = new FrameChunk(alive_);
+  }
+  return {.chunk = chunk, .at = chunk->Append(encoded_), .size = size};
 }
 
 void Frames::EncodeLines(std::string& out) const {

@@ -56,10 +56,12 @@ class Frames {
 
   void Begin(const Change& change);
   const SharedFrame& Get(WireForm form);
-  // Bytes in all frames that anybody still holds, each counted once.
+  // Bytes in all frames that anybody still holds, each counted once, and of the newest ones.
   [[nodiscard]] std::size_t bytes_alive() const { return *alive_; }
 
  private:
+  // Takes `encoded_`.
+  SharedFrame Place(WireForm form);
   void EncodeLines(std::string& out) const;
   void EncodeMessages(std::string& out, WireForm form);
   void EncodeJson(std::string& out, WireForm form);
@@ -71,6 +73,8 @@ class Frames {
   DatabaseNames names_;
   const Change* change_ = nullptr;
   std::shared_ptr<std::size_t> alive_;  // frames may outlive this
+  std::string encoded_;
+  std::array<FrameChunkPtr, kWireForms> chunks_;  // of short frames
   std::array<SharedFrame, kWireForms> frames_;
 };
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kCompactBytesMin = std::size_t{64} << 10;
 constexpr std::size_t kCompactFramesMin = 64;
+constexpr std::size_t kEntriesKept = 2;  // by an empty queue
 
 }  // namespace
 
@@ -36,12 +37,23 @@ std::string& OutQueue::Bytes() {
 }
 
 void OutQueue::Share(const SharedFrame& frame) {
-  if (frame->size() <= kCopiedFrameBytesMax) {
-    Bytes().append(*frame);
+  const bool short_one = frame.size <= kShortFrameBytesMax;
+  if (!shared_.empty()) {
+    Shared& last = shared_.back();
+    if (last.chunk == frame.chunk && last.end == frame.at && last.at == bytes_.size()) {
+      last.end += frame.size;
+      shared_size_ += frame.size;
+      return;
+    }
+  }
+  // Behind the first of a chunk more are likely to come.
+  if (short_one && frame.at != 0 && !empty()) {
+    Bytes() += frame.bytes();
     return;
   }
-  shared_.push_back({.at = bytes_.size(), .frame = frame});
-  shared_size_ += frame->size();
+  shared_.push_back(
+      {.at = bytes_.size(), .chunk = frame.chunk, .begin = frame.at, .end = frame.at + frame.size});
+  shared_size_ += frame.size;
 }
 
 std::size_t OutQueue::size() const {
@@ -52,18 +64,12 @@ std::size_t OutQueue::Gather(std::span<iovec> pieces) const {
   std::size_t count = 0;
   std::size_t at = sent_bytes_;
   std::size_t next = sent_shared_;
-  std::size_t skip = sent_of_frame_;
   while (count < pieces.size() && (at < bytes_.size() || next < shared_.size())) {
     const std::size_t until = next < shared_.size() ? shared_[next].at : bytes_.size();
-    if (at < until) {
-      pieces[count++] = {.iov_base = const_cast<char*>(bytes_.data() + at), .iov_len = until - at};
-      at = until;
-      continue;
-    }
-    const std::string& frame = *shared_[next++].frame;
-    pieces[count++] = {.iov_base = const_cast<char*>(frame.data() + skip),
-                       .iov_len = frame.size() - skip};
-    skip = 0;
+    const std::string_view piece =
+        at < until ? std::string_view(bytes_).substr(at, until - at) : shared_[next++].bytes();
+    at = until;
+    pieces[count++] = {.iov_base = const_cast<char*>(piece.data()), .iov_len = piece.size()};
   }
   return count;
 }
@@ -78,17 +84,45 @@ void OutQueue::Consume(std::size_t sent) {
       sent -= taken;
       continue;
     }
-    const std::size_t left = shared_[sent_shared_].frame->size() - sent_of_frame_;
-    const std::size_t taken = std::min(sent, left);
+    Shared& shared = shared_[sent_shared_];
+    const std::size_t taken = std::min(sent, shared.size());
     shared_size_ -= taken;
     sent -= taken;
-    sent_of_frame_ += taken;
-    if (taken == left) {
-      shared_[sent_shared_].frame.reset();
+    shared.begin += taken;
+    if (shared.size() == 0) {
+      shared.chunk.reset();
       ++sent_shared_;
-      sent_of_frame_ = 0;
     }
   }
+}
+
+void OutQueue::LeaveChunks() {
+  const auto is_common = [](const Shared& shared) {
+    return shared.chunk != nullptr && shared.chunk->common();
+  };
+  if (std::none_of(shared_.begin(), shared_.end(), is_common)) {
+    return;
+  }
+  std::string own = pool_.Take();
+  std::vector<Shared> kept;
+  std::size_t at = sent_bytes_;
+  for (std::size_t i = sent_shared_; i < shared_.size(); ++i) {
+    Shared& shared = shared_[i];
+    own.append(bytes_, at, shared.at - at);
+    at = shared.at;
+    if (is_common(shared)) {
+      own += shared.bytes();
+      shared_size_ -= shared.size();
+    } else {
+      shared.at = own.size();
+      kept.push_back(std::move(shared));
+    }
+  }
+  own.append(bytes_, at);
+  pool_.Give(std::exchange(bytes_, std::move(own)));
+  shared_ = std::move(kept);
+  sent_bytes_ = 0;
+  sent_shared_ = 0;
 }
 
 void OutQueue::Compact() {
@@ -110,15 +144,20 @@ Transfer OutQueue::Flush(const Socket& socket) {
   constexpr std::size_t kPiecesMax = 64;
   while (!empty()) {
     Transfer transfer;
+    // The two common cases, without a walk.
     if (shared_.empty()) {
-      // The common case, without a walk.
       transfer = SendBytes(socket, std::string_view(bytes_).substr(sent_bytes_));
+    } else if (shared_.size() == 1 && bytes_.empty()) {
+      transfer = SendBytes(socket, shared_.front().bytes());
     } else {
       std::array<iovec, kPiecesMax> pieces;
       transfer = SendGathered(socket, {pieces.data(), Gather(pieces)});
     }
     Consume(transfer.bytes);
     Compact();
+    if (transfer.would_block) {
+      LeaveChunks();
+    }
     if (transfer.would_block || transfer.ended) {
       return transfer;
     }
@@ -130,10 +169,11 @@ Transfer OutQueue::Flush(const Socket& socket) {
 void OutQueue::Clear() {
   pool_.Give(std::exchange(bytes_, {}));
   shared_.clear();
-  shared_.shrink_to_fit();
+  if (shared_.capacity() > kEntriesKept) {
+    shared_.shrink_to_fit();
+  }
   sent_bytes_ = 0;
   sent_shared_ = 0;
-  sent_of_frame_ = 0;
   shared_size_ = 0;
 }
 

@@ -1,22 +1,24 @@
 // What one connection has yet to send: own bytes, and frames that it shares with others.
 //
-// Shape:   bytes are appended in place; a long shared frame is only pointed at, a short one is
-//          copied, which costs less than an entry of its own. Flush sends all of it with gathered
-//          writes.
-// Owner:   one per connection. An empty queue holds no memory: its buffer goes back to the pool.
+// Shape:   bytes are appended in place; shared frames are pointed at, and those that stand one
+//          behind the other in their chunk are one piece. A short one among other things is copied,
+//          which costs less than an entry of its own. Flush sends all of it with gathered writes;
+//          what the socket does not take of common chunks is copied, so that no slow reader keeps
+//          them.
+// Owner:   one per connection. An empty queue holds next to no memory: its buffer goes back to the
+//          pool.
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/tcp.h"
+#include "transport/shared_frame.h"
 
 namespace nunc {
-
-// An encoded message, made once and sent to many.
-using SharedFrame = std::shared_ptr<const std::string>;
 
 // Buffers of emptied queues, so that a connection that speaks now and then does not allocate.
 class BufferPool {
@@ -48,15 +50,20 @@ class OutQueue {
   void Clear();
 
  private:
-  static constexpr std::size_t kCopiedFrameBytesMax = 1024;
-
+  // Frames that stand one behind the other in a chunk.
   struct Shared {
     std::size_t at = 0;  // stands before bytes_[at]
-    SharedFrame frame;
+    FrameChunkPtr chunk;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    [[nodiscard]] std::size_t size() const { return end - begin; }
+    [[nodiscard]] std::string_view bytes() const { return chunk->bytes().substr(begin, size()); }
   };
 
   std::size_t Gather(std::span<iovec> pieces) const;
   void Consume(std::size_t sent);
+  // What is left of common chunks becomes its own.
+  void LeaveChunks();
   // Gives back what has been sent, so that a queue that never empties does not grow for ever.
   void Compact();
 
@@ -65,7 +72,6 @@ class OutQueue {
   std::vector<Shared> shared_;
   std::size_t sent_bytes_ = 0;   // of bytes_
   std::size_t sent_shared_ = 0;  // of shared_
-  std::size_t sent_of_frame_ = 0;
   std::size_t shared_size_ = 0;  // unsent bytes in shared frames
 };
 

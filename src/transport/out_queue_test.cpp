@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <sys/socket.h>
 
 #include <gtest/gtest.h>
@@ -49,8 +50,15 @@ class OutQueueTest : public testing::Test {
   OutQueue queue_{pool_};
 };
 
+const auto kAlive = std::make_shared<std::size_t>(0);
+
+// A long one, with a chunk of its own.
 SharedFrame MakeFrame(std::size_t size, char fill) {
-  return std::make_shared<const std::string>(size, fill);
+  return {.chunk = new FrameChunk(kAlive, std::string(size, fill)), .at = 0, .size = size};
+}
+
+SharedFrame MakeShort(const FrameChunkPtr& chunk, std::string_view text) {
+  return {.chunk = chunk, .at = chunk->Append(text), .size = text.size()};
 }
 
 TEST_F(OutQueueTest, OwnBytesAndSharedFramesLeaveInTheOrderTheyCame) {
@@ -61,7 +69,8 @@ TEST_F(OutQueueTest, OwnBytesAndSharedFramesLeaveInTheOrderTheyCame) {
         MakeFrame(static_cast<std::size_t>(i) * 37 + 1, static_cast<char>('a' + i % 26));
     queue_.Bytes() += own;
     queue_.Share(frame);
-    expected += own + *frame;
+    expected += own;
+    expected += frame.bytes();
     EXPECT_EQ(queue_.size(), expected.size());
   }
   EXPECT_EQ(SendThrough(), expected);
@@ -73,7 +82,7 @@ TEST_F(OutQueueTest, MoreFramesThanOneWriteTakesAllArrive) {
   for (int i = 0; i < 300; ++i) {
     const SharedFrame frame = MakeFrame(2000, static_cast<char>('A' + i % 26));
     queue_.Share(frame);
-    expected += *frame;
+    expected += frame.bytes();
   }
   EXPECT_EQ(SendThrough(), expected);
 }
@@ -82,7 +91,7 @@ TEST_F(OutQueueTest, WhatComesWhileSomeIsUnsentGoesBehindIt) {
   const SharedFrame frame = MakeFrame(200'000, 'x');
   queue_.Share(frame);
   EXPECT_TRUE(queue_.Flush(ours_).would_block);
-  EXPECT_LT(queue_.size(), frame->size());
+  EXPECT_LT(queue_.size(), frame.size);
   queue_.Bytes() += "behind";
   EXPECT_EQ(SendThrough().substr(0, 3), "xxx");
   queue_.Bytes() += "again";
@@ -109,15 +118,81 @@ TEST_F(OutQueueTest, WhatIsSentIsGivenBackAlsoWhenTheQueueNeverEmpties) {
 TEST_F(OutQueueTest, ALongFrameIsSharedAndFreedOnceItIsSent) {
   const SharedFrame frame = MakeFrame(5000, 'x');
   queue_.Share(frame);
-  EXPECT_EQ(frame.use_count(), 2);
+  EXPECT_EQ(frame.chunk->use_count(), 2);
   SendThrough();
-  EXPECT_EQ(frame.use_count(), 1);
+  EXPECT_EQ(frame.chunk->use_count(), 1);
 }
 
-TEST_F(OutQueueTest, AShortFrameIsCopied) {
-  const SharedFrame frame = MakeFrame(100, 'x');
-  queue_.Share(frame);
-  EXPECT_EQ(frame.use_count(), 1);
+TEST_F(OutQueueTest, ShortFramesBehindEachOtherAreSharedAndNotCopied) {
+  const FrameChunkPtr chunk = new FrameChunk(kAlive);
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    const std::string text = "frame " + std::to_string(i) + "\n";
+    queue_.Share(MakeShort(chunk, text));
+    expected += text;
+    EXPECT_EQ(queue_.size(), expected.size());
+  }
+  EXPECT_EQ(queue_.own_size(), 0U);
+  EXPECT_EQ(chunk->use_count(), 2U);
+  EXPECT_EQ(SendThrough(), expected);
+  EXPECT_EQ(chunk->use_count(), 1U);
+}
+
+TEST_F(OutQueueTest, AShortFrameAmongOthersIsCopied) {
+  const FrameChunkPtr chunk = new FrameChunk(kAlive);
+  queue_.Share(MakeShort(chunk, "first "));
+  MakeShort(chunk, "another's ");
+  queue_.Share(MakeShort(chunk, "second "));
+  EXPECT_EQ(queue_.own_size(), std::string_view("second ").size());
+  queue_.Bytes() += "own ";
+  queue_.Share(MakeShort(chunk, "third"));
+  EXPECT_EQ(SendThrough(), "first second own third");
+}
+
+TEST_F(OutQueueTest, ChunksThatFollowEachOtherAreBothShared) {
+  const FrameChunkPtr one = new FrameChunk(kAlive);
+  const FrameChunkPtr two = new FrameChunk(kAlive);
+  queue_.Share(MakeShort(one, "a"));
+  queue_.Share(MakeShort(two, "b"));
+  queue_.Share(MakeShort(two, "c"));
+  EXPECT_EQ(queue_.own_size(), 0U);
+  EXPECT_EQ(SendThrough(), "abc");
+}
+
+// Whatever the order of what is queued, and wherever the socket stops taking it.
+TEST_F(OutQueueTest, ASlowReaderKeepsNoCommonChunk) {
+  std::string expected;
+  const FrameChunkPtr common = new FrameChunk(kAlive);
+  const SharedFrame own_chunk = MakeFrame(3000, 'l');
+  for (int i = 0; i < 40; ++i) {
+    queue_.Bytes() += "own " + std::to_string(i);
+    queue_.Share(own_chunk);
+    const FrameChunkPtr chunk = i % 2 == 0 ? common : FrameChunkPtr(new FrameChunk(kAlive));
+    const SharedFrame frame = MakeShort(chunk, std::string(200, static_cast<char>('a' + i % 26)));
+    queue_.Share(frame);
+    expected += "own " + std::to_string(i);
+    expected += own_chunk.bytes();
+    expected += frame.bytes();
+  }
+  ASSERT_TRUE(queue_.Flush(ours_).would_block);
+  EXPECT_EQ(common->use_count(), 1U);
+  EXPECT_GT(own_chunk.chunk->use_count(), 1U);
+  EXPECT_EQ(SendThrough(), expected);
+}
+
+TEST_F(OutQueueTest, WhatTheSocketDidNotTakeOfARangeFollows) {
+  const FrameChunkPtr chunk = new FrameChunk(kAlive);
+  std::string expected;
+  for (int i = 0; i < 60; ++i) {
+    const SharedFrame frame = MakeShort(chunk, std::string(1000, static_cast<char>('a' + i % 26)));
+    queue_.Share(frame);
+    expected += frame.bytes();
+  }
+  ASSERT_TRUE(queue_.Flush(ours_).would_block);
+  EXPECT_EQ(chunk->use_count(), 1U);
+  const SharedFrame behind = MakeShort(chunk, "behind");
+  queue_.Share(behind);
+  EXPECT_EQ(SendThrough(), expected + "behind");
 }
 
 TEST_F(OutQueueTest, APeerThatIsGoneEndsTheFlush) {

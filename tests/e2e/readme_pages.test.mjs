@@ -1,5 +1,5 @@
-// The pages that README.md tells one to save are opened from files, as a reader would, and show what
-// is set: also what was set while the server was away, where the README says so.
+// The pages that README.md tells one to save are opened from files, as a reader would, and show
+// what is set: also what was set while the server was away, where the README says so.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';

@@ -97,6 +97,9 @@ inline constexpr std::size_t kScanVisitedMax = 20'000;              // keys look
 
 // Connections. At the limit: accepted and closed at once, with a reason where the protocol has one.
 inline constexpr std::size_t kConnectionsMaxDefault = 100'000;
+// Of the file descriptors the system allows: for the log, snapshots and backups. A newcomer who
+// would need one of them is refused.
+inline constexpr int kDescriptorsReserved = 32;
 // With this much unsent a connection is not read, and its watches lag (newest values later).
 inline constexpr std::size_t kUnsentBytesMax = std::size_t{1} << 20;
 // All partial requests and unsent bytes of all connections together. At the limit: the connection

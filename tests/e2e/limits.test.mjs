@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import {
   createDatabase,
   httpPost,
+  makeFolder,
   openAdmin,
   processorMs,
   startServer,
@@ -207,20 +208,30 @@ describe('limits of connections', () => {
   });
 
   test('out of file descriptors it refuses, serves those it has, and does not spin', async () => {
-    const server = await startServer({ wrap: ['prlimit', '--nofile=40:40', '--'] });
+    const server = await startServer({
+      data: makeFolder('descriptors'),
+      args: ['--segment', '32MiB'],
+      wrap: ['prlimit', '--nofile=80:80', '--'],
+    });
     const first = await TcpClient.open(server.tcp, 'demo');
+    const admin = await openAdmin(server, 'demo');
     const opened = [];
-    for (let index = 0; index < 60; index += 1) opened.push(await TcpClient.connect(server.tcp));
+    for (let index = 0; index < 90; index += 1) opened.push(await TcpClient.connect(server.tcp));
     const state = await Promise.all(
       opened.map((client) =>
         client.inbox.next('a greeting', 3000).then(
-          () => 'greeted',
+          (line) => (line === 'ok ' ? 'greeted' : 'refused'),
           () => 'refused',
         ),
       ),
     );
     assert.ok(state.includes('greeted') && state.includes('refused'), JSON.stringify(state));
     await first.expectOk('set k v');
+    // Its own files find one: a snapshot, and segments of the log.
+    await admin.expectOk('snapshot true demo');
+    for (let index = 0; index < 8; index += 1) {
+      await first.expectOk(`set large ${'x'.repeat(7 << 20)}`);
+    }
     const before = processorMs(server.pid);
     await new Promise((resolve) => setTimeout(resolve, 1000)); // what is measured
     const used = processorMs(server.pid) - before;
@@ -229,13 +240,14 @@ describe('limits of connections', () => {
     await until(async () => {
       const client = await TcpClient.connect(server.tcp);
       const greeted = await client.inbox.next('a greeting', 500).then(
-        () => true,
+        (line) => line === 'ok ',
         () => false,
       );
       client.socket.destroy();
       return greeted;
     }, 'new connections after the others left');
     assert.deepEqual(await first.expectOk('get k'), ['value v']);
+    await admin.close();
     await first.close();
     await stopCleanly(server);
   });

@@ -90,6 +90,13 @@ long StatusOf(CURL* c) {
 
 // What has come of it; `said` is the body of an answer with another status than 200.
 Result<void> Outcome(CURL* c, CURLcode code, const std::string& url, std::string_view said) {
+  curl_off_t connected_us = 0;
+  curl_easy_getinfo(c, CURLINFO_CONNECT_TIME_T, &connected_us);
+  // Of an answer in another protocol curl says the same as of such a URL.
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && connected_us > 0) {
+    return Fail(Fault::kUnavailable,
+                url + " does not speak HTTP: is it another port of the server?");
+  }
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     return Fail(Fault::kInvalid, "--host \"" + url + "\": allowed is http://HOST:PORT or https://");
   }

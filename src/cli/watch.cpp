@@ -31,7 +31,10 @@ bool TakePrefix(std::string_view& text, std::string_view prefix) {
 class Watcher {
  public:
   Watcher(const WatchArguments& arguments, int stop_fd, const WatchOutput& output)
-      : arguments_(arguments), stop_fd_(stop_fd), output_(output) {}
+      : arguments_(arguments),
+        is_pattern_(arguments.key.ends_with('*')),
+        stop_fd_(stop_fd),
+        output_(output) {}
 
   ExitCode Run() {
     while (true) {
@@ -63,9 +66,10 @@ class Watcher {
       return Lost(client.error().detail);
     }
     const std::string user = arguments_.user.empty() ? "" : arguments_.user + " ";
-    const Result<void> sent =
-        client->Send("use-db " + arguments_.database + " " + user + arguments_.token + "\nwatch " +
-                     arguments_.key + "\nget-safe " + arguments_.key + "\n");
+    const std::string watch = "watch " + arguments_.key;
+    const Result<void> sent = client->Send(
+        "use-db " + arguments_.database + " " + user + arguments_.token + "\n" +
+        (is_pattern_ ? watch + " since " + token_ : watch + "\nget-safe " + arguments_.key) + "\n");
     if (!sent) {
       return Lost(sent.error().detail);
     }
@@ -94,15 +98,12 @@ class Watcher {
       // A server that keeps nothing forgets its databases; somebody may create it again.
       return line == "Not a valid database name" ? End::kLost : End::kRefused;
     }
-    if (!live_) {
+    if (is_pattern_) {
+      TakeOfPattern(line);
+    } else if (!live_) {
       // A change that arrives before the present value is part of it.
       if (TakePrefix(line, "value-version ")) {
-        live_ = true;
-        if (!said_.empty()) {
-          output_.say("connected again");
-          said_.clear();
-        }
-        backoff_ms_ = kBackoffMsMin;
+        BecomeLive();
         const bool missing = line.substr(line.find(' ') + 1) == "<Empty>";
         Show(missing ? "removed" : HideControls(line), !ever_live_);
         ever_live_ = true;
@@ -113,6 +114,28 @@ class Watcher {
       Show("removed", true);
     }
     return std::nullopt;
+  }
+
+  // All keys with a prefix: what is there, or has changed since the token, and then what changes.
+  void TakeOfPattern(std::string_view line) {
+    if (TakePrefix(line, "changed-version ")) {
+      output_.print(HideControls(line));
+    } else if (TakePrefix(line, "removed ")) {
+      output_.print(HideControls(line) + " removed");
+    } else if (TakePrefix(line, "ready ")) {
+      token_ = line.substr(line.rfind(' ') + 1);
+      BecomeLive();
+      ever_live_ = true;
+    }
+  }
+
+  void BecomeLive() {
+    live_ = true;
+    if (!said_.empty()) {
+      output_.say("connected again");
+      said_.clear();
+    }
+    backoff_ms_ = kBackoffMsMin;
   }
 
   void Show(std::string state, bool always) {
@@ -134,6 +157,8 @@ class Watcher {
   }
 
   const WatchArguments& arguments_;
+  const bool is_pattern_;
+  std::string token_ = "0";  // of the newest `ready`
   const int stop_fd_;
   const WatchOutput& output_;
   bool live_ = false;       // this connection has given the present value

@@ -185,7 +185,7 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
   if (session == nullptr) {
     return;
   }
-  ++commands_;
+  ++counters_.commands;
   if (command.verb == Verb::kRejected) {
     if (session->transaction != nullptr) {
       session->transaction->Spoil();

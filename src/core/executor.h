@@ -40,7 +40,8 @@ class Executor {
 
   void SetNow(Now now);
   void SetDefaultAddress(std::string_view address);
-  void SetQueryTime(double milliseconds) { query_time_ms_ = milliseconds; }
+  // As the driver has measured; commands are counted here.
+  void SetCounters(const Counters& measured);
   void NoteTurn(const TurnTime& turn);
 
   void Open(SessionId id, SessionKind kind, const SessionName& name = {});
@@ -183,9 +184,8 @@ class Executor {
   ExecutorOptions options_;
   Store store_;
   Now now_;
-  double query_time_ms_ = 0;
+  Counters counters_;
   TurnTime longest_turn_;  // each part by itself, since `debug loop` was asked last
-  std::uint64_t commands_ = 0;
   ConflictId last_conflict_;
   Delivery delivery_;
   DeliveryTimes delivery_times_;

@@ -363,13 +363,19 @@ void Executor::Whoami(const Session& session, Output& output) const {
   Ok(session, output);
 }
 
+void Executor::SetCounters(const Counters& measured) {
+  const std::uint64_t commands = counters_.commands;
+  counters_ = measured;
+  counters_.commands = commands;
+}
+
 // What the server is and has done, which no data decides.
 void Executor::TellState(const Session& session, Verb verb, Output& output) {
   Reply reply{.kind = ReplyKind::kPong};
   if (verb == Verb::kListCommands) {
     reply.kind = ReplyKind::kCommands;
   } else if (verb == Verb::kMetricsState) {
-    output.counters = {.commands = commands_, .query_time_ms_average = query_time_ms_};
+    output.counters = counters_;
     reply.kind = ReplyKind::kMetrics;
   } else if (verb == Verb::kClusterState) {
     reply.kind = ReplyKind::kCluster;

@@ -64,6 +64,8 @@ struct TurnTime {
 struct Counters {
   std::uint64_t commands = 0;
   double query_time_ms_average = 0;
+  std::uint64_t log_bytes = 0;  // of the op log's files
+  std::uint64_t log_records = 0;
 };
 
 struct Reply {

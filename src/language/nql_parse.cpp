@@ -289,10 +289,10 @@ bool NqlParser::TakeNumber(const CommandRow& row, const Argument& argument, std:
   std::int64_t number = 0;
   const bool fits = ReadInt64(word, number);
   if (argument.kind == ArgumentKind::kVersion && IsInteger(word)) {
-    // Existing clients send milliseconds for a version that they do not know: out of 32 bits, and
-    // -1, mean whatever is stored.
+    // Existing clients send milliseconds for a version that they do not know: what no version can
+    // be, and -1, mean whatever is stored.
     const bool in_range = fits && number >= std::numeric_limits<std::int32_t>::min() &&
-                          number <= std::numeric_limits<std::int32_t>::max();
+                          number <= std::numeric_limits<std::uint32_t>::max();
     if (in_range && number != -1) {
       command.version = number;
     }

@@ -83,7 +83,9 @@ TEST(NqlParse, AVersionInRangeIsTakenAndOneOutOfRangeMeansUnconditional) {
   EXPECT_EQ(parser.Parse("set-safe k -2 v").version, -2);
   EXPECT_EQ(parser.Parse("set-safe k 2147483647 v").version, 2147483647);
   EXPECT_FALSE(parser.Parse("set-safe k -1 v").version.has_value());
-  EXPECT_FALSE(parser.Parse("set-safe k 2147483648 v").version.has_value());
+  EXPECT_EQ(parser.Parse("set-safe k 2147483648 v").version, 2147483648);
+  EXPECT_EQ(parser.Parse("set-safe k 4294967295 v").version, 4294967295);
+  EXPECT_FALSE(parser.Parse("set-safe k 4294967296 v").version.has_value());
   EXPECT_FALSE(parser.Parse("set-safe k 1795393187860 v").version.has_value());
   EXPECT_FALSE(parser.Parse("set-safe k 99999999999999999999999 v").version.has_value());
   EXPECT_EQ(parser.Parse("set-safe k 99999999999999999999999 v").verb, Verb::kSetSafe);

@@ -143,11 +143,11 @@ void AppendCommandWords(std::string& out) {
   out += '\n';
 }
 
-// There is no op log and no peer yet, so their figures are what they are: nothing.
+// There is no peer, so their figures are what they are: nothing.
 void AppendMetrics(std::string& out, const Counters& counters) {
-  out +=
-      "metrics-state pending_ops: 0, op_log_file_size: 0, op_log_count: 0,"
-      "replication_time_moving_avg: 0.0, get_query_time_moving_avg: ";
+  out += "metrics-state pending_ops: 0, op_log_file_size: " + std::to_string(counters.log_bytes) +
+         ", op_log_count: " + std::to_string(counters.log_records) +
+         ",replication_time_moving_avg: 0.0, get_query_time_moving_avg: ";
   AppendDecimal(out, counters.query_time_ms_average);
   out += "\n\n";
 }

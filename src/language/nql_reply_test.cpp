@@ -94,9 +94,10 @@ TEST(NqlReply, WhoamiIsALineForEachField) {
 
 TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
   Output output;
-  output.counters = {.commands = 9, .query_time_ms_average = 0.25};
+  output.counters = {
+      .commands = 9, .query_time_ms_average = 0.25, .log_bytes = 64, .log_records = 3};
   EXPECT_EQ(Data({.kind = ReplyKind::kMetrics}, output),
-            "metrics-state pending_ops: 0, op_log_file_size: 0, op_log_count: 0,"
+            "metrics-state pending_ops: 0, op_log_file_size: 64, op_log_count: 3,"
             "replication_time_moving_avg: 0.0, get_query_time_moving_avg: 0.25\n\n");
 }
 

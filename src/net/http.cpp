@@ -48,6 +48,21 @@ bool IsHost(std::string_view value) {
   return value.find_first_of(" \t\"#,/<>?@\\^`{|}") == std::string_view::npos;
 }
 
+// RFC 9112 §3.2.2: the absolute form is taken, too; whatever it names as the host is this server.
+std::string_view OriginForm(std::string_view target) {
+  constexpr std::string_view kBehindScheme = "://";
+  const std::string_view scheme = target.substr(0, target.find(kBehindScheme));
+  const auto is = [scheme](std::string_view name) {
+    return std::equal(name.begin(), name.end(), scheme.begin(), scheme.end(),
+                      [](char left, char right) { return left == Lower(right); });
+  };
+  if (scheme.size() == target.size() || !(is("http") || is("https"))) {
+    return target;
+  }
+  const std::size_t path = target.find_first_of("/?", scheme.size() + kBehindScheme.size());
+  return path == std::string_view::npos || target[path] == '?' ? "/" : target.substr(path);
+}
+
 // Watches the bytes of head, chunk header and trailer lines for what Beast accepts or would wait
 // on: RFC 9112 §2.2 (bare CR, bare LF), §5.2 (folding), and control characters anywhere.
 class LineScanner {
@@ -324,7 +339,7 @@ HttpParser::Outcome HttpParser::Message::Finish() {
 void HttpParser::Message::on_request_impl(beast_http::verb /*verb*/, BeastText method,
                                           BeastText target, int version, BeastError& /*ec*/) {
   request_.method = View(method);
-  request_.target = View(target);
+  request_.target = OriginForm(View(target));
   request_.version_minor = version % 10;
 }
 

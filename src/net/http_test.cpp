@@ -78,6 +78,19 @@ std::string StatusOf(const std::string& bytes, const HttpParser::Limits& limits 
   return story.back().size() == 3 ? story.back() : "200";
 }
 
+TEST(Http, TheAbsoluteFormOfATargetIsItsPath) {
+  const auto target = [](std::string_view form) {
+    return Parse("GET " + std::string(form) + " HTTP/1.1\r\nHost: h\r\n\r\n").at(0);
+  };
+  EXPECT_EQ(target("http://h:1/a/b?c=http://x"), target("/a/b?c=http://x"));
+  EXPECT_EQ(target("HTTPS://h/a"), target("/a"));
+  EXPECT_EQ(target("http://h"), target("/"));
+  EXPECT_EQ(target("http://h?c"), target("/"));
+  // Not forms of ours: they stay as they are, and are found nowhere.
+  EXPECT_NE(target("/http://h/"), target("/"));
+  EXPECT_NE(target("/x?u=http://h/a"), target("/a"));
+}
+
 TEST(HttpParser, ReadsMethodTargetHeadersAndBody) {
   EXPECT_EQ(Parse("POST /a?b=c HTTP/1.1\r\nHost: h:80\r\ncontent-LENGTH: 5\r\nX-Empty:\r\n"
                   "X-Spaces: \t a b \t\r\n\r\nhello"),

@@ -61,7 +61,7 @@ void Node::Step(const Input& input, Output& output) {
             log_room_ = in.log_room;
             executor_.SetLogRoom(log_room_);
             executor_.SetNow(in.now);
-            executor_.SetQueryTime(in.query_time_ms_average);
+            executor_.SetCounters(in.counters);
             executor_.NoteTurn(in.last_turn);
             if (!begun_ || gate_.bytes() >= kHeldBytesMax) {
               executor_.store().lifetimes().PutOff();

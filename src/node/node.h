@@ -26,7 +26,7 @@ namespace nunc {
 // Before the first input of a turn: what time it is. Keys whose time has come are gone behind it.
 struct TurnStarted {
   Now now;
-  double query_time_ms_average = 0;
+  Counters counters{};  // as far as the driver knows them
   TurnTime last_turn{};  // how long the one before took
   // Bytes of records that are sure to find a place in the log.
   std::size_t log_room = SIZE_MAX;

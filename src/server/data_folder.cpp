@@ -41,6 +41,15 @@ ShowProgress Throttled(Clock& clock, Heap& heap, const ShowProgress& show) {
   };
 }
 
+// Whatever is wrong with the folder itself: it may not be used, and nothing in it is damaged.
+Result<std::unique_ptr<PosixDisk>> OpenFolder(const std::string& path) {
+  Result<std::unique_ptr<PosixDisk>> disk = PosixDisk::Open(path, FolderAccess::kCreate);
+  if (!disk) {
+    return Fail(Fault::kUnavailable, disk.error().detail);
+  }
+  return disk;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node& node, Heap& heap,
@@ -65,14 +74,13 @@ Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node&
 }
 
 Result<void> DataFolder::OpenFolders(const Config& config) {
-  Result<std::unique_ptr<PosixDisk>> data = PosixDisk::Open(config.data_dir, FolderAccess::kCreate);
+  Result<std::unique_ptr<PosixDisk>> data = OpenFolder(config.data_dir);
   if (!data) {
     return tl::unexpected(data.error());
   }
   data_ = std::move(*data);
   if (!config.oplog_dir.empty() && config.oplog_dir != config.data_dir) {
-    Result<std::unique_ptr<PosixDisk>> log =
-        PosixDisk::Open(config.oplog_dir, FolderAccess::kCreate);
+    Result<std::unique_ptr<PosixDisk>> log = OpenFolder(config.oplog_dir);
     if (!log) {
       return tl::unexpected(log.error());
     }

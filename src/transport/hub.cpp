@@ -88,7 +88,7 @@ void Hub::StartTurn() {
   commands_ = 0;
   turn_log_room_ = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room();
   node_.Step(TurnStarted{.now = now_,
-                         .query_time_ms_average = query_time_ms_,
+                         .counters = counters_,
                          .last_turn = std::exchange(last_turn_, {}),
                          .log_room = turn_log_room_},
              output_);
@@ -172,8 +172,8 @@ Result<void> Hub::RunTurn() {
   if (commands_ > 0) {
     constexpr double kWeight = 0.01;  // the reference's average spans 100 samples
     const auto spent_us = static_cast<double>(MonotonicUs() - now_.mono_us);
-    query_time_ms_ +=
-        kWeight * (spent_us / 1000.0 / static_cast<double>(commands_) - query_time_ms_);
+    double& average = counters_.query_time_ms_average;
+    average += kWeight * (spent_us / 1000.0 / static_cast<double>(commands_) - average);
   }
   FlushAll();
   if (now_.mono_us >= next_tick_us_) {
@@ -226,6 +226,11 @@ void Hub::TickAll() {
   }
   if (now_.mono_us >= next_node_tick_us_) {
     next_node_tick_us_ = now_.mono_us + kNodeTickUs;
+    if (persistence_ != nullptr) {
+      const OpLogInfo log = persistence_->log().Info();
+      counters_.log_bytes = log.bytes;
+      counters_.log_records = log.first == Revision{} ? 0 : log.last.value - log.first.value + 1;
+    }
     node_.Step(Tick{}, output_);
     Route(output_);
   }

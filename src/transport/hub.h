@@ -191,7 +191,7 @@ class Hub {
   std::uint64_t commands_ = 0;      // of this turn
   std::uint64_t wide_changes_ = 0;  // with many watchers, ever
   std::size_t fan_out_bytes_ = 0;   // of those, since the backlog was empty
-  double query_time_ms_ = 0;
+  Counters counters_;               // as last measured
   TurnTime last_turn_;
   std::int64_t cpu_look_us_ = 0;  // when cpu_us_ was read
   std::int64_t cpu_us_ = 0;       // of the loop

@@ -134,6 +134,7 @@ const std::vector<NamedLimit> kLimits = {
     {"kHttpHeadersMax", kHttpHeadersMax},
     {"kHttpAnswerBytesMax", kHttpAnswerBytesMax},
     {"kConnectionsMaxDefault", kConnectionsMaxDefault},
+    {"kDescriptorsReserved", kDescriptorsReserved},
     {"kUnsentBytesMax", kUnsentBytesMax},
     {"kBufferedBytesMaxDefault", kBufferedBytesMaxDefault},
     {"kBufferedBytesAllowance", kBufferedBytesAllowance},

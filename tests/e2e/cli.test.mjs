@@ -11,6 +11,7 @@ import {
   kBinary,
   kExit,
   launch,
+  makeFolder,
   nunc,
   openAdmin,
   startArguments,
@@ -113,6 +114,15 @@ describe('nunc exec', () => {
     assert.equal(output, 'Response "valid auth\\n;unknown command: nonsense"\n');
   });
 
+  test('a port that does not speak HTTP is said, with its exit code', async () => {
+    const { errors } = await expectRun(
+      [...credentials, '-h', `http://${server.tcp}`, 'exec', 'ping'],
+      kExit.unreachable,
+    );
+    assert.match(errors, /does not speak HTTP/);
+    await expectRun([...credentials, '-h', 'ftp://127.0.0.1:1', 'exec', 'ping'], kExit.usage);
+  });
+
   test('no server there is said, with its exit code', async () => {
     const port = await freePort();
     const { output, errors } = await expectRun(
@@ -181,6 +191,35 @@ describe('nunc watch', () => {
     await writer.close();
     run.child.kill('SIGINT');
     assert.equal((await within(run.exited, 'the end')).code, kExit.ok);
+  });
+
+  test('of a prefix it prints what is there, what changes and what changed meanwhile', async () => {
+    const data = makeFolder('cli-prefix');
+    let own = await startServer({ data });
+    const { ws, http, tcp } = own;
+    const more = ['set p/a 1', 'set q 1', 'set p/b 2'];
+    const db = await createDatabase(own, 'prefix', { more });
+    const run = watch('p/*', tcp, '-d', db, '-t', db);
+    const first = [await run.lines.next('a key'), await run.lines.next('another key')];
+    assert.deepEqual(first.sort(), ['p/a 0 1', 'p/b 0 2']);
+    const write = async (command) => {
+      const writer = await TcpClient.open(own.tcp, db);
+      await writer.expectOk(command);
+      await writer.close();
+    };
+    await write('set p/a 3');
+    assert.equal(await run.lines.next('a change'), 'p/a 1 3');
+    await write('remove p/b');
+    assert.equal(await run.lines.next('a removal'), 'p/b removed');
+    await stopCleanly(own);
+    own = await startServer({ data, addresses: { ws, http, tcp } });
+    await write('set p/c 4');
+    // What came since the last token may come again before it.
+    const lines = await run.lines.takeThrough((line) => line === 'p/c 0 4', 'what changed');
+    for (const line of lines) assert.ok(['p/a 1 3', 'p/b removed', 'p/c 0 4'].includes(line), line);
+    run.child.kill('SIGINT');
+    assert.equal((await within(run.exited, 'the end')).code, kExit.ok);
+    await stopCleanly(own);
   });
 
   test('says so when the key is not there yet', async () => {

@@ -298,6 +298,18 @@ test('a second server on the folder is refused, and the first is unharmed', asyn
 const kNobody = 65534; // a user without anything of its own
 const kIsRoot = process.getuid() === 0;
 
+test('what is no folder, or cannot become one, is refused as such', async () => {
+  const folder = makeFolder('no-folder');
+  const file = path.join(folder, 'file');
+  writeFileSync(file, 'mine');
+  for (const data of [file, path.join(folder, 'missing', 'deep')]) {
+    const { code, message } = await refusedStart(data);
+    assert.equal(code, kExit.cannotBind, message);
+    assert.ok(message.includes(data), message);
+  }
+  assert.equal(readFileSync(file, 'utf8'), 'mine');
+});
+
 describe('folders of others', { skip: kIsRoot ? false : 'only root can act for another' }, () => {
   const ids = ['--reuid', `${kNobody}`, '--regid', `${kNobody}`, '--clear-groups'];
   const wrap = ['/usr/bin/setpriv', ...ids];

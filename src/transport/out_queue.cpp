@@ -23,7 +23,8 @@ std::string BufferPool::Take() {
 }
 
 void BufferPool::Give(std::string buffer) {
-  if (buffer.capacity() <= kBufferBytesMax && buffers_.size() < kBuffersMax) {
+  const bool has_memory = buffer.capacity() > std::string().capacity();
+  if (has_memory && buffer.capacity() <= kBufferBytesMax && buffers_.size() < kBuffersMax) {
     buffer.clear();
     buffers_.push_back(std::move(buffer));
   }

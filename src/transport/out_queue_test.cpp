@@ -209,6 +209,11 @@ TEST(BufferPool, ABufferComesBackEmptyAndAHugeOneDoesNot) {
   const std::string back = pool.Take();
   EXPECT_TRUE(back.empty());
   EXPECT_EQ(back.data(), memory);
+  for (int i = 0; i < 1000; ++i) {
+    pool.Give({});  // takes nobody's place
+  }
+  pool.Give(std::string(1000, 'x'));
+  EXPECT_GE(pool.Take().capacity(), 1000U);
   pool.Give(std::string(1 << 20, 'x'));
   EXPECT_LT(pool.Take().capacity(), 1000U);
 }

@@ -115,6 +115,9 @@ inline constexpr std::uint32_t kPingIntervalMsDefault =
 // One turn of the loop. At the limit: the rest waits for the next turn, behind the others.
 inline constexpr std::size_t kReadBytesPerTurn = std::size_t{256} << 10;  // per connection
 inline constexpr std::size_t kCommandsPerTurn = 512;                      // per connection
+// Keys of commands that were read together and are fetched ahead; the others are not.
+inline constexpr std::size_t kExpectedKeysMax = 32;
+inline constexpr std::size_t kLookAheadBytesMax = std::size_t{16} << 10;
 inline constexpr std::int64_t kSendSliceUs = 2'000;
 inline constexpr std::int64_t kRunSliceUs = 2'000;  // commands of all connections
 // On the way to watchers of widely watched keys; then who changes such keys waits until it is sent.

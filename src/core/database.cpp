@@ -1,6 +1,8 @@
 #include "core/database.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
@@ -315,6 +317,18 @@ void Database::NoteSecureKey(std::string_view key, std::string_view value, bool 
     permissions_.insert_or_assign(std::string(user), PermissionList::ParseLenient(value));
   } else if (const auto found = permissions_.find(user); found != permissions_.end()) {
     permissions_.erase(found);
+  }
+}
+
+void Database::Expect(std::span<const std::string_view> keys) const {
+  std::array<std::uint64_t, kExpectedKeysMax> hashes{};
+  const std::size_t count = std::min(keys.size(), hashes.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    hashes[i] = Hash(keys[i]);
+    index_.Prefetch(hashes[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    index_.PrefetchEntry(hashes[i]);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,8 @@ class Database {
   [[nodiscard]] Entry* Find(std::string_view key, std::uint64_t hash) const;
   // As in HashIndex.
   void Prefetch(std::string_view key) const { index_.Prefetch(Hash(key)); }
+  // They are looked up soon, one after the other.
+  void Expect(std::span<const std::string_view> keys) const;
   // A tombstone too.
   [[nodiscard]] Entry* FindAny(std::string_view key, std::uint64_t hash) const {
     return index_.Find(hash, key);

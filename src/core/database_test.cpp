@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -351,6 +352,22 @@ TEST(Database, AgreesWithMapsUnderRandomChanges) {
   }
   ASSERT_NO_FATAL_FAILURE(model.Check());
   EXPECT_GT(model.horizon(), 0U);  // some were old enough to be dropped
+}
+
+// At the limit and one above it; keys that are there, removed and never were.
+TEST(Database, WhatIsExpectedIsNotChanged) {
+  Changed changed;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i <= kExpectedKeysMax; ++i) {
+    names.push_back("key" + std::to_string(i));
+  }
+  changed.Set(names[0], "a", 5);
+  for (const std::size_t count : {std::size_t{0}, kExpectedKeysMax, kExpectedKeysMax + 1}) {
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    changed.db().Expect(std::span(keys).first(count));
+    EXPECT_EQ(changed.db().Find(names[0])->value(), "a");
+    EXPECT_EQ(changed.db().Find(names[1]), nullptr);
+  }
 }
 
 }  // namespace

@@ -180,6 +180,12 @@ bool Executor::Permits(Session& session, Permission permission, std::string_view
   return list == nullptr ? session.user.empty() : list->Allows(permission, key);
 }
 
+void Executor::Expect(SessionId id, std::span<const std::string_view> keys) {
+  if (const Session* session = SessionOf(id); session != nullptr && session->database != nullptr) {
+    session->database->Expect(keys);
+  }
+}
+
 void Executor::Execute(SessionId id, const Command& command, Output& output) {
   Session* session = SessionOf(id);
   if (session == nullptr) {

@@ -40,13 +40,13 @@ class Executor {
 
   void SetNow(Now now);
   void SetDefaultAddress(std::string_view address);
-  // As the driver has measured; commands are counted here.
-  void SetCounters(const Counters& measured);
+  void SetCounters(const Counters& measured);  // but for the commands, counted here
   void NoteTurn(const TurnTime& turn);
 
   void Open(SessionId id, SessionKind kind, const SessionName& name = {});
   void Close(SessionId id);
   void Execute(SessionId id, const Command& command, Output& output);
+  void Expect(SessionId id, std::span<const std::string_view> keys);
 
   // As in Delivery.
   void MarkLagging(SessionId id);

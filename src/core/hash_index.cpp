@@ -78,6 +78,16 @@ void HashIndex::Prefetch(std::uint64_t hash) const {
   __builtin_prefetch(&segment.slots[hash & (segment.slots.size() - 1)]);
 }
 
+void HashIndex::PrefetchEntry(std::uint64_t hash) const {
+  const Segment& segment = SegmentOf(hash);
+  const std::size_t mask = segment.slots.size() - 1;
+  for (std::size_t at = hash & mask; segment.slots[at] != 0; at = (at + 1) & mask) {
+    if ((segment.slots[at] & ~kAddressMask) == Tag(hash)) {
+      return EntryIn(segment.slots[at])->PrefetchKey();
+    }
+  }
+}
+
 std::size_t HashIndex::SlotOf(const Segment& segment, std::uint64_t hash,
                               const Entry* entry) const {
   const std::size_t mask = segment.slots.size() - 1;

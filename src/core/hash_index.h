@@ -27,6 +27,8 @@ class HashIndex {
   [[nodiscard]] Entry* Find(std::uint64_t hash, std::string_view key) const;
   // A Find of it comes soon: gets on its way what that reads first.
   void Prefetch(std::uint64_t hash) const;
+  // And, once that has come, the entry which it will most likely find.
+  void PrefetchEntry(std::uint64_t hash) const;
   // `entry`'s key must be absent.
   void Insert(std::uint64_t hash, Entry* entry);
   // `entry` must be present.

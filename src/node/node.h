@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,7 +27,7 @@ namespace nunc {
 // Before the first input of a turn: what time it is. Keys whose time has come are gone behind it.
 struct TurnStarted {
   Now now;
-  Counters counters{};  // as far as the driver knows them
+  Counters counters{};   // as far as the driver knows them
   TurnTime last_turn{};  // how long the one before took
   // Bytes of records that are sure to find a place in the log.
   std::size_t log_room = SIZE_MAX;
@@ -82,6 +83,10 @@ class Node {
   // Replaces the content of `output`.
   void Step(const Input& input, Output& output);
 
+  // ClientCommands about these keys will follow. Changes nothing but how soon they are done.
+  void Expect(SessionId session, std::span<const std::string_view> keys) {
+    executor_.Expect(session, keys);
+  }
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
     return executor_.IsAdmin(user, password);
   }

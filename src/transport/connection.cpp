@@ -95,6 +95,10 @@ bool Connection::MayRun() const {
          (commands_left_ > 0 || commands_turn_ != hub_.turn());
 }
 
+void Connection::Expect(std::span<const std::string_view> keys) {
+  hub_.Expect(session_, keys);
+}
+
 void Connection::Execute(const Command& command) {
   if (commands_turn_ != hub_.turn()) {
     commands_turn_ = hub_.turn();

@@ -39,6 +39,8 @@ class Connection final : public Loop::Handler {
   // May one more command run now? False: its turn is used up, or its replies are not being read.
   [[nodiscard]] bool MayRun() const;
   void Execute(const Command& command);
+  // As in Executor.
+  void Expect(std::span<const std::string_view> keys);
   // A part of a restore; its status comes like that of a command.
   void Import(BlockImported block);
   // Append to it, then call Sending().

@@ -59,7 +59,6 @@ class Hub {
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  // For the server.
   void Admit(Socket socket, Door door);
   // Waits for something to happen, at most until the next tick, and deals with it.
   // Errors: the disk has failed. Nothing of the turn has been answered, and nothing may be any
@@ -98,6 +97,7 @@ class Hub {
 
   // True: the change that the command made had many watchers.
   bool Execute(SessionId session, const Command& command);
+  void Expect(SessionId id, std::span<const std::string_view> keys) { node_.Expect(id, keys); }
   void Import(const BlockImported& block);
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
     return node_.IsAdmin(user, password);

@@ -1,7 +1,11 @@
 #include "transport/tcp_door.h"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <string>
 
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "language/nql_reply.h"
 #include "transport/connection.h"
@@ -20,7 +24,12 @@ void TcpDoor::OnOpen() {
 
 std::size_t TcpDoor::OnBytes(std::span<char> input) {
   std::string_view rest(input.data(), input.size());
+  std::size_t looked_at = 0;
   while (!rest.empty() && connection_.MayRun()) {
+    if (looked_at == 0) {
+      looked_at = LookAhead(rest);
+    }
+    --looked_at;
     const LineEvent line = lines_.Next(rest);
     if (line.kind == LineEvent::Kind::kNeedMore) {
       break;
@@ -29,6 +38,30 @@ std::size_t TcpDoor::OnBytes(std::span<char> input) {
   }
   lines_.DropDelivered();
   return input.size() - rest.size();
+}
+
+std::size_t TcpDoor::LookAhead(std::string_view input) {
+  std::array<std::string_view, kExpectedKeysMax> keys;
+  std::size_t count = 0;
+  std::size_t lines = 0;
+  input = input.substr(0, kLookAheadBytesMax);
+  while (lines < keys.size()) {
+    const std::size_t end = input.find('\n');
+    if (end == std::string_view::npos) {
+      break;
+    }
+    ++lines;
+    // Of most commands the second word is a key; where it is none, nothing is found.
+    const std::string_view line = input.substr(0, end);
+    if (const std::size_t space = line.find(' '); space != std::string_view::npos) {
+      keys[count++] = line.substr(space + 1, line.find(' ', space + 1) - space - 1);
+    }
+    input.remove_prefix(end + 1);
+  }
+  if (count > 1) {
+    connection_.Expect({keys.data(), count});
+  }
+  return std::max<std::size_t>(lines, 1);
 }
 
 void TcpDoor::RunLine(const LineEvent& line) {

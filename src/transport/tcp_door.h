@@ -31,6 +31,8 @@ class TcpDoor final : public Protocol {
 
  private:
   void RunLine(const LineEvent& line);
+  // Has the keys of the next commands fetched; how many lines it has looked at.
+  std::size_t LookAhead(std::string_view input);
 
   Connection& connection_;
   LineReader lines_;

@@ -143,6 +143,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kPingIntervalMsDefault", kPingIntervalMsDefault},
     {"kReadBytesPerTurn", kReadBytesPerTurn},
     {"kCommandsPerTurn", kCommandsPerTurn},
+    {"kExpectedKeysMax", kExpectedKeysMax},
+    {"kLookAheadBytesMax", kLookAheadBytesMax},
     {"kSendSliceUs", kSendSliceUs},
     {"kRunSliceUs", kRunSliceUs},
     {"kChunkLineBytesMax", kChunkLineBytesMax},

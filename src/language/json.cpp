@@ -33,6 +33,12 @@ JsonFault FaultOf(simdjson::error_code code) {
   }
 }
 
+// Of its digits, without the sign: whether 64 bits cannot hold it.
+bool IsBeyond64(std::string_view digits, bool negative) {
+  const std::string_view most = negative ? "9223372036854775808" : "18446744073709551615";
+  return digits.size() != most.size() ? digits.size() > most.size() : digits > most;
+}
+
 // The end of the string that begins at `at`, in valid JSON.
 std::size_t EndOfString(std::string_view json, std::size_t at) {
   for (++at; at < json.size() && json[at] != '"'; ++at) {
@@ -62,6 +68,33 @@ std::size_t EndOfValue(std::string_view json, std::size_t at) {
     }
   }
   return at;
+}
+
+// Writes integers that 64 bits cannot hold as the doubles that they nearly are, in as many bytes:
+// the library refuses them. False: there is none.
+bool WriteAsDoubles(std::string& json) {
+  bool found = false;
+  for (std::size_t at = 0; at < json.size();) {
+    const char c = json[at];
+    if (c == '"') {
+      at = std::min(EndOfString(json, at), json.size());
+      continue;
+    }
+    if (c != '-' && (c < '0' || c > '9')) {
+      ++at;
+      continue;
+    }
+    const std::size_t from = at + (c == '-' ? 1 : 0);
+    const std::size_t digits_end =
+        std::min(json.find_first_not_of("0123456789", from), json.size());
+    at = std::min(json.find_first_not_of("0123456789+-.eE", from), json.size());
+    const std::string_view digits = std::string_view(json).substr(from, digits_end - from);
+    if (at == digits_end && IsBeyond64(digits, c == '-')) {
+      json.replace(digits_end - 2, 2, "e2");
+      found = true;
+    }
+  }
+  return found;
 }
 
 void FillMember(const dom::element& value, JsonMember& member) {
@@ -109,7 +142,8 @@ class JsonReader::Parser {
         return JsonFault::kInvalid;
       }
     }
-    return FaultOf(parser_.parse(text.data(), text.size(), !padded).get(root_));
+    const JsonFault fault = FaultOf(parser_.parse(text.data(), text.size(), !padded).get(root_));
+    return fault == JsonFault::kNumber ? ParseAsDoubles(text) : fault;
   }
 
   [[nodiscard]] const dom::element& root() const { return root_; }
@@ -119,8 +153,19 @@ class JsonReader::Parser {
   // The library refuses what it calls its maximum. Empty brackets it does not count.
   static constexpr std::size_t kDepth = kMessageDepthMax + 1;
 
+  JsonFault ParseAsDoubles(std::string_view text) {
+    as_doubles_ = text;
+    if (!WriteAsDoubles(as_doubles_)) {
+      return JsonFault::kNumber;
+    }
+    const JsonFault fault = FaultOf(parser_.parse(as_doubles_).get(root_));
+    std::string().swap(as_doubles_);
+    return fault;
+  }
+
   dom::parser parser_;
   dom::element root_;
+  std::string as_doubles_;
 };
 
 JsonReader::JsonReader() : parser_(std::make_unique<Parser>()) {}

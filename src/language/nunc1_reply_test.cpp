@@ -79,7 +79,7 @@ TEST_F(Nunc1ReplyTest, AValueLeavesAsJsonOrTextOrBase64) {
   const std::string deep(kMessageDepthMax + 1, '[');
   EXPECT_NE(shown(deep + "1" + std::string(kMessageDepthMax + 1, ']')).find("\"text\""),
             std::string::npos);
-  EXPECT_NE(shown("99999999999999999999").find("\"text\""), std::string::npos);
+  EXPECT_NE(shown("1e400").find("\"text\""), std::string::npos);
   EXPECT_EQ(Data({.kind = ReplyKind::kNoValueVersion}), R"("ok":{"found":false})");
 }
 

@@ -252,7 +252,7 @@ bool Nunc1Parser::TakeArgument(const Argument& argument) {
     case ArgumentKind::kKeys:
       return TakeKeys();
     case ArgumentKind::kWatchOptions:
-      return TakeText("since", kOptionalWord, command.since) && TakePolicy();
+      return TakeText("since", kOptionalWord, command.since) && TakePolicy() && CheckSince();
     case ArgumentKind::kScanOptions:
       return TakeText("after", kOptionalWord, command.after) && TakeLimit();
     case ArgumentKind::kPutOptions:
@@ -264,6 +264,16 @@ bool Nunc1Parser::TakeArgument(const Argument& argument) {
       return TakeMilliseconds("ttl", argument.presence, command.ttl_ms);
   }
   return false;
+}
+
+// Who has no token yet must not miss what is there: an empty one is none.
+bool Nunc1Parser::CheckSince() {
+  for (const JsonMember& member : reader_.members()) {
+    if (member.name == "since" && member.text.empty()) {
+      return Refuse("bad-since", "since must be 0 or a token that was told, not empty", "since");
+    }
+  }
+  return true;
 }
 
 bool Nunc1Parser::TakeText(std::string_view name, const Argument& argument,

@@ -78,6 +78,7 @@ class Nunc1Parser {
   bool TakeMilliseconds(std::string_view name, Presence presence, std::optional<std::int64_t>& ms);
   bool AllTaken();
 
+  bool CheckSince();
   const JsonMember* Take(std::string_view name);
   bool Refuse(std::string_view code, std::string message, std::string_view field = {});
   bool RefuseField(std::string_view field, std::string_view allowed);

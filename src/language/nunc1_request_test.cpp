@@ -141,6 +141,12 @@ TEST_F(Nunc1RequestTest, AValueHasOneOfThreeForms) {
             "bad-field base64: base64 must be base64 with its padding (RFC 4648, section 4)");
 }
 
+TEST_F(Nunc1RequestTest, AnEmptySinceIsNoToken) {
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"watch","key":"k","since":""})"),
+            "bad-since since: since must be 0 or a token that was told, not empty");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"watch","key":"k","since":"0"})"), "accepted");
+}
+
 TEST_F(Nunc1RequestTest, AnIdIsAnIntegerOfAJavaScriptNumberOrAShortString) {
   EXPECT_EQ(Parse(R"({"id":0,"op":"ping"})").id, "0");
   EXPECT_EQ(Parse(R"({"id":9007199254740991,"op":"ping"})").id, "9007199254740991");

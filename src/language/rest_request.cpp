@@ -177,6 +177,13 @@ std::optional<RestRefusal> TakeQuery(std::string_view query, const Kind& kind, R
   return std::nullopt;
 }
 
+RestRefusal NotAllowed(std::string_view methods) {
+  return {.status = 405,
+          .code = "method-not-allowed",
+          .message = std::string("allowed are ").append(methods),
+          .allow = methods};
+}
+
 bool Allows(const Kind& kind, std::string_view method) {
   std::string_view rest = kind.methods;
   while (!rest.empty()) {
@@ -252,6 +259,9 @@ std::optional<RestRefusal> ParseRestTarget(std::string_view method, std::string_
     db = rest.substr(0, rest.find('/'));
     kind = KindOf(rest.substr(std::min(db.size() + 1, rest.size())), key);
   }
+  if (path == "/v1/openapi.json") {
+    return NotAllowed("GET, HEAD, OPTIONS");
+  }
   if (kind == nullptr || db.empty()) {
     return RestRefusal{.status = 404,
                        .code = "not-found",
@@ -261,10 +271,7 @@ std::optional<RestRefusal> ParseRestTarget(std::string_view method, std::string_
                            "and /v1/openapi.json"};
   }
   if (!Allows(*kind, method)) {
-    return RestRefusal{.status = 405,
-                       .code = "method-not-allowed",
-                       .message = std::string("allowed are ").append(kind->methods),
-                       .allow = kind->methods};
+    return NotAllowed(kind->methods);
   }
   out = {.resource = kind->resource};
   if (!Decode(db, false, out.db)) {
@@ -287,7 +294,14 @@ bool EntityTags::Add(std::string_view header, Comparison comparison) {
     any = true;
     return true;
   }
+  bool lists_nothing = !header.empty();
   while (!header.empty()) {
+    // RFC 9110 §5.6.1: empty members are none.
+    if (header.front() == ',') {
+      header.remove_prefix(1);
+      SkipSpace(header);
+      continue;
+    }
     const bool weak = header.starts_with("W/");
     header.remove_prefix(weak ? 2 : 0);
     const std::size_t end = header.starts_with('"') ? header.find('"', 1) : std::string_view::npos;
@@ -298,6 +312,7 @@ bool EntityTags::Add(std::string_view header, Comparison comparison) {
         tag && (!weak || comparison == Comparison::kWeak)) {
       tags.push_back(*tag);
     }
+    lists_nothing = false;
     header.remove_prefix(end + 1);
     SkipSpace(header);
     if (!header.empty() && header.front() != ',') {
@@ -306,7 +321,7 @@ bool EntityTags::Add(std::string_view header, Comparison comparison) {
     header.remove_prefix(std::min<std::size_t>(1, header.size()));
     SkipSpace(header);
   }
-  return true;
+  return !lists_nothing;
 }
 
 bool EntityTags::Matches(const EntryTag& tag) const {

@@ -41,6 +41,7 @@ TEST(RestRequest, TheQueryIsReadAsAFormIs) {
   EXPECT_EQ(scan.limit, 10);
   const RestTarget watch = Parsed("GET", "/v1/db/s/watch?prefix=&&access_token=t%26&user=u");
   EXPECT_EQ(watch.prefix, "");
+  EXPECT_EQ(Parsed("GET", "/v1/db/s/keys?prefix=a/*").prefix, "a/*");
   EXPECT_EQ(watch.access_token, "t&");
   EXPECT_EQ(watch.user, "u");
   EXPECT_EQ(Parsed("GET", "/v1/db/s/watch?key=k").key, "k");
@@ -75,6 +76,7 @@ TEST(RestRequest, AMethodThatAPathDoesNotHaveIs405AndSaysWhichItHas) {
   EXPECT_EQ(Refused("POST", "/v1/db/s/keys/k").allow, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
   EXPECT_EQ(Refused("PUT", "/v1/db/s/keys").status, 405);
   EXPECT_EQ(Refused("GET", "/v1/db/s/batch").status, 405);
+  EXPECT_EQ(Refused("POST", "/v1/openapi.json").allow, "GET, HEAD, OPTIONS");
   EXPECT_EQ(Refused("HEAD", "/v1/db/s/watch?key=k").status, 405);
   EXPECT_EQ(Refused("", "/v1/db/s/keys").status, 405);
   EXPECT_EQ(Refused("GET,", "/v1/db/s/keys").status, 405);
@@ -118,8 +120,8 @@ TEST(RestRequest, TagsAreOursWithTheirQuotes) {
   const EntryTag tag{3, {41}};
   EXPECT_EQ(FormatEntityTag(tag), "\"3-41\"");
   EXPECT_EQ(FormatEntityTag({-2, {41}}), "\"-2-41\"");
-  for (const std::string_view header :
-       {"\"3-41\"", " \"x\" , \"3-41\" ", "*", "\"\",\"3-41\"", "\"a,b\",\"3-41\""}) {
+  for (const std::string_view header : {"\"3-41\"", " \"x\" , \"3-41\" ", "*", "\"\",\"3-41\"",
+                                        "\"a,b\",\"3-41\"", ",, \"3-41\" ,,\"x\","}) {
     EntityTags tags;
     EXPECT_TRUE(tags.Add(header, EntityTags::Comparison::kStrong)) << header;
     EXPECT_TRUE(tags.Matches(tag)) << header;
@@ -138,8 +140,8 @@ TEST(RestRequest, TagsAreOursWithTheirQuotes) {
 }
 
 TEST(RestRequest, AMalformedTagIsRefused) {
-  for (const std::string_view header :
-       {"3-41", "\"3-41", "\"3-41\" \"4-1\"", "W/", "w/\"3-41\"", "*, \"3-41\"", ",", "\""}) {
+  for (const std::string_view header : {"3-41", "\"3-41", "\"3-41\" \"4-1\"", "W/", "w/\"3-41\"",
+                                        "*, \"3-41\"", ",", ", ,", "\""}) {
     EntityTags tags;
     EXPECT_FALSE(tags.Add(header, EntityTags::Comparison::kStrong)) << header;
   }

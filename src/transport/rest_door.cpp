@@ -67,7 +67,8 @@ std::uint16_t StatusOf(ErrorCode code) {
 class RestDoor::MergeEdit final : public ValueEdit {
  public:
   bool Edit(std::string_view stored, std::string& fresh) override {
-    const bool applied = merge.Apply(stored, fresh);
+    // What comes of it can be patched again.
+    const bool applied = merge.Apply(stored, fresh) && fresh.size() <= kMergeBytesMax;
     result = fresh;
     return applied;
   }

@@ -5,8 +5,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/little_endian.h"
 #include "storage/block.h"
-#include "storage/little_endian.h"
 #include "storage/snapshot_head.h"
 
 namespace nunc {

@@ -4,26 +4,9 @@
 #include <compare>
 #include <cstdint>
 
+#include "base/position.h"
+
 namespace nunc {
-
-// Position in the op log: one per record, dense, the same on every node. 0 = before the first.
-struct Revision {
-  std::uint64_t value = 0;
-  friend auto operator<=>(Revision, Revision) = default;
-};
-
-// The leadership a record was written under; every start of a primary begins a new one.
-struct Term {
-  std::uint64_t value = 0;
-  friend auto operator<=>(Term, Term) = default;
-};
-
-// The newest revision of a term that is over.
-struct TermEnd {
-  Term term{};
-  Revision last{};
-  friend bool operator==(const TermEnd&, const TermEnd&) = default;
-};
 
 // Never used twice, also after its database is gone.
 struct DatabaseId {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 #include "storage/meta.h"
 #include "storage/segment.h"
 #include "storage/snapshot_names.h"

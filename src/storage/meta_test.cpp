@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "base/little_endian.h"
 #include "storage/faulty_disk_fixture.h"
-#include "storage/little_endian.h"
 
 namespace nunc {
 namespace {

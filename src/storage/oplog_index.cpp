@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 
 namespace nunc {
 

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 #include "storage/oplog_fixture.h"
 #include "storage/record_fixture.h"
 

@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/little_endian.h"
 #include "base/planted.h"
-#include "storage/little_endian.h"
 
 namespace nunc {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 
 namespace nunc {
 

@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 #include "storage/record_fixture.h"
 
 namespace nunc {

@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "base/hash.h"
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 
 namespace nunc {
 

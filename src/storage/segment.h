@@ -9,7 +9,6 @@
 // Source:  docs/formats.md (segment); docs/cluster.md §4.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,9 +19,6 @@
 #include "core/ids.h"
 
 namespace nunc {
-
-// Made with the first start of a cluster; files of another one are not ours.
-using ClusterId = std::array<std::uint64_t, 2>;
 
 inline constexpr std::size_t kSegmentHeaderBytes = 128;
 // A header of a later version may be longer, but not than this.

@@ -4,7 +4,7 @@
 #include <span>
 #include <utility>
 
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 
 namespace nunc {
 

@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "storage/little_endian.h"
+#include "base/little_endian.h"
 #include "storage/record.h"
 
 namespace {

@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/little_endian.h"
 #include "storage/faulty_disk_fixture.h"
-#include "storage/little_endian.h"
 #include "storage/oplog_fixture.h"
 #include "storage/oplog_index.h"
 #include "storage/oplog_reader.h"

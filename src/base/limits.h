@@ -145,6 +145,26 @@ inline constexpr std::size_t kImportEntriesMax = 1'000;
 // One record of the op log. At the limit: the change is refused with an error that names the limit.
 inline constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
 
+// Between nodes. A longer frame ends the link; one record of any size fits.
+inline constexpr std::size_t kPeerFrameBytesMax = kRecordBytesMax + 4096;
+// Records of one Replicate; then there is one record in it, however long.
+inline constexpr std::size_t kReplicateBytesMax = std::size_t{1} << 20;
+// Replicates to one node that are not answered. At the limit: no more until one is.
+inline constexpr std::size_t kReplicatesInFlightMax = 16;
+// Terms of a log that are known one by one; then the oldest is forgotten.
+inline constexpr std::size_t kTermsKnownMax = 4'096;
+// Terms that an answer names; a difference further back is found in several.
+inline constexpr std::size_t kTermsToldMax = 256;
+// Voters and learners. At the limit: nobody can join.
+inline constexpr std::size_t kMembersMax = 16;
+inline constexpr std::size_t kPeerAddressBytesMax = 255;  // beyond it: refused
+// Links of a node, strangers that want to join included. At the limit: refused.
+inline constexpr std::size_t kPeerLinksMax = 32;
+// Frames that wait until a vote or a term is stored. At the limit: lost, as on a bad link.
+inline constexpr std::size_t kHeldFramesMax = 64;
+// The times of an election. Beyond it: refused at start.
+inline constexpr std::int64_t kElectionTimingUsMax = std::int64_t{3600} * 1'000'000;
+
 // Tombstones of one database: dropped, oldest first, above max(this, a quarter of the live keys).
 inline constexpr std::size_t kTombstonesMin = 100'000;
 inline constexpr std::int64_t kTombstoneAgeUsMax = std::int64_t{24} * 3600 * 1'000'000;

@@ -79,6 +79,29 @@ enum class Bug : std::uint8_t {
   kWatchLifetimeLong,     // or behind it
   kWatchLifetimeUnwoken,  // nobody wakes the loop for it
   kWatchLifetimeUnowned,  // who comes back does not get the keys that wait for it
+
+  // Of elections, replication and membership; src/sim/cluster_world.h finds them.
+  kClusterVoteUnchecked,      // a vote for a candidate whose log is older
+  kClusterVoteOnWritten,      // a vote is refused for records that are not on the disk
+  kClusterVoteNotStored,      // a vote leaves before it is stored
+  kClusterVoteForgotten,      // it is forgotten at a restart
+  kClusterVoteTwice,          // a second one in the same term
+  kClusterTermNotStored,      // a term that was heard of is not stored
+  kClusterProbeDisturbs,      // a probe is granted although there is a primary
+  kClusterMinorityWins,       // half of the voters are enough
+  kClusterNoNoop,             // a term begins without a record of its own
+  kClusterOldTermCounted,     // records of older terms are committed by counting
+  kClusterPreviousUnchecked,  // records are taken wherever they fit
+  kClusterTailKept,           // what contradicts them is not cut
+  kClusterDurableKept,        // what was cut still counts as on the disk
+  kClusterConfigKept,         // members whose record was cut
+  kClusterAckWholeLog,        // what nobody has compared is acknowledged
+  kClusterAckEarly,           // and what is not on the disk
+  kClusterCommitAhead,        // a commit beyond what was compared
+  kClusterLeaseFromArrival,   // a lease begins when the answer comes
+  kClusterLearnerCounts,      // a learner counts as a voter
+  kClusterTwoChanges,         // members change before the last change is committed
+  kClusterTakeOverEarly,      // the role is handed to a node that lacks records
 };
 
 #ifdef NUNC_PLANTED_BUGS

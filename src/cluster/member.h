@@ -1,0 +1,181 @@
+// One member of a cluster: its role, its term, its vote, and how far the others have its log.
+//
+// Shape:   Step(now, input) appends what must now be done, and does none of it. No log, no disk, no
+//          clock: a table of terms stands for the log, numbers come from a seed.
+// Units:   microseconds of one monotonic clock that never runs backwards.
+// Errors:  what a peer sends is judged, never trusted: a link that makes no sense is closed.
+// Owner:   the node's driver, loop thread only. Nothing of an input is kept after Step.
+// Source:  docs/election.md; docs/cluster.md §3, §6, §8, §11; Ongaro, "Consensus: Bridging Theory
+// and
+//          Practice" (2014), for the rules: 3.4 terms, 3.6 votes, 4 members, 9.6 probes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/position.h"
+#include "base/prng.h"
+#include "cluster/members.h"
+#include "cluster/message.h"
+#include "cluster/roles.h"
+#include "cluster/step.h"
+#include "cluster/term_table.h"
+
+namespace nunc {
+
+// What the disk held when the node started. All of it is durable.
+struct MemberStart {
+  NodeName name{};
+  ClusterId cluster{};  // all zero: it has yet to join one
+  Term term{};
+  NodeId voted_for{};
+  TermTable terms{};
+  Revision commit{};                // a lower bound
+  std::vector<ConfigAt> configs{};  // the newest two CONFIG records of the log, oldest first
+  std::uint64_t seed = 0;
+};
+
+enum class RoleName : std::uint8_t { kLearner, kSecondary, kCandidate, kPrimary };
+
+class Member {
+ public:
+  Member(MemberStart start, std::int64_t now_us);
+
+  // For a new link: what to say first, and whether what the other side says lets it in.
+  [[nodiscard]] Hello Greeting() const;
+  [[nodiscard]] std::optional<Refusal> Admit(const Hello& hello) const;
+
+  void Step(std::int64_t now_us, const MemberInput& input, std::vector<MemberAction>& actions);
+  // What a SendRecords has sent: up to here.
+  void Sent(NodeId peer, Revision last);
+
+  // When it wants a TimePassed, if nothing happens before.
+  [[nodiscard]] std::int64_t deadline_us() const { return deadline_us_; }
+  [[nodiscard]] RoleName role() const;
+  [[nodiscard]] std::optional<NodeId> primary() const;
+  // Whether records may be proposed.
+  [[nodiscard]] bool accepting() const;
+  [[nodiscard]] Term term() const { return term_; }
+  [[nodiscard]] Position last() const { return terms_.last(); }
+  [[nodiscard]] Revision durable() const { return durable_; }
+  [[nodiscard]] Revision commit() const { return commit_; }
+  [[nodiscard]] const Members& members() const;
+  [[nodiscard]] ClusterId cluster() const { return cluster_; }
+  // A node that asked to leave is out.
+  [[nodiscard]] bool left() const { return left_; }
+  // Why it was not let in, last time it asked.
+  [[nodiscard]] std::optional<Refusal> refused() const { return refused_; }
+
+ private:
+  struct Link {
+    Hello hello{};
+    std::int64_t since_us = 0;
+  };
+  using Actions = std::vector<MemberAction>;
+
+  // member.cpp
+  static void Take(const TimePassed& /*input*/) {}
+  void Take(const LinkUp& input);
+  void Take(const LinkDown& input);
+  void Take(const LinkRefused& input);
+  void Take(const FrameReceived& input);
+  void Take(const MetaStored& input);
+  void Take(const LogDurable& input);
+  void Take(const RecordsApplied& input);
+  void Take(const RecordsProposed& input);
+  void Take(const ConfigAppended& input);
+  void Take(const HandOverAsked& input);
+  void Take(const JoinAsked& input);
+  void Take(const LeaveAsked& input);
+  void Store();
+  void Send(NodeId peer, Message message);
+  void SendToMembers(const Message& message);
+  void Close(NodeId peer, std::string_view why);
+  [[nodiscard]] bool IsLinked(const NodeName& name) const;
+  [[nodiscard]] bool IsStranger(const Hello& hello) const;
+  [[nodiscard]] std::int64_t NextDeadline() const;
+
+  // election.cpp
+  void Receive(NodeId peer, Term term, const Election& election);
+  void Receive(NodeId peer, Term term, const Alive& alive);
+  void Receive(NodeId peer, Term term, const Victory& victory);
+  void Receive(NodeId peer, Term term, const TakeOver& take_over);
+  void BeginTerm(Term term, NodeId vote);
+  void StepDown();
+  void Follow(NodeId primary);
+  void SetElectionTimer();
+  void HastenElection(NodeId gone);
+  void CheckElection();
+  void Probe();
+  void Campaign(bool forced);
+  void CountGrants();
+  void Win();
+  [[nodiscard]] bool MayCampaign() const;
+  [[nodiscard]] bool HearsPrimary() const;
+  [[nodiscard]] bool IsAsNew(const Position& last) const;
+
+  // replication.cpp
+  void Receive(NodeId peer, Term term, const Replicate& replicate);
+  void Receive(NodeId peer, Term term, const Ack& ack);
+  // Up to where the log is the primary's then; empty: this node must stop.
+  std::optional<Revision> TakeRecords(const Replicate& replicate);
+  void CutTo(Revision last);
+  void Acknowledge(NodeId peer, const Replicate* conflict);
+  void Write(std::string members);
+  void Replicated();
+  void SendWhatIsDue(const NodeName& name, PeerProgress& progress);
+  void SyncProgress();
+  void CountCommit();
+  void CheckLease();
+
+  // membership.cpp
+  void Receive(NodeId peer, Term term, const Join& join);
+  void Receive(NodeId peer, Term term, const Leave& leave);
+  void Receive(NodeId peer, Term term, const Refused& refused);
+  static void Receive(NodeId /*peer*/, Term /*term*/, const Hello& /*hello*/) {}
+  void CheckWishes();
+  void CheckLearners();
+  void CheckTakeOver();
+  [[nodiscard]] std::optional<NodeId> TakeOverTarget() const;
+  [[nodiscard]] bool MayChangeMembers() const;
+  void ChangeMembers(const Members& members, NodeId asked_by);
+  void UseConfig(ConfigAt config);
+  [[nodiscard]] std::uint64_t BehindBy(const PeerProgress& progress) const;
+
+  NodeName name_;
+  ClusterId cluster_;
+  Prng prng_;
+  std::int64_t now_us_ = 0;
+  std::int64_t deadline_us_ = 0;
+  Actions* actions_ = nullptr;  // of the Step that runs
+
+  Term term_;
+  NodeId voted_for_;
+  std::uint64_t metas_asked_ = 0;
+  std::uint64_t metas_stored_ = 0;
+  std::vector<SendFrame> held_;  // until the newest meta is stored; at most kHeldFramesMax
+
+  TermTable terms_;
+  Revision durable_;
+  Revision applied_;
+  Revision commit_;
+  std::vector<ConfigAt> configs_;
+
+  Role role_;
+  std::int64_t election_us_ = 0;  // when it asks for votes
+  std::map<NodeId, Link> links_;
+
+  std::optional<JoinAsked> join_;
+  bool leave_ = false;
+  bool left_ = false;
+  std::optional<Refusal> refused_;
+  std::int64_t asked_us_ = 0;  // when it asked last to join or leave
+};
+
+}  // namespace nunc

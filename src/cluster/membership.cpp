@@ -1,0 +1,214 @@
+// Who belongs to the cluster, and who takes the role over (docs/election.md; docs/cluster.md §6,
+// §11).
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/planted.h"
+#include "cluster/member.h"
+
+namespace nunc {
+
+void Member::Take(const HandOverAsked& /*input*/) {
+  if (auto* primary = std::get_if<Primary>(&role_)) {
+    primary->hand_over = true;
+    primary->takeover_us = now_us_;
+  }
+}
+
+void Member::Take(const JoinAsked& input) {
+  join_ = input;
+  asked_us_ = now_us_ - kAskAgainUs;
+}
+
+void Member::Take(const LeaveAsked& /*input*/) {
+  leave_ = true;
+  asked_us_ = now_us_ - kAskAgainUs;
+}
+
+void Member::UseConfig(ConfigAt config) {
+  // Whoever has one has the one before it committed: none but the newest can be cut.
+  if (configs_.size() > 1) {
+    configs_.erase(configs_.begin());
+  }
+  configs_.push_back(std::move(config));
+}
+
+bool Member::MayChangeMembers() const {
+  const auto* primary = std::get_if<Primary>(&role_);
+  return primary != nullptr && commit_ >= primary->start &&
+         (configs_.back().revision <= commit_ || Planted(Bug::kClusterTwoChanges));
+}
+
+void Member::ChangeMembers(const Members& members, NodeId asked_by) {
+  if (!CheckMembers(members)) {
+    Send(asked_by, Refused{.reason = Refusal::kNoSuchChange});
+    return;
+  }
+  Write(EncodeMembers(members));
+  UseConfig({.revision = terms_.last().revision, .members = members});
+  SyncProgress();
+}
+
+void Member::Receive(NodeId peer, Term /*term*/, const Join& join) {
+  if (const auto* secondary = std::get_if<Secondary>(&role_)) {
+    if (secondary->primary && peer == join.name.id) {
+      Send(*secondary->primary, join);
+    }
+    return;
+  }
+  const auto link = links_.find(join.name.id);
+  if (link != links_.end() && link->second.hello.name != join.name) {
+    Send(peer, Refused{.reason = Refusal::kTwoOfOneId});
+    return;
+  }
+  // Who asked in vain asks again.
+  if (join.name.id == name_.id || members().Find(join.name) != nullptr || !MayChangeMembers()) {
+    return;
+  }
+  ChangeMembers(
+      WithMember(members(), {.name = join.name,
+                             .priority = join.priority,
+                             .standing = join.voter ? Standing::kJoining : Standing::kLearner,
+                             .address = join.address}),
+      join.name.id);
+}
+
+void Member::Receive(NodeId peer, Term /*term*/, const Leave& leave) {
+  if (const auto* secondary = std::get_if<Secondary>(&role_)) {
+    if (secondary->primary && peer == leave.name.id) {
+      Send(*secondary->primary, leave);
+    }
+    return;
+  }
+  if (!MayChangeMembers() || leave.name == name_) {
+    return;
+  }
+  if (members().Find(leave.name) == nullptr) {
+    Send(leave.name.id, Refused{.reason = Refusal::kNotAMember});
+  } else {
+    ChangeMembers(WithoutMember(members(), leave.name), leave.name.id);
+  }
+}
+
+void Member::Receive(NodeId /*peer*/, Term /*term*/, const Refused& refused) {
+  if (leave_ && refused.reason == Refusal::kNotAMember) {
+    leave_ = false;
+    left_ = true;
+  } else {
+    refused_ = refused.reason;
+  }
+}
+
+void Member::CheckWishes() {
+  const MemberInfo* self = members().Find(name_);
+  if (join_ && self != nullptr) {
+    join_.reset();
+    refused_.reset();
+  }
+  if (leave_ && self == nullptr && !configs_.empty() && configs_.back().revision <= commit_) {
+    leave_ = false;
+    left_ = true;
+  }
+  if (auto* primary = std::get_if<Primary>(&role_); primary != nullptr && leave_) {
+    primary->hand_over = true;
+  }
+  if ((!join_ && !leave_) || now_us_ < asked_us_ + kAskAgainUs) {
+    return;
+  }
+  asked_us_ = now_us_;
+  // Whoever is not the primary passes it on.
+  for (const auto& [peer, link] : links_) {
+    if (join_) {
+      Send(peer, Join{.name = name_,
+                      .priority = join_->priority,
+                      .voter = join_->voter,
+                      .address = join_->address});
+    } else {
+      Send(peer, Leave{.name = name_});
+    }
+  }
+}
+
+std::uint64_t Member::BehindBy(const PeerProgress& progress) const {
+  return terms_.last().revision.value - progress.durable.value;
+}
+
+void Member::CheckLearners() {
+  auto* primary = std::get_if<Primary>(&role_);
+  if (primary == nullptr) {
+    return;
+  }
+  for (const MemberInfo& member : members().list) {
+    const auto found = primary->progress.find(member.name);
+    if (member.standing != Standing::kJoining || found == primary->progress.end()) {
+      continue;
+    }
+    PeerProgress& progress = found->second;
+    if (!IsLinked(member.name) || progress.probing || BehindBy(progress) >= kCaughtUpRecords) {
+      progress.caught_up_us.reset();
+    } else if (!progress.caught_up_us) {
+      progress.caught_up_us = now_us_;
+    } else if (now_us_ - *progress.caught_up_us >= kCaughtUpUs && MayChangeMembers()) {
+      MemberInfo voter = member;
+      voter.standing = Standing::kVoter;
+      ChangeMembers(WithMember(members(), voter), voter.name.id);
+      return;
+    }
+  }
+}
+
+std::optional<NodeId> Member::TakeOverTarget() const {
+  const auto& primary = std::get<Primary>(role_);
+  const MemberInfo* self = members().Find(name_);
+  const MemberInfo* best = nullptr;
+  for (const MemberInfo& member : members().list) {
+    const auto progress = primary.progress.find(member.name);
+    if (progress == primary.progress.end() || !IsLinked(member.name) ||
+        member.standing != Standing::kVoter || member.priority.value == 0 ||
+        progress->second.probing || BehindBy(progress->second) > kCaughtUpRecords) {
+      continue;
+    }
+    const bool higher = self == nullptr || Precedes(member, *self);
+    const bool settled =
+        links_.at(member.name.id).since_us + members().timing.takeover_after_us <= now_us_;
+    if ((primary.hand_over || (higher && settled)) &&
+        (best == nullptr || Precedes(member, *best))) {
+      best = &member;
+    }
+  }
+  return best == nullptr ? std::nullopt : std::optional(best->name.id);
+}
+
+void Member::CheckTakeOver() {
+  auto* primary = std::get_if<Primary>(&role_);
+  if (primary == nullptr) {
+    return;
+  }
+  const bool wanted = primary->hand_over || members().timing.takeover;
+  if (!primary->takeover && wanted && now_us_ >= primary->takeover_us &&
+      commit_ >= primary->start) {
+    if (const std::optional<NodeId> target = TakeOverTarget()) {
+      primary->takeover = {.target = *target, .until_us = now_us_ + kTakeOverUs};
+    }
+  }
+  if (!primary->takeover) {
+    return;
+  }
+  const MemberInfo* target = members().Find(primary->takeover->target);
+  const auto progress =
+      target == nullptr ? primary->progress.end() : primary->progress.find(target->name);
+  if (progress == primary->progress.end() || now_us_ >= primary->takeover->until_us) {
+    primary->takeover.reset();
+    primary->takeover_us = now_us_ + (primary->hand_over ? kTakeOverUs : primary->takeover_wait_us);
+    primary->takeover_wait_us = std::min(2 * primary->takeover_wait_us, kTakeOverWaitUsMax);
+    return;
+  }
+  const bool has_all = BehindBy(progress->second) == 0 || Planted(Bug::kClusterTakeOverEarly);
+  if (has_all && !primary->takeover->sent) {
+    Send(target->name.id, TakeOver{.last = terms_.last()});
+    primary->takeover->sent = true;
+  }
+}
+
+}  // namespace nunc

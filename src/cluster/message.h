@@ -1,0 +1,135 @@
+// What nodes tell each other, as frames on one link for each pair of nodes.
+//
+// Shape:   EncodeFrame appends bytes; DecodeFrame takes the first frame of what has arrived. Each
+//          frame has one encoding: what is decoded and encoded again is the same bytes.
+// Units:   positions are revisions and terms; stamps are microseconds of the sender's own clock.
+// Errors:  kDamaged, and what was wrong: the link is no longer usable. Nothing that arrives is
+//          trusted: not a length, not a number.
+// Owner:   `records` is a view into the bytes that were given.
+// Source:  docs/cluster-protocol.md; docs/cluster.md §5.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/position.h"
+#include "base/result.h"
+#include "cluster/names.h"
+
+namespace nunc {
+
+inline constexpr std::size_t kFrameHeaderBytes = 16;
+// What a Replicate takes besides its records.
+inline constexpr std::size_t kReplicateHeadBytes = kFrameHeaderBytes + 56;
+
+// The first frame on a link, in both directions.
+struct Hello {
+  ClusterId cluster{};  // all zero: has none yet, and will join
+  NodeName name{};
+  Position last{};
+  Priority priority{};
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+enum class Refusal : std::uint8_t {
+  kOtherCluster = 1,
+  kOwnId = 2,       // the other side has this id
+  kTwoOfOneId = 3,  // another node of this id is connected
+  kTooManyLinks = 4,
+  kNotAMember = 5,    // whoever asks to leave is not in
+  kNoSuchChange = 6,  // the list of members would not be valid with it
+};
+// For people: what was wrong, and what is allowed.
+std::string_view TextOf(Refusal refusal);
+
+struct Refused {
+  Refusal reason = Refusal::kOtherCluster;
+  friend bool operator==(const Refused&, const Refused&) = default;
+};
+
+// A probe asks who would vote in the term after the frame's; nobody stores anything for it.
+struct Election {
+  Position last{};
+  Priority priority{};
+  bool probe = false;
+  bool forced = false;  // the primary asked for it
+  friend bool operator==(const Election&, const Election&) = default;
+};
+
+struct Alive {
+  Term election{};  // the one that is answered
+  bool grant = false;
+  bool probe = false;
+  friend bool operator==(const Alive&, const Alive&) = default;
+};
+
+struct Victory {
+  Revision start{};  // of the first record of the term
+  friend bool operator==(const Victory&, const Victory&) = default;
+};
+
+// Records of one term, behind `previous`. Without any it is a ping.
+struct Replicate {
+  Position previous{};
+  Term record_term{};
+  std::uint64_t count = 0;
+  Revision commit{};
+  Revision head{};  // the newest record of the primary
+  std::int64_t stamp_us = 0;
+  std::string_view records{};
+  friend bool operator==(const Replicate&, const Replicate&) = default;
+};
+
+struct Ack {
+  Revision received{};  // the log is the primary's up to here
+  Revision durable{};
+  Revision applied{};
+  std::int64_t stamp_us = 0;     // of the frame that is answered
+  bool conflict = false;         // its `previous` is not in the log
+  std::vector<TermEnd> terms{};  // then: the log's newest terms up to that of `previous`
+  friend bool operator==(const Ack&, const Ack&) = default;
+};
+
+// Hold an election at once; who has the log up to `last` will win it.
+struct TakeOver {
+  Position last{};
+  friend bool operator==(const TakeOver&, const TakeOver&) = default;
+};
+
+struct Join {
+  NodeName name{};
+  Priority priority{};
+  bool voter = false;  // wants to be one when it has caught up
+  std::string address{};
+  friend bool operator==(const Join&, const Join&) = default;
+};
+
+struct Leave {
+  NodeName name{};
+  friend bool operator==(const Leave&, const Leave&) = default;
+};
+
+using Message =
+    std::variant<Hello, Refused, Election, Alive, Victory, Replicate, Ack, TakeOver, Join, Leave>;
+
+struct Frame {
+  Term term{};  // the sender's
+  Message message{};
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+
+struct DecodedFrame {
+  Frame frame{};
+  std::size_t bytes = 0;
+};
+
+void EncodeFrame(const Frame& frame, std::string& bytes);
+// Empty: the frame has not arrived as a whole.
+Result<std::optional<DecodedFrame>> DecodeFrame(std::string_view bytes);
+
+}  // namespace nunc

@@ -1,0 +1,272 @@
+// How the log gets to the others, and what of it is final (docs/election.md; docs/cluster.md §8).
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/planted.h"
+#include "cluster/member.h"
+
+namespace nunc {
+
+namespace {
+
+// What each of some members has reached.
+template <class T>
+class Reached {
+ public:
+  void Add(T value) { values_[count_++] = value; }
+  // By so many of them at least.
+  T By(std::size_t majority) {
+    std::sort(values_.begin(), values_.begin() + count_, std::greater<>());
+    return count_ < majority ? T{} : values_[majority - 1];
+  }
+
+ private:
+  std::array<T, kMembersMax> values_{};
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
+void Member::Receive(NodeId peer, Term term, const Replicate& replicate) {
+  if (std::holds_alternative<Primary>(role_)) {
+    Close(peer, "it claims a term that this node has won");
+    return;
+  }
+  if (replicate.record_term > term) {
+    Close(peer, "it sends records of a term that has not begun");
+    return;
+  }
+  Follow(peer);
+  auto& secondary = std::get<Secondary>(role_);
+  secondary.stamp_us = replicate.stamp_us;
+  const std::optional<Term> before = terms_.TermAt(replicate.previous.revision);
+  const bool forgotten = !before && replicate.previous.revision <= commit_;
+  const bool unchecked = Planted(Bug::kClusterPreviousUnchecked) &&
+                         replicate.previous.revision <= terms_.last().revision &&
+                         replicate.previous.revision >= commit_;
+  if (before != replicate.previous.term && !forgotten && !unchecked) {
+    Acknowledge(peer, &replicate);
+    return;
+  }
+  const std::optional<Revision> end = TakeRecords(replicate);
+  if (!end) {
+    return;
+  }
+  secondary.matched = std::max(secondary.matched, *end);
+  const Revision compared =
+      Planted(Bug::kClusterCommitAhead) ? terms_.last().revision : secondary.matched;
+  commit_ = std::max(commit_, std::min(replicate.commit, compared));
+  Acknowledge(peer, nullptr);
+}
+
+std::optional<Revision> Member::TakeRecords(const Replicate& replicate) {
+  const Revision end{replicate.previous.revision.value + replicate.count};
+  Revision first{replicate.previous.revision.value + 1};
+  // What is there already stays: the frame may be an old one, sent twice.
+  if (first <= std::min(end, terms_.last().revision)) {
+    const std::optional<Term> own = terms_.TermAt(first);
+    if (!own || Planted(Bug::kClusterTailKept)) {
+      first = {std::min(end, terms_.last().revision).value + 1};
+    } else if (own == replicate.record_term) {
+      first = {std::min(end, terms_.EndOfRun(replicate.previous.revision)).value + 1};
+    }
+  }
+  if (first > end) {
+    return end;
+  }
+  if (first <= terms_.last().revision) {
+    if (first <= commit_) {
+      actions_->emplace_back(
+          StopNode{.why = "revision " + std::to_string(first.value) +
+                          " is final here, and another record in the log of the primary"});
+      return std::nullopt;
+    }
+    CutTo({first.value - 1});
+  }
+  actions_->emplace_back(AppendRecords{.first = first});
+  terms_.Append({.term = replicate.record_term, .revision = end});
+  return end;
+}
+
+void Member::CutTo(Revision last) {
+  actions_->emplace_back(RewindLog{.last = last});
+  terms_.CutTo(last);
+  if (!Planted(Bug::kClusterDurableKept)) {
+    durable_ = std::min(durable_, last);
+  }
+  applied_ = std::min(applied_, last);
+  if (!configs_.empty() && configs_.back().revision > last && !Planted(Bug::kClusterConfigKept)) {
+    configs_.pop_back();
+  }
+}
+
+// With a frame that does not fit: where the primary may find what the two logs share.
+void Member::Acknowledge(NodeId peer, const Replicate* conflict) {
+  const auto& secondary = std::get<Secondary>(role_);
+  const Revision matched =
+      Planted(Bug::kClusterAckWholeLog) ? terms_.last().revision : secondary.matched;
+  Ack ack{.received = matched,
+          .durable = Planted(Bug::kClusterAckEarly) ? matched : std::min(durable_, matched),
+          .applied = applied_,
+          .stamp_us = secondary.stamp_us,
+          .conflict = conflict != nullptr};
+  if (conflict != nullptr) {
+    ack.terms = terms_.Newest(conflict->previous.term);
+  }
+  Send(peer, std::move(ack));
+}
+
+void Member::Receive(NodeId peer, Term /*term*/, const Ack& ack) {
+  auto* primary = std::get_if<Primary>(&role_);
+  const auto link = links_.find(peer);
+  if (primary == nullptr || link == links_.end()) {
+    return;
+  }
+  const auto found = primary->progress.find(link->second.hello.name);
+  if (found == primary->progress.end()) {
+    return;
+  }
+  if (ack.received > terms_.last().revision || ack.durable > ack.received ||
+      ack.stamp_us > now_us_) {
+    Close(peer, "it acknowledges what it was never sent");
+    return;
+  }
+  PeerProgress& progress = found->second;
+  progress.answered_us = std::max(progress.answered_us,
+                                  Planted(Bug::kClusterLeaseFromArrival) ? now_us_ : ack.stamp_us);
+  progress.received = std::max(progress.received, ack.received);
+  progress.durable = std::max(progress.durable, ack.durable);
+  if (!ack.conflict) {
+    progress.probing = false;
+    progress.next = std::max(progress.next, Revision{progress.received.value + 1});
+    std::erase_if(progress.in_flight, [&](Revision last) { return last <= progress.received; });
+  } else if (ack.stamp_us >= progress.reset_us) {
+    // What was sent meanwhile does not fit either.
+    const Revision shared = std::max(terms_.Shared(ack.terms).revision, progress.received);
+    progress.next = {shared.value + 1};
+    progress.probing = true;
+    progress.in_flight.clear();
+    progress.reset_us = now_us_;
+  }
+  CountCommit();
+}
+
+void Member::CountCommit() {
+  const auto* primary = std::get_if<Primary>(&role_);
+  if (primary == nullptr) {
+    return;
+  }
+  const Members& all = members();
+  Reached<Revision> durable;
+  for (const MemberInfo& member : all.list) {
+    if (member.standing != Standing::kVoter && !Planted(Bug::kClusterLearnerCounts)) {
+      continue;
+    }
+    const auto other = primary->progress.find(member.name);
+    if (member.name == name_) {
+      durable.Add(durable_);
+    } else if (other != primary->progress.end()) {
+      durable.Add(other->second.durable);
+    }
+  }
+  const Revision reached = durable.By(all.Majority());
+  // A record of an older term may be everywhere and yet be replaced; one of this term, with all
+  // before it, may not.
+  const bool own = terms_.TermAt(reached) == term_ || Planted(Bug::kClusterOldTermCounted);
+  if (reached > commit_ && own) {
+    commit_ = reached;
+  }
+}
+
+// A frame counts from when it was sent: its answer may have been on the way for long.
+void Member::CheckLease() {
+  const auto* primary = std::get_if<Primary>(&role_);
+  if (primary == nullptr) {
+    return;
+  }
+  const Members& all = members();
+  Reached<std::int64_t> answered;
+  for (const MemberInfo& member : all.list) {
+    const auto other = primary->progress.find(member.name);
+    if (member.name == name_) {
+      answered.Add(now_us_);
+    } else if (member.standing == Standing::kVoter && other != primary->progress.end()) {
+      answered.Add(other->second.answered_us);
+    }
+  }
+  if (now_us_ - answered.By(all.Majority()) > all.timing.lease_us) {
+    StepDown();
+  }
+}
+
+void Member::Write(std::string members) {
+  const Position at{.term = term_, .revision = {terms_.last().revision.value + 1}};
+  terms_.Append(at);
+  actions_->emplace_back(WriteRecord{.at = at, .members = std::move(members)});
+}
+
+void Member::SyncProgress() {
+  auto& primary = std::get<Primary>(role_);
+  std::erase_if(primary.progress,
+                [&](const auto& entry) { return members().Find(entry.first) == nullptr; });
+  for (const MemberInfo& member : members().list) {
+    if (member.name != name_) {
+      primary.progress.try_emplace(member.name,
+                                   PeerProgress{.next = {terms_.last().revision.value + 1},
+                                                .reset_us = now_us_,
+                                                .answered_us = now_us_});
+    }
+  }
+}
+
+void Member::Replicated() {
+  auto* primary = std::get_if<Primary>(&role_);
+  if (primary == nullptr) {
+    return;
+  }
+  for (auto& [name, progress] : primary->progress) {
+    if (IsLinked(name)) {
+      SendWhatIsDue(name, progress);
+    }
+  }
+}
+
+void Member::SendWhatIsDue(const NodeName& name, PeerProgress& progress) {
+  const Revision before{progress.next.value - 1};
+  Replicate head{.previous = {.term = terms_.TermAt(before).value_or(Term{}), .revision = before},
+                 .commit = commit_,
+                 .head = terms_.last().revision,
+                 .stamp_us = now_us_};
+  const bool records = progress.next <= terms_.last().revision && HasRoom(progress);
+  const bool ping = now_us_ - progress.sent_us >= members().timing.ping_us;
+  if (!records && !ping && progress.commit >= commit_) {
+    return;
+  }
+  progress.sent_us = now_us_;
+  progress.commit = commit_;
+  if (!records) {
+    Send(name.id, std::move(head));
+    return;
+  }
+  head.record_term = terms_.TermAt(progress.next).value_or(Term{});
+  actions_->emplace_back(
+      SendRecords{.peer = name.id, .term = term_, .head = head, .last = terms_.EndOfRun(before)});
+}
+
+void Member::Sent(NodeId peer, Revision last) {
+  auto* primary = std::get_if<Primary>(&role_);
+  const MemberInfo* member = members().Find(peer);
+  CHECK(primary != nullptr && member != nullptr);
+  PeerProgress& progress = primary->progress.at(member->name);
+  CHECK(last >= progress.next && last <= terms_.last().revision);
+  progress.in_flight.push_back(last);
+  progress.next = {last.value + 1};
+  deadline_us_ = NextDeadline();
+}
+
+}  // namespace nunc

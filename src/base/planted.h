@@ -97,7 +97,7 @@ enum class Bug : std::uint8_t {
   kClusterConfigKept,         // members whose record was cut
   kClusterAckWholeLog,        // what nobody has compared is acknowledged
   kClusterAckEarly,           // and what is not on the disk
-  kClusterCommitAhead,        // a commit beyond what was compared
+  kClusterCommitAhead,        // a commit beyond the log
   kClusterLeaseFromArrival,   // a lease begins when the answer comes
   kClusterLearnerCounts,      // a learner counts as a voter
   kClusterTwoChanges,         // members change before the last change is committed

@@ -163,7 +163,9 @@ void Member::Receive(NodeId peer, Term term, const Election& election) {
 
 void Member::Receive(NodeId peer, Term /*term*/, const Alive& alive) {
   auto* candidate = std::get_if<Candidate>(&role_);
-  if (candidate == nullptr || !alive.grant || alive.probe != candidate->probe ||
+  // A node whose disk was replaced has forgotten its votes: it is another voter, or none.
+  if (candidate == nullptr || !members().IsVoter(links_.at(peer).hello.name) || !alive.grant ||
+      alive.probe != candidate->probe ||
       alive.election.value != term_.value + (alive.probe ? 1 : 0)) {
     return;
   }

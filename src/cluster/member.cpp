@@ -140,25 +140,14 @@ void Member::Take(const LinkRefused& input) {
   }
 }
 
-// A link of an id that is a member with another incarnation, or not a member at all.
-bool Member::IsStranger(const Hello& hello) const {
-  const MemberInfo* member = members().Find(hello.name.id);
-  return member != nullptr && member->name != hello.name;
-}
-
 void Member::Take(const FrameReceived& input) {
-  const auto link = links_.find(input.peer);
-  if (link == links_.end()) {
+  if (!links_.contains(input.peer)) {
     return;
   }
   const Frame& frame = *input.frame;
   const bool asks = std::holds_alternative<Join>(frame.message) ||
                     std::holds_alternative<Leave>(frame.message) ||
                     std::holds_alternative<Refused>(frame.message);
-  // A node whose disk was replaced has forgotten its votes; it must join again first.
-  if (IsStranger(link->second.hello) && !asks) {
-    return;
-  }
   // Elections are judged before their term counts, or every node that was away would disturb.
   if (const auto* election = std::get_if<Election>(&frame.message)) {
     Receive(input.peer, frame.term, *election);

@@ -98,7 +98,6 @@ class Member {
   void SendToMembers(const Message& message);
   void Close(NodeId peer, std::string_view why);
   [[nodiscard]] bool IsLinked(const NodeName& name) const;
-  [[nodiscard]] bool IsStranger(const Hello& hello) const;
   [[nodiscard]] std::int64_t NextDeadline() const;
 
   // election.cpp

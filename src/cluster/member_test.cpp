@@ -49,15 +49,29 @@ TEST(Member, SoManyLinksAreAdmitted) {
   EXPECT_EQ(hand.member().Admit(HelloOf(100)), std::nullopt);
 }
 
-TEST(Member, ANodeWhoseDiskWasReplacedIsNotHeardUntilItHasJoined) {
+TEST(Member, TheVoteOfANodeWhoseDiskWasReplacedDoesNotCount) {
   MemberHand hand(1, VotersUpTo(3));
   Hello other = HelloOf(3);
   other.name.incarnation = {77};
   hand.Step(LinkUp{.hello = other});
-  hand.Hear(3, 9, Election{.last = {.term = {8}, .revision = {9}}});
-  hand.Hear(3, 9, Victory{.start = {2}});
-  EXPECT_TRUE(hand.Take<SendFrame>().empty());
-  EXPECT_EQ(hand.member().term(), Term{1});
+  hand.Pass(2'000'000);
+  ASSERT_EQ(hand.member().role(), RoleName::kCandidate);
+  const Alive grant{.election = {2}, .grant = true, .probe = true};
+  hand.Hear(3, 1, grant);
+  EXPECT_TRUE(hand.Take<StoreMeta>().empty());
+  hand.Link(2);
+  hand.Hear(2, 1, grant);
+  EXPECT_EQ(hand.Take<StoreMeta>().size(), 1U);
+}
+
+TEST(Member, APrimaryWhoseDiskWasReplacedBeforeItJoinedIsFollowed) {
+  // The record that let it in is what it is about to send.
+  MemberHand hand(1, VotersUpTo(3));
+  Hello other = HelloOf(3);
+  other.name.incarnation = {77};
+  hand.Step(LinkUp{.hello = other});
+  hand.Hear(3, 5, Victory{.start = {3}});
+  EXPECT_EQ(hand.member().primary(), NodeId{3});
 }
 
 TEST(Member, SoManyFramesWaitForTheMeta) {

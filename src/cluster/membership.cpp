@@ -102,11 +102,13 @@ void Member::Receive(NodeId /*peer*/, Term /*term*/, const Refused& refused) {
 
 void Member::CheckWishes() {
   const MemberInfo* self = members().Find(name_);
-  if (join_ && self != nullptr) {
+  // What is not final may be cut from the log again.
+  const bool is_final = !configs_.empty() && configs_.back().revision <= commit_;
+  if (join_ && self != nullptr && is_final) {
     join_.reset();
     refused_.reset();
   }
-  if (leave_ && self == nullptr && !configs_.empty() && configs_.back().revision <= commit_) {
+  if (leave_ && self == nullptr && is_final) {
     leave_ = false;
     left_ = true;
   }

@@ -58,9 +58,9 @@ void Member::Receive(NodeId peer, Term term, const Replicate& replicate) {
     return;
   }
   secondary.matched = std::max(secondary.matched, *end);
-  const Revision compared =
-      Planted(Bug::kClusterCommitAhead) ? terms_.last().revision : secondary.matched;
-  commit_ = std::max(commit_, std::min(replicate.commit, compared));
+  commit_ = std::max(commit_, Planted(Bug::kClusterCommitAhead)
+                                  ? replicate.commit
+                                  : std::min(replicate.commit, secondary.matched));
   Acknowledge(peer, nullptr);
 }
 

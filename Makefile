@@ -71,6 +71,10 @@ nightly: test
 	cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target nunc
 	python3 tests/sim/seeds.py build/release/nunc tests/sim/seeds.txt $(SIM_SEEDS) 10 1000000
+	set -e; for nodes in 2 3 4 5 7; do \
+	  python3 tests/sim/seeds.py build/release/nunc tests/sim/seeds.txt $(SIM_SEEDS) 10 1000000 \
+	    $$nodes; \
+	done
 
 clean:
 	rm -rf build

@@ -7,6 +7,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sim/cluster_world.h"
+
 namespace nunc {
 
 namespace {
@@ -40,6 +42,7 @@ struct Raw {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   double seconds = 10;
+  std::size_t nodes = 1;
   bool verbose = false;
   CLI::Option* user_option = nullptr;
   CLI::Option* password_option = nullptr;
@@ -168,7 +171,8 @@ void AddBackup(CLI::App& app, Raw& raw) {
 
 void AddSimulate(CLI::App& app, Raw& raw) {
   CLI::App* simulate = app.add_subcommand(
-      "simulate", "run a node on a simulated machine that fails, and check what it promises");
+      "simulate",
+      "run a node, or a cluster, on simulated machines that fail, and check what it promises");
   simulate->add_option("--seed", raw.seed, "what all that happens follows from (1)")
       ->type_name("N");
   simulate->add_option("--seeds", raw.seeds, "how many, from that one on (1)")
@@ -177,6 +181,9 @@ void AddSimulate(CLI::App& app, Raw& raw) {
   simulate->add_option("--seconds", raw.seconds, "of virtual time for each (10)")
       ->check(CLI::Range(0.001, 1'000'000.0))
       ->type_name("S");
+  simulate->add_option("--nodes", raw.nodes, "more than one: a cluster of so many voters (1)")
+      ->check(CLI::Range(std::size_t{1}, kClusterNodesMax))
+      ->type_name("N");
   simulate->add_flag("--verbose", raw.verbose, "say what happens, and when");
 }
 
@@ -415,6 +422,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
     return SimulateArguments{.seed = raw.seed,
                              .seeds = raw.seeds,
                              .duration_ms = static_cast<std::int64_t>(raw.seconds * 1'000),
+                             .nodes = raw.nodes,
                              .verbose = raw.verbose};
   }
   return ShowText{app.help()};

@@ -2,8 +2,11 @@
 
 #include <array>
 #include <charconv>
+#include <functional>
+#include <optional>
 #include <string>
 
+#include "sim/cluster_world.h"
 #include "sim/world.h"
 
 namespace nunc {
@@ -13,6 +16,18 @@ std::string Hex(std::uint64_t number) {
   std::array<char, 16> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16);
   return {digits.data(), end.ptr};
+}
+
+std::string Summary(const ClusterReport& report) {
+  std::string line = "elections won " + std::to_string(report.elections) + ", records " +
+                     std::to_string(report.records) + ", acknowledged " +
+                     std::to_string(report.acknowledged) + ", events " +
+                     std::to_string(report.events) + ", simulated ms " +
+                     std::to_string(report.simulated_us / 1'000);
+  for (const auto& [kind, count] : report.faults) {
+    line += ", " + kind + " " + std::to_string(count);
+  }
+  return line;
 }
 
 std::string Summary(const WorldReport& report) {
@@ -27,6 +42,33 @@ std::string Summary(const WorldReport& report) {
   return line;
 }
 
+// What all kinds of worlds report alike.
+struct SeedReport {
+  std::string summary;
+  std::int64_t simulated_us = 0;
+  std::uint64_t trace_hash = 0;
+  std::optional<std::string> violation;
+};
+
+template <class Report>
+SeedReport Common(const Report& report) {
+  return {.summary = Summary(report),
+          .simulated_us = report.simulated_us,
+          .trace_hash = report.trace_hash,
+          .violation = report.violation};
+}
+
+SeedReport RunSeed(const SimulateArguments& arguments, std::uint64_t seed,
+                   const std::function<void(std::string_view line)>& print) {
+  const std::function<void(std::string_view)> tell = arguments.verbose ? print : nullptr;
+  const std::int64_t duration_us = arguments.duration_ms * 1'000;
+  if (arguments.nodes > 1) {
+    return Common(SimulateCluster(
+        {.seed = seed, .nodes = arguments.nodes, .duration_us = duration_us, .tell = tell}));
+  }
+  return Common(Simulate({.seed = seed, .duration_us = duration_us, .tell = tell}));
+}
+
 }  // namespace
 
 ExitCode RunSimulation(const SimulateArguments& arguments,
@@ -36,13 +78,9 @@ ExitCode RunSimulation(const SimulateArguments& arguments,
   for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
     const std::uint64_t seed = arguments.seed + i;
     print("seed " + std::to_string(seed));
-    WorldOptions options{.seed = seed, .duration_us = arguments.duration_ms * 1'000, .tell = {}};
-    if (arguments.verbose) {
-      options.tell = print;
-    }
-    const WorldReport report = Simulate(options);
+    const SeedReport report = RunSeed(arguments, seed, print);
     simulated_us += report.simulated_us;
-    print(Summary(report));
+    print(report.summary);
     print("trace hash " + Hex(report.trace_hash));
     if (report.violation) {
       ++failed;

@@ -1,7 +1,7 @@
-// `nunc simulate`: the node on a simulated machine that fails, from a seed.
+// `nunc simulate`: a node or a cluster on simulated machines that fail, from a seed.
 //
 // Errors:  an invariant that does not hold: the exit code is kFault, and the seed says it again.
-// Source:  docs/cluster.md §17.1; sim/world.h.
+// Source:  docs/cluster.md §17.1; sim/world.h, sim/cluster_world.h.
 #pragma once
 
 #include <cstdint>

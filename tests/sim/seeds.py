@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs the simulator: first the kept seeds, then a range of them.
 
-usage: seeds.py NUNC KEPT COUNT SECONDS [FIRST]     run and expect no violation
-       seeds.py --same NUNC SEED SECONDS            run twice and compare the hashes
+usage: seeds.py NUNC KEPT COUNT SECONDS [FIRST] [NODES]   run and expect no violation
+       seeds.py --same NUNC SEED SECONDS [NODES]    run twice and compare the hashes
        seeds.py --clean NUNC                        no planted bug is in the program
 
-KEPT has one `SEED SECONDS` a line: scenarios that once failed.
+KEPT has one `SEED SECONDS [NODES]` a line: scenarios that once failed.
 """
 
 import re
@@ -18,26 +18,31 @@ def simulate(nunc, *arguments):
                           check=False)
 
 
-def run(nunc, kept, count, seconds, first="1"):
+def run(nunc, kept, count, seconds, first="1", nodes="1"):
     with open(kept, encoding="utf-8") as file:
         scenarios = [line.split("#")[0].split() for line in file]
-    for seed, length in filter(None, scenarios):
-        done = simulate(nunc, "--seed", seed, "--seconds", length)
+    for seed, length, *of in filter(None, scenarios):
+        if (of or ["1"]) != [nodes]:
+            continue
+        done = simulate(nunc, "--seed", seed, "--seconds", length, "--nodes", nodes)
         if done.returncode != 0:
             print(done.stdout + done.stderr)
             return 1
-    done = simulate(nunc, "--seed", first, "--seeds", count, "--seconds", seconds)
+    done = simulate(nunc, "--seed", first, "--seeds", count, "--seconds", seconds,
+                    "--nodes", nodes)
     print("\n".join(line for line in done.stdout.splitlines()
                     if line.startswith(("violated", "seeds"))), done.stderr)
     return done.returncode
 
 
-def same(nunc, seed, seconds):
-    hashes = [re.search(r"trace hash (\w+)",
-                        simulate(nunc, "--seed", seed, "--seconds", seconds).stdout)[1]
-              for _ in range(2)]
-    other = re.search(r"trace hash (\w+)",
-                      simulate(nunc, "--seed", seed + "1", "--seconds", seconds).stdout)[1]
+def trace_hash(nunc, seed, seconds, nodes):
+    done = simulate(nunc, "--seed", seed, "--seconds", seconds, "--nodes", nodes)
+    return re.search(r"trace hash (\w+)", done.stdout)[1]
+
+
+def same(nunc, seed, seconds, nodes="1"):
+    hashes = [trace_hash(nunc, seed, seconds, nodes) for _ in range(2)]
+    other = trace_hash(nunc, seed + "1", seconds, nodes)
     print(*hashes, other)
     return 0 if hashes[0] == hashes[1] != other else 1
 

@@ -1,8 +1,9 @@
 // Plants each bug of a list and runs the simulator until it finds it: a simulator that is green
 // over a bug proves nothing.
 //
-// usage: planted_test LIST [BUG]; LIST is planted.txt, BUG one of its names.
-// For tools that look at this file without the build's flags.
+// usage: planted_test LIST [BUG]; LIST is planted.txt, BUG one of its names. The scripts of a
+// cluster are in the folder `scripts` beside LIST. For tools that look at this file without the
+// build's flags.
 #ifndef NUNC_PLANTED_BUGS
 #define NUNC_PLANTED_BUGS
 #endif
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -19,7 +21,10 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "sim/cluster_script.h"
+#include "sim/cluster_world.h"
 #include "sim/watch_world.h"
 #include "sim/world.h"
 
@@ -61,6 +66,27 @@ constexpr NamedBug kBugs[] = {
     {"lifetime-kept-by-set", Bug::kLifetimeKeptBySet},
     {"lifetime-not-in-snapshot", Bug::kLifetimeNotInSnapshot},
     {"lifetime-of-old-session", Bug::kLifetimeOfOldSession},
+    {"cluster-vote-unchecked", Bug::kClusterVoteUnchecked},
+    {"cluster-vote-on-written", Bug::kClusterVoteOnWritten},
+    {"cluster-vote-not-stored", Bug::kClusterVoteNotStored},
+    {"cluster-vote-forgotten", Bug::kClusterVoteForgotten},
+    {"cluster-vote-twice", Bug::kClusterVoteTwice},
+    {"cluster-term-not-stored", Bug::kClusterTermNotStored},
+    {"cluster-probe-disturbs", Bug::kClusterProbeDisturbs},
+    {"cluster-minority-wins", Bug::kClusterMinorityWins},
+    {"cluster-no-noop", Bug::kClusterNoNoop},
+    {"cluster-old-term-counted", Bug::kClusterOldTermCounted},
+    {"cluster-previous-unchecked", Bug::kClusterPreviousUnchecked},
+    {"cluster-tail-kept", Bug::kClusterTailKept},
+    {"cluster-durable-kept", Bug::kClusterDurableKept},
+    {"cluster-config-kept", Bug::kClusterConfigKept},
+    {"cluster-ack-whole-log", Bug::kClusterAckWholeLog},
+    {"cluster-ack-early", Bug::kClusterAckEarly},
+    {"cluster-commit-ahead", Bug::kClusterCommitAhead},
+    {"cluster-lease-from-arrival", Bug::kClusterLeaseFromArrival},
+    {"cluster-learner-counts", Bug::kClusterLearnerCounts},
+    {"cluster-two-changes", Bug::kClusterTwoChanges},
+    {"cluster-take-over-early", Bug::kClusterTakeOverEarly},
     {"watch-delta-late", Bug::kWatchDeltaLate},
     {"watch-tombstone-untold", Bug::kWatchTombstoneUntold},
     {"watch-listed-twice", Bug::kWatchListedTwice},
@@ -115,8 +141,30 @@ std::optional<Line> Parse(const std::string& text) {
   return line.name.empty() ? std::nullopt : std::optional(line);
 }
 
-// What one seed finds. Bugs of the delivery to watchers have a world of their own.
+// The first script that does not happen as it stands there.
+std::optional<std::string> BrokenScript(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    paths.push_back(entry.path());
+  }
+  std::ranges::sort(paths);
+  for (const auto& path : paths) {
+    std::ifstream file(path);
+    const std::string script{std::istreambuf_iterator<char>(file), {}};
+    if (script.empty() || ClusterScript::Run(script) != script) {
+      return "script " + path.filename().string();
+    }
+  }
+  return paths.empty() ? std::optional<std::string>("no scripts") : std::nullopt;
+}
+
+// What one seed finds. Bugs of the delivery to watchers, and of clusters, have worlds of their own.
 std::optional<std::string> Violation(std::string_view name, std::uint64_t seed) {
+  if (name.starts_with("cluster-")) {
+    return SimulateCluster(
+               {.seed = seed, .nodes = seed % 2 == 0 ? 5U : 3U, .duration_us = kDurationUs})
+        .violation;
+  }
   if (!name.starts_with("watch-")) {
     return Simulate({.seed = seed, .duration_us = kDurationUs, .tell = {}}).violation;
   }
@@ -134,13 +182,19 @@ std::optional<std::string> Violation(std::string_view name, std::uint64_t seed) 
 }
 
 // Is it as the list says: found within its seeds, or with no bug planted never?
-bool Run(const Line& line) {
+bool Run(const Line& line, const std::filesystem::path& scripts) {
   const auto* found = std::ranges::find(kBugs, std::string_view(line.name), &NamedBug::name);
   if (found == std::end(kBugs) || line.seeds == 0) {
     std::cout << line.name << ": not a bug, or no seeds\n";
     return false;
   }
   ChosenBug() = found->bug;
+  if (line.name.starts_with("cluster-") || line.name == "none") {
+    if (const std::optional<std::string> broken = BrokenScript(scripts); broken) {
+      std::cout << line.name << ": " << *broken << std::endl;
+      return ChosenBug() != Bug::kNone;
+    }
+  }
   for (std::uint64_t seed = 1; seed <= line.seeds; ++seed) {
     if (const std::optional<std::string> violation = Violation(line.name, seed); violation) {
       std::cout << line.name << ": seed " << seed << ", " << *violation << std::endl;
@@ -159,7 +213,7 @@ int Main(const char* list, std::string_view only) {
   while (std::getline(file, text)) {
     const std::optional<Line> line = Parse(text);
     if (line && (only.empty() || only == line->name)) {
-      good = Run(*line) && good;
+      good = Run(*line, std::filesystem::path(list).parent_path() / "scripts") && good;
       ++ran;
     }
   }

@@ -64,7 +64,7 @@ void Member::Step(std::int64_t now_us, const MemberInput& input, Actions& action
   if (!std::holds_alternative<RecordsProposed>(input)) {
     CheckLease();
   }
-  std::visit([this](const auto& one) { Take(one); }, input);
+  std::visit([this](const auto& one) { this->Take(one); }, input);
   CheckElection();
   CheckWishes();
   CheckLearners();

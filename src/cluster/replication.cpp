@@ -250,7 +250,7 @@ void Member::SendWhatIsDue(const NodeName& name, PeerProgress& progress) {
   progress.sent_us = now_us_;
   progress.commit = commit_;
   if (!records) {
-    Send(name.id, std::move(head));
+    Send(name.id, head);
     return;
   }
   head.record_term = terms_.TermAt(progress.next).value_or(Term{});

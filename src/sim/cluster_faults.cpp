@@ -20,7 +20,7 @@ void ClusterWorld::Count(std::string_view kind) {
 }
 
 void ClusterWorld::Crash(std::size_t node) {
-  Place& place = places_[node];
+  const Place& place = places_[node];
   if (place.life == Life::kDown) {
     Count("start");
     StartNode(node);

@@ -133,7 +133,8 @@ void ClusterScript::Do(const Words& words) {
              DoLink(words[0], node, *second - 1)) {
     known = true;
   } else {
-    known = node < nodes_.size() && DoNode(words[0], node, words);
+    known = node < nodes_.size() &&
+            (nodes_[node].runs() ? DoNode(words[0], node, words) : DoStart(words[0], node));
   }
   if (!known) {
     Say("no such command, or no such node");
@@ -162,18 +163,22 @@ bool ClusterScript::DoLink(const std::string& what, std::size_t from, std::size_
   return true;
 }
 
-bool ClusterScript::DoNode(const std::string& what, std::size_t node, const Words& words) {
-  const std::size_t count = words.size() > 2 ? Number(words[2]).value_or(0) : 0;
-  const bool runs = nodes_[node].runs();
-  if (what == "start" && !runs) {
+bool ClusterScript::DoStart(const std::string& what, std::size_t node) {
+  if (what == "start") {
     Start(node);
-  } else if (what == "empty" && !runs) {
+  } else if (what == "empty") {
     nodes_[node].Replace({next_incarnation_++});
     Start(node);
     Step(node, JoinAsked{.priority = {static_cast<std::uint32_t>(node + 1)}, .address = {}});
-  } else if (!runs) {
+  } else {
     return false;
-  } else if (what == "wait") {
+  }
+  return true;
+}
+
+bool ClusterScript::DoNode(const std::string& what, std::size_t node, const Words& words) {
+  const std::size_t count = words.size() > 2 ? Number(words[2]).value_or(0) : 0;
+  if (what == "wait") {
     clocks_[node] += static_cast<std::int64_t>(count) * 1'000;
   } else if (what == "timer") {
     clocks_[node] = std::max(clocks_[node], nodes_[node].member().deadline_us());

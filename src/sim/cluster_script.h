@@ -34,6 +34,7 @@ class ClusterScript {
 
   void Do(const Words& words);
   bool DoNode(const std::string& what, std::size_t node, const Words& words);
+  bool DoStart(const std::string& what, std::size_t node);
   bool DoLink(const std::string& what, std::size_t from, std::size_t to);
   void MakeNodes(std::size_t count);
   void Start(std::size_t node);

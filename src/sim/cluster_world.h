@@ -63,7 +63,7 @@ class ClusterWorld {
     std::vector<std::function<void()>> waiting{};  // for a pause to end
     std::optional<SimSchedule::Id> timer{};
     std::uint64_t life_count = 0;
-    bool joins = false;   // asks to at every start; once it is a member, in vain
+    bool joins = false;  // asks to at every start; once it is a member, in vain
     bool leaves = false;
   };
 

@@ -142,6 +142,10 @@ inline constexpr std::int64_t kBackupUsMax = std::int64_t{6} * 3600 * 1'000'000;
 // the part is refused.
 inline constexpr std::size_t kImportEntriesMax = 1'000;
 
+// Records of another node that are taken at once; a single one always fits. Beyond it none of them
+// is taken.
+inline constexpr std::size_t kReceivedBytesMax = std::size_t{32} << 20;
+
 // One record of the op log. At the limit: the change is refused with an error that names the limit.
 inline constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
 

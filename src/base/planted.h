@@ -102,6 +102,11 @@ enum class Bug : std::uint8_t {
   kClusterLearnerCounts,      // a learner counts as a voter
   kClusterTwoChanges,         // members change before the last change is committed
   kClusterTakeOverEarly,      // the role is handed to a node that lacks records
+
+  // Of a node that takes records of another one, and takes some of them back.
+  kWatchFollowRights,   // a change of rights that comes so is not noted
+  kWatchFollowExpires,  // it ends keys by itself
+  kWatchFollowTerm,     // it does not note that a term has begun
 };
 
 #ifdef NUNC_PLANTED_BUGS

@@ -67,6 +67,21 @@ void Conflicts::CloseOldest(std::string_view key) {
   }
 }
 
+bool Conflicts::IsOpen(const ConflictName& name) const {
+  const std::deque<ConflictId>& open = OpenOf(name.key);
+  return std::find(open.begin(), open.end(), name.id) != open.end();
+}
+
+void Conflicts::Drop(const ConflictName& name, std::string_view conflict_key) {
+  if (const auto found = open_.find(name.key); found != open_.end()) {
+    open_count_ -= std::erase(found->second, name.id);
+    if (found->second.empty()) {
+      open_.erase(found);
+    }
+  }
+  std::erase(closed_, conflict_key);
+}
+
 void Conflicts::Forget(std::string_view key) {
   const auto found = open_.find(key);
   if (found != open_.end()) {

@@ -54,6 +54,9 @@ class Conflicts {
   }
   // The oldest one of `key` is decided; its conflict key is remembered as closed.
   void CloseOldest(std::string_view key);
+  // That one is neither open nor known as decided any more; of a record that says so.
+  void Drop(const ConflictName& name, std::string_view conflict_key);
+  [[nodiscard]] bool IsOpen(const ConflictName& name) const;
   // The key is gone, and what was open with it.
   void Forget(std::string_view key);
 

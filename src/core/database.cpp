@@ -109,6 +109,11 @@ void Database::SetLifetime(Entry& entry, const Lifetime& lifetime) {
   }
 }
 
+void Database::ChangeLifetime(Entry& entry, const Lifetime& lifetime, Revision revision) {
+  SetLifetime(entry, lifetime);
+  lifetime_revision_ = revision;
+}
+
 Revision Database::ShownRevision(const Entry& entry) const {
   if (!entry.in_conflict()) {
     return entry.revision();
@@ -116,6 +121,11 @@ Revision Database::ShownRevision(const Entry& entry) const {
   const std::deque<ConflictId>& open = conflicts_.OpenOf(entry.key());
   const Entry* newest = open.empty() ? nullptr : Find(ConflictKey(entry.key(), open.back()));
   return newest == nullptr ? entry.revision() : std::max(entry.revision(), newest->revision());
+}
+
+const Entry* Database::OpenQuestion(std::string_view conflict_key) const {
+  const std::optional<ConflictName> name = ParseConflictKey(conflict_key);
+  return name && conflicts_.IsOpen(*name) ? Find(conflict_key) : nullptr;
 }
 
 Revision Database::newest_revision() const {

@@ -86,13 +86,16 @@ class Database {
   // has no value, so a walk that has not come to the key yet must still find it.
   static void Mark(Entry* existing) { existing->set_in_conflict(true); }
   // Like Mark, it leaves the key where it is in the revision order.
-  void SetLifetime(Entry& entry, const Lifetime& lifetime);
+  void ChangeLifetime(Entry& entry, const Lifetime& lifetime, Revision revision);
+  // The key's database is gone, so nothing will come of it.
+  void ForgetLifetime(Entry& entry) { SetLifetime(entry, {}); }
   [[nodiscard]] Lifetime LifetimeOf(const Entry& entry) const {
     return entry.has_lifetime() ? options_.lifetimes->Of(entry) : Lifetime{};
   }
   // Of the newest record that changed a lifetime and nothing else.
   [[nodiscard]] Revision lifetime_revision() const { return lifetime_revision_; }
-  void NoteLifetime(Revision revision) { lifetime_revision_ = revision; }
+  // The entry of an open conflict of that key; null: it is none, or has been decided.
+  [[nodiscard]] const Entry* OpenQuestion(std::string_view conflict_key) const;
   // What showing the entry rests on: its own change and, while it waits, the newest question.
   [[nodiscard]] Revision ShownRevision(const Entry& entry) const;
 
@@ -142,6 +145,7 @@ class Database {
 
  private:
   Entry* Insert(const Write& write);
+  void SetLifetime(Entry& entry, const Lifetime& lifetime);
   Entry* LinkTombstone(std::string_view key, Revision revision, std::int64_t removed_at_us);
   void UnlinkTombstone(Entry* tombstone);
   void NoteSecureKey(std::string_view key, std::string_view value, bool removed);

@@ -47,6 +47,13 @@ Change Delivery::ChangeOf(const Entry& entry) {
           .revision = entry.revision()};
 }
 
+Change Delivery::ConflictChangeOf(Database& database, const Entry& conflict) {
+  return {.kind = ChangeKind::kConflict,
+          .key = conflict.key(),
+          .value = conflict.value(),
+          .newer_at = NewerValueAt(database, conflict)};
+}
+
 void Delivery::Announce(Database& database, std::uint64_t hash, Change change, Output& output) {
   change.database = database.id();
   change.after = NeededFor(database, change.key, change.revision);
@@ -202,12 +209,7 @@ std::size_t Delivery::ReplayConflicts(Database& database, const WatchingSession&
     if (NeededFor(database, entry->key(), entry->revision()) > durable_) {
       continue;  // arbiters, this one too, are told when the gate opens for it
     }
-    TellOne(to,
-            {.kind = ChangeKind::kConflict,
-             .key = entry->key(),
-             .value = entry->value(),
-             .newer_at = NewerValueAt(database, *entry)},
-            output);
+    TellOne(to, ConflictChangeOf(database, *entry), output);
     bytes += entry->key().size() + entry->value().size();
   }
   return bytes;

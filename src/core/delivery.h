@@ -44,6 +44,8 @@ class Delivery {
   [[nodiscard]] static Revision NeededFor(const Database& database, std::string_view key,
                                           Revision revision);
   static Change ChangeOf(const Entry& entry);
+  // Of an open conflict, as arbiters are told it.
+  static Change ConflictChangeOf(Database& database, const Entry& conflict);
 
   // A change of the record at change.revision; `hash` is the key's in `database`.
   void Announce(Database& database, std::uint64_t hash, Change change, Output& output);

@@ -67,7 +67,9 @@ void Executor::Close(SessionId id) {
     watching.database->watches().RemoveAll(*watching.watches);
   }
   Deselect(*session);
-  store_.lifetimes().EndOwner(session->owner);
+  if (!follows_) {
+    store_.lifetimes().EndOwner(session->owner);
+  }
   EndTransaction(*session);
   sessions_[id.slot].reset();
 }
@@ -211,10 +213,12 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
     refusal = CheckRights(*session, command, row);
   }
   if (!refusal && row.effect != Effect::kReads) {
-    refusal = CheckSpace(*session, command, row.effect);
+    refusal = follows_ ? ErrorCode::kNotPrimary : CheckSpace(*session, command, row.effect);
   }
   if (refusal) {
-    Error(*session, *refusal, output, {}, LimitOf(*refusal));
+    Error(*session, *refusal, output,
+          *refusal == ErrorCode::kNotPrimary ? std::string_view(primary_) : std::string_view(),
+          LimitOf(*refusal));
   } else {
     Dispatch(*session, command, output);
   }
@@ -264,9 +268,8 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
     case Verb::kWatch:
       return Watch(session, command, output);
     case Verb::kUnwatch:
-      return Unwatch(session, command, output);
     case Verb::kUnwatchAll:
-      return UnwatchAll(session, output);
+      return Unwatch(session, command, output);
     case Verb::kArbiter:
       return Arbiter(session, output);
     case Verb::kResolve:
@@ -294,18 +297,16 @@ void Executor::DispatchOther(Session& session, const Command& command, Output& o
     case Verb::kSetPermissions:
       return SetPermissions(session, command, output);
     case Verb::kSnapshot:
-      return Snapshot(session, command, output);
     case Verb::kReplicateSnapshot:
-      return ReplicateSnapshot(session, command, output);
+      return Snapshot(session, command, output);
     case Verb::kDebug:
       return Debug(session, command, output);
     case Verb::kListCommands:
     case Verb::kMetricsState:
     case Verb::kClusterState:
     case Verb::kPing:
-      return TellState(session, command.verb, output);
     case Verb::kWhoami:
-      return Whoami(session, output);
+      return TellState(session, command.verb, output);
     case Verb::kHello:
       return Hello(session, command, output);
     case Verb::kWait:

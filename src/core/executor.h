@@ -1,8 +1,8 @@
 // Runs commands against the store: checks rights, changes entries, says who must hear.
 //
 // Shape:   Execute appends to an Output: data, changes, one status per command, and the records of
-//          what it changed. Pure: time and ids come from the caller, nothing is sent or kept here.
-//          What a reply or change rests on stands in its `after`; the gate (node/gate.h) waits.
+//          what it changed. Time and ids come from the caller. What a reply or change rests on
+//          stands in its `after`; the gate (node/gate.h) waits.
 // Errors:  as kError replies with a code; the session and the data stay as they were.
 // Limits:  names, values, databases, watches, conflicts: base/limits.h.
 // Owner:   Node; loop thread only.
@@ -40,14 +40,11 @@ class Executor {
 
   void SetNow(Now now);
   void SetDefaultAddress(std::string_view address);
-  void SetCounters(const Counters& measured);  // but for the commands, counted here
-  void NoteTurn(const TurnTime& turn);
-
+  void NoteTurn(const TurnTime& turn, const Counters& measured = {});
   void Open(SessionId id, SessionKind kind, const SessionName& name = {});
   void Close(SessionId id);
   void Execute(SessionId id, const Command& command, Output& output);
   void Expect(SessionId id, std::span<const std::string_view> keys);
-
   // As in Delivery.
   void MarkLagging(SessionId id);
   void Drain(SessionId id, Output& output);
@@ -58,8 +55,7 @@ class Executor {
   // Some of the keys whose time or session has ended; those that find no room in the log wait.
   void EndKeys(Output& output);
 
-  // Tells watchers of `$connections` the newest count, and those that are behind some of what they
-  // have yet to hear; frees some of what was dropped.
+  // Tells watchers of `$connections` the newest count, and those that are behind some of the rest.
   void EndTurn(Output& output);
   // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
   void Tick(Output& output);
@@ -70,8 +66,14 @@ class Executor {
   void Import(SessionId id, const Imported& imported, Output& output);
   // For the server's own use: the demo database.
   void CreateDatabase(const DatabaseSpec& spec, Output& output);
-  // Makes the record that begins a term. No session of before is there any more.
+  // Makes the record that begins a term. Of sessions those are there that are here.
   void BeginTerm(Output& output);
+
+  // The records are another node's from now on (executor_follow.cpp). `primary` is where it is;
+  // empty: not known.
+  void Follow(std::string_view primary);
+  // One of them, in its order. kDamaged: it does not fit what is here, and nothing was changed.
+  Result<void> Apply(const Record& record, bool quiet, Output& output);
 
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] const Store& store() const { return store_; }
@@ -104,7 +106,6 @@ class Executor {
   void Watch(Session& session, const Command& command, Output& output);
   void WatchPattern(const Session&, WatchingSession&, const Command&, Delivery::Begin, Output&);
   void Unwatch(Session& session, const Command& command, Output& output);
-  void UnwatchAll(Session& session, Output& output);
   void Delivered(Session& session, const Command& command, Output& output);
   void Wait(Session& session, const Command& command, Output& output);
   void Explain(Session& session, const Command& command, Output& output);
@@ -138,17 +139,13 @@ class Executor {
   void CreateUser(Session& session, const Command& command, Output& output);
   void SetPermissions(Session& session, const Command& command, Output& output);
   void Snapshot(Session& session, const Command& command, Output& output);
-  void ReplicateSnapshot(Session& session, const Command& command, Output& output);
-  void Whoami(const Session& session, Output& output) const;
   void TellState(const Session& session, Verb verb, Output& output);
   void Debug(Session& session, const Command& command, Output& output);
   void Select(Session& session, Database* database);
   void Deselect(Session& session);
   void UpdateConnections(Database& database);
   Database* FindNamed(std::string_view name);
-  std::vector<std::string_view> UnknownDatabases(std::string_view names);
   void ForgetDatabase(Database& database, Revision revision, Output& output);
-  void StartSnapshot(const Session& session, Output& output);
   void StartOperation(const Session& session, Operation operation, Output& output);
 
   // Restoring (executor_import.cpp).
@@ -161,14 +158,15 @@ class Executor {
   void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void Arbiter(Session& session, Output& output);
-  // These give false where the log has no room.
-  [[nodiscard]] bool NoteArbiter(Database& database, Output& output);
+  Refusal NoteArbiter(Database& database, Output& output);
+  // False: the log has no room.
   [[nodiscard]] bool ForgetConflicts(Database& database, std::string_view key, Output& output);
   void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
 
-  // Changes and who hears of them (executor.cpp).
+  // Changes and who hears of them (executor.cpp, executor_follow.cpp).
+  void TellRecord(const Record&, std::string_view listed, bool quiet, Output& output);
   // The reply that is being made rests on the key.
   Place Locate(Database& database, std::string_view key);
   void NoteRights(const Place& place);
@@ -195,6 +193,8 @@ class Executor {
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;
   std::int64_t next_progress_us_ = 0;
+  bool follows_ = false;
+  std::string primary_;  // of follows_
 };
 
 }  // namespace nunc

@@ -274,42 +274,27 @@ void Executor::SetPermissions(Session& session, const Command& command, Output& 
   StoreSecureKey(session, kPermissionKeyPrefix, command, command.value, output);
 }
 
-std::vector<std::string_view> Executor::UnknownDatabases(std::string_view names) {
-  std::vector<std::string_view> unknown = SplitNames(names);
-  std::erase_if(unknown, [this](std::string_view name) { return FindNamed(name) != nullptr; });
-  return unknown;
-}
-
+// `snapshot` and `replicate-snapshot`. It is of everything, whatever names were given; in memory
+// there is nothing to be done.
 void Executor::Snapshot(Session& session, const Command& command, Output& output) {
+  const bool replicates = command.verb == Verb::kReplicateSnapshot;
   if (!IsFlag(command.name)) {
     return Error(session, ErrorCode::kSnapshotFlag, output, command.name);
   }
-  if (command.value.empty() && session.database == nullptr) {
+  if (!replicates && command.value.empty() && session.database == nullptr) {
     return Error(session, ErrorCode::kSnapshotWithoutDatabase, output);
   }
-  const std::vector<std::string_view> unknown = UnknownDatabases(command.value);
+  std::vector<std::string_view> unknown = SplitNames(command.value);
+  std::erase_if(unknown, [this](std::string_view name) { return FindNamed(name) != nullptr; });
+  if (!unknown.empty() && replicates) {
+    return Error(session, ErrorCode::kReplicateSnapshotUnknown, output, unknown.front());
+  }
   if (!unknown.empty()) {
     for (const std::string_view name : unknown) {
       output.rows.push_back({.name = name});
     }
     return Error(session, ErrorCode::kSnapshotUnknownDatabases, output);
   }
-  StartSnapshot(session, output);
-}
-
-void Executor::ReplicateSnapshot(Session& session, const Command& command, Output& output) {
-  if (!IsFlag(command.name)) {
-    return Error(session, ErrorCode::kSnapshotFlag, output, command.name);
-  }
-  const std::vector<std::string_view> unknown = UnknownDatabases(command.value);
-  if (!unknown.empty()) {
-    return Error(session, ErrorCode::kReplicateSnapshotUnknown, output, unknown.front());
-  }
-  StartSnapshot(session, output);
-}
-
-// A snapshot is of everything, whatever names were given; in memory there is nothing to be done.
-void Executor::StartSnapshot(const Session& session, Output& output) {
   if (!options_.has_log) {
     return Ok(session, output);
   }
@@ -346,30 +331,15 @@ void Executor::Oplog(Session& session, const Command& command, Output& output) {
   StartOperation(session, std::move(request->operation), output);
 }
 
-void Executor::NoteTurn(const TurnTime& turn) {
+void Executor::NoteTurn(const TurnTime& turn, const Counters& measured) {
+  const std::uint64_t commands = counters_.commands;
+  counters_ = measured;
+  counters_.commands = commands;
   longest_turn_.wall_us = std::max(longest_turn_.wall_us, turn.wall_us);
   longest_turn_.cpu_us = std::max(longest_turn_.cpu_us, turn.cpu_us);
 }
 
-void Executor::Whoami(const Session& session, Output& output) const {
-  // A user is one of a database; who has none selected is nobody.
-  const bool nowhere = session.database == nullptr;
-  const std::string_view database = nowhere ? std::string_view{} : session.database->name();
-  const std::string_view user = nowhere ? std::string_view{} : session.user;
-  output.rows.push_back({.name = "database", .detail = database});
-  output.rows.push_back({.name = "user", .detail = user});
-  output.rows.push_back({.name = "admin", .detail = session.admin ? "true" : "false"});
-  Data(session, {.kind = ReplyKind::kWhoami}, output);
-  Ok(session, output);
-}
-
-void Executor::SetCounters(const Counters& measured) {
-  const std::uint64_t commands = counters_.commands;
-  counters_ = measured;
-  counters_.commands = commands;
-}
-
-// What the server is and has done, which no data decides.
+// What the session, the server and its doings are, which no data decides.
 void Executor::TellState(const Session& session, Verb verb, Output& output) {
   Reply reply{.kind = ReplyKind::kPong};
   if (verb == Verb::kListCommands) {
@@ -377,6 +347,15 @@ void Executor::TellState(const Session& session, Verb verb, Output& output) {
   } else if (verb == Verb::kMetricsState) {
     output.counters = counters_;
     reply.kind = ReplyKind::kMetrics;
+  } else if (verb == Verb::kWhoami) {
+    reply.kind = ReplyKind::kWhoami;
+    // A user is one of a database; who has none selected is nobody.
+    const bool nowhere = session.database == nullptr;
+    const std::string_view database = nowhere ? std::string_view{} : session.database->name();
+    output.rows.push_back({.name = "database", .detail = database});
+    output.rows.push_back(
+        {.name = "user", .detail = nowhere ? std::string_view{} : std::string_view(session.user)});
+    output.rows.push_back({.name = "admin", .detail = session.admin ? "true" : "false"});
   } else if (verb == Verb::kClusterState) {
     reply.kind = ReplyKind::kCluster;
     reply.text = options_.address;

@@ -267,7 +267,7 @@ TEST_F(ExecutorAdminTest, StateCommandsAnswerOneLine) {
   const SessionId client = Connect();
   EXPECT_EQ(Run(client, ask::Get("k")), ErrorCode::kNoDatabaseSelected);
   EXPECT_EQ(Run(client, ask::Named(Verb::kRejected, "what")), ErrorCode::kRejected);
-  executor_.SetCounters({.query_time_ms_average = 1.5});
+  executor_.NoteTurn({}, {.query_time_ms_average = 1.5});
   EXPECT_EQ(Ask(admin_, ask::Plain(Verb::kMetricsState)), "metrics 7");
   EXPECT_EQ(output_.counters.query_time_ms_average, 1.5);
 }

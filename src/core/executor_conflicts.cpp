@@ -117,11 +117,11 @@ void Executor::Arbiter(Session& session, Output& output) {
   if (database.watches().Add(watching, kConflictsKey, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
   }
-  if (!NoteArbiter(database, output)) {
+  if (const Refusal refusal = NoteArbiter(database, output); refusal) {
     database.watches().Remove(watching, kConflictsKey, hash);
-    return Error(session, ErrorCode::kDiskFull, output);
+    return Error(session, *refusal, output, primary_);
   }
-  if (recorder_.HasRoom(RemovalBytes(database.conflicts().closed()))) {
+  if (!follows_ && recorder_.HasRoom(RemovalBytes(database.conflicts().closed()))) {
     RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
   }
   delivery_.ReplayConflicts(database, watching, output);
@@ -129,19 +129,19 @@ void Executor::Arbiter(Session& session, Output& output) {
 }
 
 // From now on conflicts are queued, also after a restart before an arbiter is back.
-bool Executor::NoteArbiter(Database& database, Output& output) {
+Executor::Refusal Executor::NoteArbiter(Database& database, Output& output) {
   if (database.conflicts().arbiter_seen()) {
-    return true;
+    return std::nullopt;
   }
-  if (!recorder_.HasRoom(kRecordBytesAround)) {
-    return false;
+  if (follows_ || !recorder_.HasRoom(kRecordBytesAround)) {
+    return follows_ ? ErrorCode::kNotPrimary : ErrorCode::kDiskFull;
   }
-  database.conflicts().set_arbiter_seen();
   const Store::Stamp stamp =
       recorder_.New({.type = RecordType::kArbiter, .database = database.id()}, output);
+  store_.NoteArbiter(database);
   recorder_.Need(Delivery::NeededFor(database, kConflictsKey, stamp.revision));
   recorder_.Close();
-  return true;
+  return std::nullopt;
 }
 
 // Removing a key decides its conflicts: nothing is left to merge with.

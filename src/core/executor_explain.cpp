@@ -25,9 +25,11 @@ std::string_view NameOf(Writer writer) {
     case Writer::kAdmin:
       return "admin";
     case Writer::kUser:
+      return "user";
+    case Writer::kUnknown:
       break;
   }
-  return "user";
+  return "unknown";
 }
 
 }  // namespace

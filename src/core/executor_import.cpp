@@ -97,10 +97,8 @@ std::optional<ErrorCode> Executor::BeginImport(const Imported& imported, Output&
                   .strategy = imported.state.strategy,
                   .level = imported.state.level},
                  output);
-  if (imported.state.arbiter_seen && !NoteArbiter(*store_.Find(imported.name), output)) {
-    return ErrorCode::kDiskFull;
-  }
-  return std::nullopt;
+  return imported.state.arbiter_seen ? NoteArbiter(*store_.Find(imported.name), output)
+                                     : std::nullopt;
 }
 
 std::optional<ErrorCode> Executor::ContinueImport(const Imported& imported, Output& output) {
@@ -131,6 +129,8 @@ void Executor::Import(SessionId id, const Imported& imported, Output& output) {
   std::optional<ErrorCode> refusal;
   if (imported.unreadable) {
     refusal = ErrorCode::kBadImport;
+  } else if (follows_) {
+    refusal = ErrorCode::kNotPrimary;
   } else if (imported.begins) {
     refusal = CheckImport(nullptr, imported.entries);
     refusal = refusal ? refusal : BeginImport(imported, output);
@@ -138,7 +138,9 @@ void Executor::Import(SessionId id, const Imported& imported, Output& output) {
     refusal = ContinueImport(imported, output);
   }
   if (refusal) {
-    Error(*session, *refusal, output, imported.name, LimitOf(*refusal));
+    Error(*session, *refusal, output,
+          *refusal == ErrorCode::kNotPrimary ? std::string_view(primary_) : imported.name,
+          LimitOf(*refusal));
     return recorder_.Finish(output);
   }
   Database* database = store_.Find(imported.name);

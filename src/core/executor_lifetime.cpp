@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,8 +65,7 @@ Lifetime Executor::LifetimeAfter(Session& session, const Command& command,
 
 void Executor::ChangeLifetime(const Place& place, const Lifetime& lifetime, Output& output) {
   const Store::Stamp stamp = recorder_.For(place.database, output);
-  place.database.SetLifetime(*place.existing, lifetime);
-  place.database.NoteLifetime(stamp.revision);
+  place.database.ChangeLifetime(*place.existing, lifetime, stamp.revision);
   output.record_items.push_back({.type = RecordType::kExpire,
                                  .key = place.existing->key(),
                                  .version = place.existing->version(),
@@ -113,6 +113,9 @@ void Executor::Hello(Session& session, const Command& command, Output& output) {
       bytes += item->entry->key().size() + kBytesPerRecord;
     }
   }
+  if (follows_ && !taken.empty()) {
+    return Error(session, ErrorCode::kNotPrimary, output, primary_);
+  }
   if (store_.lifetimes().CountOf(session.owner) + taken.size() > kSessionKeysMax) {
     return Error(session, ErrorCode::kTooManySessionKeys, output);
   }
@@ -142,8 +145,15 @@ void Executor::Hello(Session& session, const Command& command, Output& output) {
 void Executor::BeginTerm(Output& output) {
   // No conflict id of a former life returns: each was at most as late as the log.
   last_conflict_.value = std::max(last_conflict_.value, (store_.LogTimeUs(0) + 1) * 1000);
+  follows_ = false;
   store_.lifetimes().Begin(now_.mono_us, store_.LogTimeUs(now_.wall_us));
-  store_.lifetimes().EndOwners();
+  std::set<std::uint64_t> here;
+  for (const std::unique_ptr<Session>& session : sessions_) {
+    if (session != nullptr) {
+      here.insert(session->owner);
+    }
+  }
+  store_.lifetimes().EndOwners(here);
   recorder_.New({.type = RecordType::kNoop}, output);
   recorder_.Close();
 }
@@ -161,7 +171,7 @@ void Executor::EndKeys(Output& output) {
     }
     Database& database = *item->database;
     if (store_.Find(database.id()) != &database) {
-      database.SetLifetime(*item->entry, {});  // it has gone with its database
+      database.ForgetLifetime(*item->entry);
       continue;
     }
     const std::string_view key = output.Keep(std::string(item->entry->key()));

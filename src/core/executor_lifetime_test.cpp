@@ -414,6 +414,8 @@ TEST_F(ExecutorLifetimeTest, ATermBeginsWithoutTheSessionsOfBefore) {
   Run(ann, ask::SetSession("k", "ann"));
   Run(ann, ask::SetSession("later", "ann", 100));
   Take(watcher_);
+  executor_.Follow({});
+  Disconnect(ann);
   output_.Clear();
   executor_.BeginTerm(output_);
   EXPECT_EQ(At(0), Lines({"removed k"}));

@@ -85,6 +85,9 @@ void Executor::Exec(Session& session, Output& output) {
   if (transaction->spoiled()) {
     return Error(session, ErrorCode::kTransactionSpoiled, output);
   }
+  if (follows_) {
+    return Error(session, ErrorCode::kNotPrimary, output, primary_);
+  }
   const std::size_t room =
       transaction->bytes() + (transaction->writes().size() + 1) * kRecordBytesAround;
   if (!recorder_.HasRoom(room)) {

@@ -33,9 +33,11 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
   database.watches().RemovePattern(*watching, command.key, /*one_key=*/true);
   // Who asks for all knows what a gap and a `ready` are.
   watching->wants_tokens = watching->wants_tokens || begin.policy == WatchPolicy::kAll;
-  if (command.key == kConflictsKey && !NoteArbiter(database, output)) {
-    database.watches().Remove(*watching, command.key, hash);
-    return Error(session, ErrorCode::kDiskFull, output);
+  if (command.key == kConflictsKey) {
+    if (const Refusal refusal = NoteArbiter(database, output); refusal) {
+      database.watches().Remove(*watching, command.key, hash);
+      return Error(session, *refusal, output, primary_);
+    }
   }
   Ok(session, output);
   delivery_.BeginKey(watching, command.key, begin, output);
@@ -65,25 +67,19 @@ void Executor::WatchPattern(const Session& session, WatchingSession& watching,
 void Executor::Unwatch(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
   if (const auto watching = session.FindWatching(database); watching != nullptr) {
-    if (Planted(Bug::kWatchNotEnded)) {
+    if (Planted(Bug::kWatchNotEnded) && command.verb == Verb::kUnwatch) {
       return Ok(session, output);
     }
-    if (IsWatchPattern(command.key)) {
+    if (command.verb == Verb::kUnwatchAll) {
+      database.watches().RemoveAll(*watching);
+      delivery_.Unwatch(*watching, {});
+    } else if (IsWatchPattern(command.key)) {
       database.watches().RemovePattern(*watching, command.key.substr(0, command.key.size() - 1));
     } else {
       database.watches().Remove(*watching, command.key, database.Hash(command.key));
       database.watches().RemovePattern(*watching, command.key, /*one_key=*/true);
       delivery_.Unwatch(*watching, command.key);
     }
-  }
-  Ok(session, output);
-}
-
-void Executor::UnwatchAll(Session& session, Output& output) {
-  Database& database = *session.database;
-  if (const auto watching = session.FindWatching(database); watching != nullptr) {
-    database.watches().RemoveAll(*watching);
-    delivery_.Unwatch(*watching, {});
   }
   Ok(session, output);
 }

@@ -55,6 +55,18 @@ void Lifetimes::Set(Database& database, Entry& entry, const Lifetime& lifetime) 
   entry.set_has_lifetime(true);
 }
 
+void Lifetimes::Stop() {
+  stopped_ = true;
+  drift_us_ = 0;
+  ended_.clear();
+  for (auto& [entry, item] : by_entry_) {
+    if (item.lifetime.expires_us != 0 && item.due_us != item.lifetime.expires_us) {
+      Unlink(item);
+      Link(item);
+    }
+  }
+}
+
 Lifetime Lifetimes::Of(const Entry& entry) const {
   return entry.has_lifetime() ? by_entry_.at(&entry).lifetime : Lifetime{};
 }
@@ -73,8 +85,8 @@ const Lifetimes::Item* Lifetimes::FirstDue() const {
 }
 
 std::optional<std::int64_t> Lifetimes::next_deadline_us() const {
-  const bool comes =
-      !by_due_.empty() && FirstDue() == nullptr && !Planted(Bug::kWatchLifetimeUnwoken);
+  const bool comes = !stopped_ && !by_due_.empty() && FirstDue() == nullptr &&
+                     !Planted(Bug::kWatchLifetimeUnwoken);
   return comes ? std::optional(by_due_.begin()->first.first - skew_us_) : std::nullopt;
 }
 
@@ -84,12 +96,14 @@ void Lifetimes::EndOwner(std::uint64_t owner) {
   }
 }
 
-void Lifetimes::EndOwners() {
+void Lifetimes::EndOwners(const std::set<std::uint64_t>& here) {
   if (Planted(Bug::kLifetimeOfOldSession)) {
     return;
   }
   for (const auto& [owner, owned] : by_owner_) {
-    ended_.push_back({.owner = owner});
+    if (!here.contains(owner)) {
+      ended_.push_back({.owner = owner});
+    }
   }
 }
 

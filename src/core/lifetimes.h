@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -37,11 +38,14 @@ class Lifetimes {
 
   // What has been loaded ends by the log time of its records, which goes on from here.
   void Begin(std::int64_t mono_us, std::int64_t log_us) {
+    stopped_ = false;
     skew_us_ = log_us - mono_us;
     SetNow(mono_us, log_us);
   }
+  // Another node ends keys: until Begin nothing is counted down, and this clock is log time.
+  void Stop();
   void SetNow(std::int64_t mono_us, std::int64_t log_us) {
-    now_us_ = mono_us + skew_us_;
+    now_us_ = stopped_ ? log_us : mono_us + skew_us_;
     drift_us_ = now_us_ - log_us;
     put_off_ = false;
   }
@@ -59,9 +63,9 @@ class Lifetimes {
   // Of one session: how many, and the first behind a number; null: none.
   [[nodiscard]] std::size_t CountOf(std::uint64_t owner) const;
   [[nodiscard]] const Item* NextOf(std::uint64_t owner, std::uint64_t after_number) const;
-  // The session is gone; all are.
+  // The session is gone; all are but these.
   void EndOwner(std::uint64_t owner);
-  void EndOwners();
+  void EndOwners(const std::set<std::uint64_t>& here);
 
   // One whose time has come, or whose session is gone while it has no time yet; null: none. It is
   // the same one until its lifetime has changed.
@@ -70,7 +74,7 @@ class Lifetimes {
   void PutOff() { put_off_ = true; }
   // Next may have one.
   [[nodiscard]] bool has_work() const {
-    return !put_off_ && (!ended_.empty() || FirstDue() != nullptr);
+    return !put_off_ && !stopped_ && (!ended_.empty() || FirstDue() != nullptr);
   }
   // When the next time comes, on the monotonic clock; none: no turn must begin for that. What was
   // put off wakes nobody.
@@ -99,6 +103,7 @@ class Lifetimes {
   std::map<std::uint64_t, Owned> by_owner_;
   std::deque<EndedOwner> ended_;  // each had keys when it ended
   bool put_off_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace nunc

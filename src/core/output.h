@@ -10,12 +10,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "core/error_code.h"
 #include "core/ids.h"
 #include "core/operation.h"
@@ -142,6 +144,7 @@ struct Output {
   Counters counters;                // of kMetrics
   std::size_t entries_visited = 0;  // by the command, shown or not: what made it long
   std::deque<std::string> texts;    // what no one else holds; a deque never moves them
+  std::optional<Error> failure;     // of an input that is not a client's: it was not taken
 
   void Clear() {
     items.clear();
@@ -152,6 +155,7 @@ struct Output {
     operations.clear();
     entries_visited = 0;
     texts.clear();
+    failure.reset();
   }
   std::string_view Keep(std::string text) { return texts.emplace_back(std::move(text)); }
 };

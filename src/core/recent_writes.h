@@ -23,6 +23,7 @@ enum class Writer : std::uint8_t {
   kToken,   // who came with the token of the database
   kAdmin,   // as well, and is one
   kUser,
+  kUnknown,  // it was made on another node
 };
 
 class RecentWrites {

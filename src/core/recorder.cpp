@@ -31,6 +31,12 @@ Store::Stamp Recorder::New(const Record& record, Output& output) {
   return stamp_;
 }
 
+void Recorder::NoteForeign(const Store::Stamp& stamp) {
+  Close();
+  stamp_ = stamp;
+  recent_.Note(stamp.revision, stamp.time_us, Writer::kUnknown, {});
+}
+
 Store::Stamp Recorder::For(const Database& database, Output& output) {
   if (database_ == database.id()) {
     return stamp_;

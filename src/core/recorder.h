@@ -37,6 +37,8 @@ class Recorder {
   // The stamp of the record that the command is making for `database`; begins it.
   Store::Stamp For(const Database& database, Output& output);
   Store::Stamp New(const Record& record, Output& output);
+  // One of another node.
+  void NoteForeign(const Store::Stamp& stamp);
   // What comes next is a record of its own.
   void Close() { database_ = {}; }
   // Of the newest record.

@@ -180,6 +180,10 @@ void Store::ExpectRecord(DatabaseId id, std::string_view key) const {
   }
 }
 
+bool Store::IsLive(const Database& database, std::string_view key) const {
+  return IsKept(database, key) || key == kConnectionsKey;
+}
+
 bool Store::IsKept(const Database& database, std::string_view key) const {
   return &database == admin_ && (key == kTokenKey || key == kAdminDatabase);
 }
@@ -197,16 +201,26 @@ void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
   }
 }
 
-Result<void> Store::Apply(const Record& record) {
-  last_ = {.revision = record.revision, .time_us = record.time_us};
+// A record of a good log always fits; one that does not was made by no node of ours.
+Result<void> Store::Check(const Record& record) const {
+  const Database* database = Find(record.database);
   switch (record.type) {
     case RecordType::kNoop:
     case RecordType::kConfig:
       return {};
     case RecordType::kCreateDatabase:
+      return record.database.value == by_id_.size() && record.database.value <= kDatabaseIdMax &&
+                     Find(record.spec.name) == nullptr && !IsLive(*admin_, record.spec.name)
+                 ? Result<void>()
+                 : tl::unexpected(Misfit(record.revision, "a database that is there already"));
     case RecordType::kDropDatabase:
-    case RecordType::kArbiter:
-      return ApplyToDatabases(record);
+    case RecordType::kArbiter: {
+      const bool admin = database == admin_ && (record.type == RecordType::kDropDatabase ||
+                                                Planted(Bug::kAdminArbiterRefused));
+      return database != nullptr && !admin
+                 ? Result<void>()
+                 : tl::unexpected(Misfit(record.revision, "no such database"));
+    }
     case RecordType::kSet:
     case RecordType::kRemove:
     case RecordType::kMark:
@@ -214,44 +228,83 @@ Result<void> Store::Apply(const Record& record) {
     case RecordType::kBatch:
       break;
   }
-  Database* database = Find(record.database);
   if (database == nullptr) {
     return tl::unexpected(Misfit(record.revision, "a change of no database"));
   }
-  for (const RecordItem& item : record.items) {
-    ApplyItem(*database, item, last_);
+  const bool live = std::ranges::any_of(
+      record.items, [](const RecordItem& item) { return item.key == kConnectionsKey; });
+  return live ? tl::unexpected(Misfit(record.revision, "a change of a key that each node keeps"))
+              : Result<void>();
+}
+
+Result<void> Store::Apply(const Record& record) {
+  if (Result<void> fits = Check(record); !fits) {
+    return fits;
+  }
+  last_ = {.revision = record.revision, .time_us = record.time_us};
+  Database* database = Find(record.database);
+  switch (record.type) {
+    case RecordType::kNoop:
+    case RecordType::kConfig:
+      break;
+    case RecordType::kCreateDatabase:
+      Add(record.database, record.spec, last_);
+      break;
+    case RecordType::kDropDatabase:
+      Drop(*database, last_);
+      break;
+    case RecordType::kArbiter:
+      NoteArbiter(*database);
+      break;
+    case RecordType::kSet:
+    case RecordType::kRemove:
+    case RecordType::kMark:
+    case RecordType::kExpire:
+    case RecordType::kBatch:
+      for (const RecordItem& item : record.items) {
+        ApplyItem(*database, item, last_);
+      }
   }
   return {};
 }
 
-Result<void> Store::ApplyToDatabases(const Record& record) {
-  Database* database = Find(record.database);
-  if (record.type == RecordType::kCreateDatabase) {
-    const bool fits = record.database.value == by_id_.size() &&
-                      record.database.value <= kDatabaseIdMax && Find(record.spec.name) == nullptr;
-    if (!fits) {
-      return tl::unexpected(Misfit(record.revision, "a database that is there already"));
-    }
-    Add(record.database, record.spec, last_);
-    return {};
-  }
-  const bool drops = record.type == RecordType::kDropDatabase;
-  if (database == nullptr ||
-      (database == admin_ && (drops || Planted(Bug::kAdminArbiterRefused)))) {
-    return tl::unexpected(Misfit(record.revision, "no such database"));
-  }
-  if (drops) {
-    Drop(*database, last_);
-  } else {
-    database->conflicts().set_arbiter_seen();
-  }
-  return {};
+void Store::NoteArbiter(Database& database) {
+  database.conflicts().set_arbiter_seen();
 }
 
 void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp) {
   if (IsKept(database, item.key)) {
     return;
   }
+  ChangeItem(database, item, stamp);
+  if (!in_loading_) {
+    FollowConflicts(database, item);  // FinishLoading finds them all at once
+  }
+}
+
+// The queue follows from its entries, as at a start.
+void Store::FollowConflicts(Database& database, const RecordItem& item) {
+  Conflicts& conflicts = database.conflicts();
+  const bool removed = item.type == RecordType::kRemove;
+  const std::optional<ConflictName> name = ParseConflictKey(item.key);
+  if (!name) {
+    while (removed && !conflicts.OpenOf(item.key).empty()) {
+      conflicts.CloseOldest(item.key);  // there is nothing left to decide on
+    }
+    return;
+  }
+  if (!removed && item.type != RecordType::kSet) {
+    return;
+  }
+  conflicts.Drop(*name, item.key);
+  if (!removed && (item.value.starts_with(kDecidedPrefix) || database.Find(name->key) == nullptr)) {
+    conflicts.LoadClosed(item.key);
+  } else if (!removed) {
+    conflicts.LoadOpen(name->key, name->id);
+  }
+}
+
+void Store::ChangeItem(Database& database, const RecordItem& item, const Stamp& stamp) {
   const std::uint64_t hash = database.Hash(item.key);
   Entry* existing = database.Find(item.key, hash);
   if (item.type == RecordType::kSet) {
@@ -276,8 +329,7 @@ void Store::ApplyItem(Database& database, const RecordItem& item, const Stamp& s
     // It may be there already: the snapshot that was walked meanwhile shows the entry as it was
     // then.
     if (!Planted(Bug::kLifetimeNotReplayed)) {
-      database.SetLifetime(*existing, item.lifetime);
-      database.NoteLifetime(stamp.revision);
+      database.ChangeLifetime(*existing, item.lifetime, stamp.revision);
     }
   } else {
     Database::Mark(existing);

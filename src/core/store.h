@@ -58,6 +58,8 @@ class Store {
   [[nodiscard]] DatabaseId NextDatabaseId() const {
     return {.value = static_cast<std::uint32_t>(by_id_.size())};
   }
+  // An arbiter of it has registered.
+  static void NoteArbiter(Database& database);
   // `database` is no longer found, and is freed later.
   void Drop(Database& database, const Stamp& stamp);
   void FreeDropped();
@@ -80,16 +82,22 @@ class Store {
   void LoadHorizon(DatabaseId id, Revision horizon);
   // What has been loaded is as of `stamp`; ids up to `newest_database` have been used.
   void SetLoaded(const Stamp& stamp, DatabaseId newest_database);
-  Result<void> Apply(const Record& record);
   void FinishLoading();
+
+  // What the record says, while loading and for one of another node alike. kDamaged: it does not
+  // fit what is here, and nothing was changed.
+  Result<void> Apply(const Record& record);
+  [[nodiscard]] Result<void> Check(const Record& record) const;
 
  private:
   static constexpr std::size_t kFreedPerTurn = 2'000;
 
   Database& Register(DatabaseOptions options);
   void AddAdmin(std::string_view token);
+  [[nodiscard]] bool IsLive(const Database& database, std::string_view key) const;
   void ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp);
-  Result<void> ApplyToDatabases(const Record& record);
+  void ChangeItem(Database& database, const RecordItem& item, const Stamp& stamp);
+  static void FollowConflicts(Database& database, const RecordItem& item);
   // Unless there is one.
   static void LoadTombstone(Database& database, std::string_view key, const Stamp& stamp);
 

@@ -51,6 +51,13 @@ void History::Begin(std::uint64_t cluster, Term term, std::vector<TermEnd> befor
   before_ = std::move(before);
 }
 
+void History::Advance(Term term, Revision last) {
+  if (term_ != Term{} && last != Revision{}) {
+    before_.push_back({.term = term_, .last = last});
+  }
+  term_ = term;
+}
+
 std::uint32_t History::MarkOf(DatabaseId database) const {
   return static_cast<std::uint32_t>(HashBytes(std::to_string(cluster_), database.value));
 }

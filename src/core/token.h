@@ -31,6 +31,8 @@ class History {
  public:
   // Records from now on are of `term`; `before` ascends.
   void Begin(std::uint64_t cluster, Term term, std::vector<TermEnd> before);
+  // A later term, whose first record follows `last`.
+  void Advance(Term term, Revision last);
 
   [[nodiscard]] Token At(Revision revision, DatabaseId database) const;
 

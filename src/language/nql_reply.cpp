@@ -187,6 +187,8 @@ TextAround AroundText(ErrorCode code) {
       return {"the server keeps ", " itself: it cannot be written"};
     case ErrorCode::kConflictUnresolved:
       return {"$$conflitct unresolved ", ""};
+    case ErrorCode::kNotPrimary:
+      return {"not-primary ", ""};
     case ErrorCode::kConflictNotOpen:
       return {"", " is not an open conflict"};
     case ErrorCode::kConflictNotFirst:

@@ -128,6 +128,9 @@ TEST(NqlReply, HowLongAKeyLives) {
             "error a key that begins with $$ lives until it is removed: '$$token' \n");
   EXPECT_EQ(status(ErrorCode::kTooManySessionKeys, 0),
             "error too many keys that live with this session: allowed are 1000 \n");
+  EXPECT_EQ(status(ErrorCode::kNotPrimary, 0, "10.0.0.2:3014"),
+            "error not-primary 10.0.0.2:3014 \n");
+  EXPECT_EQ(status(ErrorCode::kNotPrimary, 0, "-"), "error not-primary - \n");
 }
 
 TEST(NqlReply, UnknownDatabasesAreNamed) {

@@ -84,6 +84,7 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kKeyTwice, "key-twice"},
     Code{ErrorCode::kTransactionTooLarge, "transaction-too-large"},
     Code{ErrorCode::kTransactionSpoiled, "transaction-spoiled"},
+    Code{ErrorCode::kNotPrimary, "not-primary"},
 };
 
 constexpr bool CodesAreInOrder() {
@@ -92,7 +93,7 @@ constexpr bool CodesAreInOrder() {
       return false;
     }
   }
-  return kCodes.back().code == ErrorCode::kTransactionSpoiled;
+  return kCodes.back().code == ErrorCode::kNotPrimary;
 }
 static_assert(CodesAreInOrder(), "every error of the core has its code, in the order of the enum");
 
@@ -212,6 +213,12 @@ void AppendCommandWordList(std::string& out) {
 }
 
 // NQL's text, which for two errors is a message in itself.
+// Where a refused write is taken.
+std::string_view PrimaryOf(const Reply& reply) {
+  return reply.error == ErrorCode::kNotPrimary && reply.text != "-" ? reply.text
+                                                                    : std::string_view{};
+}
+
 std::string MessageOf(const Reply& reply, const Output& output) {
   constexpr std::string_view kPrefix = "error ";
   std::string message;
@@ -395,7 +402,8 @@ void Nunc1Writer::AppendStatus(std::string& out, const Reply& reply, const Outpu
   if (reply.kind == ReplyKind::kError) {
     return Nunc1Parser::AppendRefusal(out, {.code = Nunc1CodeOf(reply.error),
                                             .message = MessageOf(reply, output),
-                                            .field = FieldOf(reply.error, verb)});
+                                            .field = FieldOf(reply.error, verb),
+                                            .primary = PrimaryOf(reply)});
   }
   out += "\"ok\":{";
   if (reply.revision != Revision{}) {

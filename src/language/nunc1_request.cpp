@@ -97,6 +97,10 @@ void Nunc1Parser::AppendRefusal(std::string& out, const Nunc1Refusal& refusal) {
     out += ",\"field\":";
     AppendJsonString(out, refusal.field);
   }
+  if (!refusal.primary.empty()) {
+    out += ",\"primary\":";
+    AppendJsonString(out, refusal.primary);
+  }
   out += '}';
 }
 

@@ -30,7 +30,8 @@ inline constexpr std::string_view kNunc1 = "nunc.1";
 struct Nunc1Refusal {
   std::string_view code;
   std::string message;
-  std::string_view field{};  // empty: none
+  std::string_view field{};    // empty: none
+  std::string_view primary{};  // where it would be taken; empty: that is not why
 };
 
 struct Nunc1Request {

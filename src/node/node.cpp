@@ -50,6 +50,12 @@ Imported Unpack(const BlockImported& in) {
   return imported;
 }
 
+void Note(const Result<void>& result, Output& output) {
+  if (!result) {
+    output.failure = result.error();
+  }
+}
+
 }  // namespace
 
 void Node::Step(const Input& input, Output& output) {
@@ -61,8 +67,10 @@ void Node::Step(const Input& input, Output& output) {
             log_room_ = in.log_room;
             executor_.SetLogRoom(log_room_);
             executor_.SetNow(in.now);
-            executor_.SetCounters(in.counters);
-            executor_.NoteTurn(in.last_turn);
+            executor_.NoteTurn(in.last_turn, in.counters);
+            if (role_ == NodeRole::kSecondary && !Planted(Bug::kWatchFollowExpires)) {
+              return;  // the primary ends keys
+            }
             if (!begun_ || gate_.bytes() >= kHeldBytesMax) {
               executor_.store().lifetimes().PutOff();
             } else {
@@ -86,6 +94,8 @@ void Node::Step(const Input& input, Output& output) {
           },
           [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
           [&](const BlockImported& in) { executor_.Import(in.session, Unpack(in), output); },
+          [&](const RoleChanged& in) { Note(ChangeRole(in, output), output); },
+          [&](const RecordsReceived& in) { Note(Receive(in.bytes, output), output); },
       },
       input);
   Settle(output);
@@ -127,7 +137,8 @@ void Node::BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster,
 }
 
 void Node::EnsureDatabase(std::string_view name, std::string_view token) {
-  if (executor_.store().Find(name) == nullptr) {
+  // A secondary gets it with the log.
+  if (role_ == NodeRole::kPrimary && executor_.store().Find(name) == nullptr) {
     Output output;
     executor_.CreateDatabase({.name = name, .token = token}, output);
     Settle(output);

@@ -20,6 +20,7 @@
 #include "core/executor.h"
 #include "core/output.h"
 #include "node/gate.h"
+#include "node/role.h"
 #include "storage/record.h"
 
 namespace nunc {
@@ -70,10 +71,21 @@ struct BlockImported {
 struct OperationEnded {
   const OperationResult* result = nullptr;
 };
+// From now on the node makes records of that term, or takes those of another node.
+struct RoleChanged {
+  NodeRole role = NodeRole::kPrimary;
+  Term term{};                 // of kPrimary
+  std::string_view primary{};  // of kSecondary: where it is; empty: not known
+};
+// Whole records as another node wrote them, of a secondary: the next ones of its log. They hold
+// until the next Step. One that does not fit is Output::failure; those before it are taken.
+struct RecordsReceived {
+  std::string_view bytes;
+};
 
-using Input =
-    std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened, SessionClosed,
-                 SessionLagging, SessionDrained, LogSynced, OperationEnded, BlockImported>;
+using Input = std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened,
+                           SessionClosed, SessionLagging, SessionDrained, LogSynced, OperationEnded,
+                           BlockImported, RoleChanged, RecordsReceived>;
 
 class Node {
  public:
@@ -99,6 +111,9 @@ class Node {
   // are held against.
   void BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster = 0,
                  std::vector<TermEnd> before = {});
+  // The same for a node that begins as a secondary. `terms` ends with that of the newest record.
+  void BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vector<TermEnd> terms);
+  [[nodiscard]] NodeRole role() const { return role_; }
   // Another turn would tell more to who is behind, or end more keys, without anything else
   // happening.
   [[nodiscard]] bool has_work() const {
@@ -127,9 +142,15 @@ class Node {
 
  private:
   void Settle(Output& output);
+  // Another node's records (node_follow.cpp).
+  Result<void> ChangeRole(const RoleChanged& in, Output& output);
+  Result<void> Receive(std::string_view bytes, Output& output);
+  Result<void> ReceiveOne(const DecodedRecord& decoded, Output& output);
 
   bool has_log_ = false;
   bool begun_ = false;  // it may make records
+  NodeRole role_ = NodeRole::kPrimary;
+  RecordDecoder decoder_;
   Executor executor_;
   Gate gate_;
   std::size_t log_room_ = SIZE_MAX;

@@ -54,6 +54,8 @@ std::uint16_t StatusOf(ErrorCode code) {
       return 412;
     case ErrorCode::kValueTooLong:
       return 413;
+    case ErrorCode::kNotPrimary:
+      return 421;
     case ErrorCode::kDiskFull:
     case ErrorCode::kMemoryFull:
       return 507;

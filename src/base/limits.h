@@ -142,6 +142,9 @@ inline constexpr std::int64_t kBackupUsMax = std::int64_t{6} * 3600 * 1'000'000;
 // the part is refused.
 inline constexpr std::size_t kImportEntriesMax = 1'000;
 
+// What is kept of a node's newest records so that they can be taken back. Beyond it the oldest
+// goes, and who must go further back needs all anew.
+inline constexpr std::size_t kUndoBytesMax = std::size_t{64} << 20;
 // Records of another node that are taken at once; a single one always fits. Beyond it none of them
 // is taken.
 inline constexpr std::size_t kReceivedBytesMax = std::size_t{32} << 20;

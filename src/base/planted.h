@@ -104,9 +104,16 @@ enum class Bug : std::uint8_t {
   kClusterTakeOverEarly,      // the role is handed to a node that lacks records
 
   // Of a node that takes records of another one, and takes some of them back.
-  kWatchFollowRights,   // a change of rights that comes so is not noted
-  kWatchFollowExpires,  // it ends keys by itself
-  kWatchFollowTerm,     // it does not note that a term has begun
+  kWatchFollowRights,    // a change of rights that comes so is not noted
+  kWatchFollowExpires,   // it ends keys by itself
+  kWatchFollowTerm,      // it does not note that a term has begun
+  kRewindLifetime,       // a key that was put back lives for ever
+  kRewindTombstone,      // a removal that was there before is forgotten
+  kRewindOrder,          // keys that were put back are the newest
+  kRewindUntold,         // who watches keys hears nothing of a rewind
+  kRewindPatternUntold,  // nor who watches patterns
+  kRewindToken,          // a token of what was cut is good
+  kRewindHeld,           // a change that waited for the disk is told though it was cut
 };
 
 #ifdef NUNC_PLANTED_BUGS

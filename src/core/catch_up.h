@@ -34,6 +34,8 @@ struct CatchUp {
   Revision closes_at{};  // of kClosing
   // Of a watch that rests in between: all behind this is for the next time.
   Revision upto{};
+  // Of kBehind: what was told is what there was at `from`, and nothing else.
+  bool exact = false;
   bool lazy = false;  // `begins` is told with the first key, and without one neither a `ready`
   std::vector<std::uint64_t> closing_keys{};  // hashes of those told this time
   std::unique_ptr<RevisionWalk> walk;

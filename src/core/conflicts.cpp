@@ -90,6 +90,12 @@ void Conflicts::Forget(std::string_view key) {
   }
 }
 
+void Conflicts::Clear() {
+  open_.clear();
+  closed_.clear();
+  open_count_ = 0;
+}
+
 std::vector<std::string> Conflicts::TakeClosed() {
   std::vector<std::string> taken(std::make_move_iterator(closed_.begin()),
                                  std::make_move_iterator(closed_.end()));

@@ -79,7 +79,9 @@ class Conflicts {
 
   // An arbiter has registered at some time: from then on conflicts are queued, not refused.
   [[nodiscard]] bool arbiter_seen() const { return arbiter_seen_; }
-  void set_arbiter_seen() { arbiter_seen_ = true; }
+  void set_arbiter_seen(bool seen = true) { arbiter_seen_ = seen; }
+  // The queue is found anew from its entries.
+  void Clear();
 
  private:
   std::map<std::string, std::deque<ConflictId>, std::less<>> open_;

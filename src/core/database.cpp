@@ -37,12 +37,14 @@ bool Database::FreeSome(std::size_t most) {
 }
 
 void Database::Count(const Entry* entry) {
+  bytes_ += entry->AllocatedBytes() + kOrderBytes;
   if (options_.store_bytes != nullptr) {
     *options_.store_bytes += entry->AllocatedBytes() + kOrderBytes;
   }
 }
 
 void Database::Uncount(const Entry* entry) {
+  bytes_ -= entry->AllocatedBytes() + kOrderBytes;
   if (options_.store_bytes != nullptr) {
     *options_.store_bytes -= entry->AllocatedBytes() + kOrderBytes;
   }
@@ -76,6 +78,7 @@ bool Database::is_unfinished() const {
 }
 
 Entry* Database::Set(Entry* existing, const Write& write) {
+  NoteUndo(existing, write.key, write.hash);
   Entry* entry = existing;
   if (entry == nullptr) {
     entry = Insert(write);
@@ -109,7 +112,13 @@ void Database::SetLifetime(Entry& entry, const Lifetime& lifetime) {
   }
 }
 
+void Database::Mark(Entry* existing) {
+  NoteMarks(*existing);
+  existing->set_in_conflict(true);
+}
+
 void Database::ChangeLifetime(Entry& entry, const Lifetime& lifetime, Revision revision) {
+  NoteMarks(entry);
   SetLifetime(entry, lifetime);
   lifetime_revision_ = revision;
 }
@@ -151,6 +160,7 @@ Entry* Database::Insert(const Write& write) {
 
 void Database::Remove(Entry* existing, std::uint64_t hash, Revision revision, std::int64_t now_us) {
   CHECK(!existing->is_tombstone());
+  NoteUndo(existing, existing->key(), hash);
   Entry* tombstone = LinkTombstone(existing->key(), revision, now_us);
   index_.Replace(hash, existing, tombstone);
   if (!loading_) {
@@ -169,25 +179,36 @@ void Database::Remove(Entry* existing, std::uint64_t hash, Revision revision, st
 // Puts it into the tombstones and the revision order, not into the index.
 Entry* Database::LinkTombstone(std::string_view key, Revision revision,
                                std::int64_t removed_at_us) {
-  Entry* tombstone = Entry::CreateTombstone(
-      key, {.removed_at_us = removed_at_us, .previous = newest_tombstone_, .next = nullptr});
+  Entry* tombstone = Entry::CreateTombstone(key, {.removed_at_us = removed_at_us});
   tombstone->set_revision(revision);
-  if (newest_tombstone_ != nullptr) {
-    Entry::TombstoneLinks links = newest_tombstone_->tombstone_links();
-    links.next = tombstone;
-    newest_tombstone_->set_tombstone_links(links);
-  } else {
-    oldest_tombstone_ = tombstone;
-  }
-  newest_tombstone_ = tombstone;
+  ChainTombstone(tombstone, newest_tombstone_);
   ++tombstones_;
   revisions_.Append(tombstone);
   Count(tombstone);
   return tombstone;
 }
 
-// Takes it out of the tombstones and the revision order, not out of the index.
-void Database::UnlinkTombstone(Entry* tombstone) {
+void Database::ChainTombstone(Entry* tombstone, Entry* previous) {
+  Entry* next = oldest_tombstone_;
+  if (previous != nullptr) {
+    Entry::TombstoneLinks links = previous->tombstone_links();
+    next = std::exchange(links.next, tombstone);
+    previous->set_tombstone_links(links);
+  }
+  Entry::TombstoneLinks own = tombstone->tombstone_links();
+  own.previous = previous;
+  own.next = next;
+  tombstone->set_tombstone_links(own);
+  if (next != nullptr) {
+    Entry::TombstoneLinks links = next->tombstone_links();
+    links.previous = tombstone;
+    next->set_tombstone_links(links);
+  }
+  oldest_tombstone_ = previous == nullptr ? tombstone : oldest_tombstone_;
+  newest_tombstone_ = next == nullptr ? tombstone : newest_tombstone_;
+}
+
+void Database::UnchainTombstone(Entry* tombstone) {
   const Entry::TombstoneLinks links = tombstone->tombstone_links();
   if (links.previous != nullptr) {
     Entry::TombstoneLinks previous = links.previous->tombstone_links();
@@ -203,6 +224,11 @@ void Database::UnlinkTombstone(Entry* tombstone) {
   } else {
     newest_tombstone_ = links.previous;
   }
+}
+
+// Takes it out of the tombstones and the revision order, not out of the index.
+void Database::UnlinkTombstone(Entry* tombstone) {
+  UnchainTombstone(tombstone);
   --tombstones_;
   Uncount(tombstone);
   revisions_.Remove(tombstone);
@@ -214,7 +240,10 @@ void Database::DropOldTombstones(std::int64_t now_us, std::size_t most) {
     const bool too_many = tombstones_ > std::max(kTombstonesMin, live_keys() / 4);
     const bool too_old =
         now_us - oldest_tombstone_->tombstone_links().removed_at_us > kTombstoneAgeUsMax;
-    if (!too_many && !too_old) {
+    // A removal that may be taken back stays known.
+    const bool may_return = options_.undo != nullptr && options_.undo->keeps() &&
+                            oldest_tombstone_->revision() > options_.undo->floor();
+    if (may_return || (!too_many && !too_old)) {
       return;
     }
     RaiseHorizon(oldest_tombstone_->revision());
@@ -266,6 +295,7 @@ void Database::Load(const EntryState& state) {
     return Remove(existing, hash, state.revision, state.removed_at_us);
   }
   if (FindAny(state.key, hash) == nullptr) {
+    NoteUndo(nullptr, state.key, hash);
     index_.Insert(hash, LinkTombstone(state.key, state.revision, state.removed_at_us));
   }
 }

@@ -27,6 +27,8 @@
 #include "core/lifetimes.h"
 #include "core/permissions.h"
 #include "core/record.h"
+#include "core/special_keys.h"
+#include "core/undo.h"
 #include "core/watches.h"
 
 namespace nunc {
@@ -40,6 +42,7 @@ struct DatabaseOptions {
   std::uint64_t hash_seed = 0;
   std::size_t* store_bytes = nullptr;  // counts the memory of all databases; may be null
   Lifetimes* lifetimes = nullptr;      // of all databases; null: every key lives for ever
+  Undo* undo = nullptr;                // of all databases; null: nothing is ever taken back
 };
 
 class Database {
@@ -84,11 +87,11 @@ class Database {
   void Remove(Entry* existing, std::uint64_t hash, Revision revision, std::int64_t now_us);
   // The key waits for an arbiter. It stays where it is in the revision order: the record of this
   // has no value, so a walk that has not come to the key yet must still find it.
-  static void Mark(Entry* existing) { existing->set_in_conflict(true); }
+  void Mark(Entry* existing);
   // Like Mark, it leaves the key where it is in the revision order.
   void ChangeLifetime(Entry& entry, const Lifetime& lifetime, Revision revision);
-  // The key's database is gone, so nothing will come of it.
-  void ForgetLifetime(Entry& entry) { SetLifetime(entry, {}); }
+  // So it was before, or its database is gone; the log says nothing of it.
+  void SetLifetime(Entry& entry, const Lifetime& lifetime);
   [[nodiscard]] Lifetime LifetimeOf(const Entry& entry) const {
     return entry.has_lifetime() ? options_.lifetimes->Of(entry) : Lifetime{};
   }
@@ -98,6 +101,11 @@ class Database {
   [[nodiscard]] const Entry* OpenQuestion(std::string_view conflict_key) const;
   // What showing the entry rests on: its own change and, while it waits, the newest question.
   [[nodiscard]] Revision ShownRevision(const Entry& entry) const;
+
+  // A key becomes what it was (database_rewind.cpp). Newest first; then Merge, once for all keys
+  // of which something was taken back, puts them where their revisions say.
+  void Restore(const Undo::Was& was);
+  void Merge(const std::vector<std::string_view>& keys, Revision newest);
 
   // Keys the server itself keeps (`$connections`): in listings, outside the revision order.
   Entry* SetLive(std::string_view key, std::string_view value);
@@ -121,6 +129,8 @@ class Database {
   [[nodiscard]] bool is_unfinished() const;
   [[nodiscard]] std::size_t live_keys() const { return index_.size() - tombstones_; }
   [[nodiscard]] std::size_t tombstones() const { return tombstones_; }
+  // Memory of its entries, as the store counts it.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // The newest revision of a dropped tombstone: a prefix cursor older than it gets a snapshot.
   [[nodiscard]] Revision horizon() const { return horizon_; }
   void RaiseHorizon(Revision horizon) { horizon_ = std::max(horizon_, horizon); }
@@ -145,13 +155,19 @@ class Database {
 
  private:
   Entry* Insert(const Write& write);
-  void SetLifetime(Entry& entry, const Lifetime& lifetime);
   Entry* LinkTombstone(std::string_view key, Revision revision, std::int64_t removed_at_us);
   void UnlinkTombstone(Entry* tombstone);
+  // In the order of the tombstones alone; null: as the oldest.
+  void ChainTombstone(Entry* tombstone, Entry* previous);
+  void UnchainTombstone(Entry* tombstone);
+  void MergeTombstones(std::span<Entry* const> entries);
   void NoteSecureKey(std::string_view key, std::string_view value, bool removed);
   void LoadConflicts();
   void Count(const Entry* entry);
   void Uncount(const Entry* entry);
+  void NoteUndo(const Entry* existing, std::string_view key, std::uint64_t hash);
+  void NoteMarks(const Entry& existing);
+  void RestoreAbsent(std::string_view key, std::uint64_t hash);
 
   // Of one key in the hash index and the key order.
   static constexpr std::size_t kOrderBytes = 24;
@@ -164,6 +180,7 @@ class Database {
   RevisionOrder revisions_;
   std::vector<Entry*> live_;  // outside the revision order
   bool loading_ = false;
+  std::size_t bytes_ = 0;
   Entry* oldest_tombstone_ = nullptr;
   Entry* newest_tombstone_ = nullptr;
   std::size_t tombstones_ = 0;
@@ -179,22 +196,5 @@ class Database {
 
 // Tombstones dropped per database at a time: a turn stays short after a mass removal.
 inline constexpr std::size_t kTombstonesPerTurn = 256;
-
-// Names with a meaning of their own (docs/language.md, special names).
-inline constexpr std::string_view kConnectionsKey = "$connections";
-inline constexpr std::string_view kTokenKey = "$$token";
-inline constexpr std::string_view kUserKeyPrefix = "$$user_";
-inline constexpr std::string_view kPermissionKeyPrefix = "$$permission_$";
-inline constexpr std::string_view kSecurePrefix = "$$";
-inline constexpr std::string_view kAdminDatabase = "$admin";
-
-// For admins alone.
-inline bool IsSecureKey(std::string_view key) {
-  return key.starts_with(kSecurePrefix);
-}
-// Secrets, rights and conflicts go when somebody decides so, and never by themselves.
-inline bool MayEnd(std::string_view key) {
-  return !IsSecureKey(key) && !key.starts_with(kConflictKeyPrefix);
-}
 
 }  // namespace nunc

@@ -184,6 +184,7 @@ void Delivery::TellPattern(PatternWatch& watch, const Database& database, const 
   if (live) {
     watch.Become(std::make_unique<CatchUp>());
     watch.catch_up->from = before;
+    watch.catch_up->exact = true;
     // What it is told next may leave out changes, up to the `ready` that follows.
     watch.catch_up->begins = watch.wants_tokens ? "delta" : "";
   } else {
@@ -242,14 +243,11 @@ std::size_t Delivery::TellDirty(const WatchingSession::Dirty& dirty, WatchingSes
     bytes = watched.key().size();
   }
   if (to.wants_tokens) {
-    if (!std::exchange(to.keys_begun, true)) {
-      const Change started{.kind = ChangeKind::kStarted, .value = "delta"};
-      TellOne(to, started, output);
-      bytes += started.value.size();
-    }
+    bytes += TellBegun(to, output);
     to.closes_at = ClosesAt(to);
   }
   if (entry != nullptr && NeededFor(database, watched.key(), entry->revision()) > durable_) {
+    to.awaits = std::max(to.awaits, entry->revision());
     return bytes;  // it is told when the gate opens for it
   }
   // Without a revision: what was marked may have been the removal of a key that was not there.
@@ -265,6 +263,22 @@ std::size_t Delivery::TellDirty(const WatchingSession::Dirty& dirty, WatchingSes
   change.after = shown > durable_ ? shown : Revision{};
   TellOne(to, change, output);
   return bytes + (change.after == Revision{} ? change.key.size() + change.value.size() : 0);
+}
+
+// That what follows of its keys is a part; gives its bytes.
+std::size_t Delivery::TellBegun(WatchingSession& to, Output& output) const {
+  Change started{.kind = ChangeKind::kStarted};
+  if (to.rewound) {
+    started.value = output.Keep(RewoundTo(*to.rewound, to.database()));
+  } else if (!to.keys_begun) {
+    started.value = "delta";
+  } else {
+    return 0;
+  }
+  to.rewound.reset();
+  to.keys_begun = true;
+  TellOne(to, started, output);
+  return started.value.size();
 }
 
 void Delivery::Drain(Session& session, Output& output) {

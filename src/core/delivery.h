@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,12 @@ class Delivery {
   // So do those of a session that has become another user of `selected`, or an admin.
   void BeginAs(const Session& session, const Database* selected);
 
+  // All behind `shared` is about to be taken back, and a session may have been told of it. Then
+  // what that has changed, and what each session hears of it (delivery_rewind.cpp).
+  void BeginRewind(Session& session, Revision shared) const;
+  void Rewind(Revision shared, std::span<Undo::Cut> cuts);
+  void TellRewind(Session& session, std::span<const Undo::Cut> cuts, Output& output);
+
   // Some of what is yet to be told; once per turn.
   void Advance(Output& output);
   // Advance has something to do without anything else happening.
@@ -119,6 +126,11 @@ class Delivery {
   // As of just before the change.
   [[nodiscard]] Revision ToldBefore(const Change& change, const WatchingSession& to) const;
   [[nodiscard]] std::string RewindTo(Revision shared, const Database& database) const;
+  [[nodiscard]] std::string RewoundTo(Revision shared, const Database& database) const;
+  void TellRewindTo(const std::shared_ptr<PatternWatch>& watch, bool told,
+                    std::span<const Undo::Cut> cuts, Output& output);
+  void TellCuts(PatternWatch& watch, std::span<const Undo::Cut> cuts, Output& output);
+  std::size_t TellBegun(WatchingSession& to, Output& output) const;
   static Revision RightsOf(const PatternWatch& watch);
   // One whose listing has not begun may have to say why.
   static bool WillList(const PatternWatch& watch);

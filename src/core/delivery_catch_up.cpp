@@ -129,6 +129,7 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
   } else if (begin.judged.worth == History::Worth::kGood) {
     watch->Become(std::make_unique<CatchUp>());
     watch->catch_up->from = begin.since;
+    watch->catch_up->exact = true;
     watch->catch_up->begins = "delta";
   } else if (begin.judged.worth == History::Worth::kRewound) {
     StartListing(*watch, RewindTo(begin.judged.shared, session.database()));
@@ -176,6 +177,7 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
   // What is not on disk is told when the gate opens for it; no change is left to be told of one
   // whose tombstone is gone.
   const bool comes = entry != nullptr && NeededFor(database, key, changed) > durable_;
+  watching->awaits = comes ? std::max(watching->awaits, changed) : watching->awaits;
   if (news && (there || delta) && !comes) {
     Change change{.kind = ChangeKind::kRemoved, .key = started.key};
     if (there) {
@@ -372,6 +374,7 @@ void Delivery::StartSeeking(PatternWatch& watch) {
   if (!catch_up.begins.empty() && !catch_up.lazy && database.newest_revision() <= catch_up.from) {
     catch_up.begins = "current";
   }
+  catch_up.exact = false;
   catch_up.upto = database.newest_revision();
   catch_up.walk =
       std::make_unique<RevisionWalk>(database.revision_order(), RevisionWalk::From::kNewest);
@@ -415,6 +418,10 @@ void Delivery::CloseKeys(const std::shared_ptr<WatchingSession>& watching, Outpu
       !MayClose(*watching, *watching->closes_at)) {
     return CloseLater(watching);
   }
+  if (watching->rewound && watching->size() > 0) {
+    TellBegun(*watching, output);
+  }
+  watching->rewound.reset();
   watching->closes_at.reset();
   watching->keys_begun = false;
   if (watching->size() > 0) {

@@ -25,6 +25,7 @@ bool Delivery::MustRest(const PatternWatch& watch) const {
 void Delivery::Rest(PatternWatch& watch, Revision from) {
   watch.Become(std::make_unique<CatchUp>());
   watch.catch_up->from = from;
+  watch.catch_up->exact = true;
   watch.catch_up->lazy = true;
   watch.catch_up->begins = watch.wants_tokens ? "delta" : "";
   watch.Start(timers_);

@@ -195,6 +195,22 @@ void RevisionOrder::EndWalks() {
   }
 }
 
+void RevisionOrder::MergeBack(std::span<Entry* const> entries) {
+  Entry* place = newest_;
+  for (Entry* entry : entries) {
+    while (place != nullptr && place->revision_ > entry->revision_) {
+      place = place->older_;
+    }
+    if (place != nullptr) {
+      InsertAfter(place, entry);
+    } else if (oldest_ != nullptr) {
+      InsertBefore(oldest_, entry);
+    } else {
+      Append(entry);
+    }
+  }
+}
+
 RevisionWalk::RevisionWalk(RevisionOrder& order, From from) : order_(order) {
   marker_.flags_ = Entry::kMarker;
   if (from == From::kOldest && order.oldest_ != nullptr) {

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "core/ids.h"
@@ -115,8 +116,10 @@ class RevisionOrder {
   void Append(Entry* entry);
   void Remove(Entry* entry);
   void MoveToEnd(Entry* entry);
-  // All walks end here: the list is about to go.
+  // All walks end here: the list is about to go, or to get entries in its middle.
   void EndWalks();
+  // Entries that are not in it go where their revisions say; newest first, and no walk is on.
+  void MergeBack(std::span<Entry* const> entries);
 
   [[nodiscard]] Entry* oldest() const { return SkipMarkers(oldest_); }
   [[nodiscard]] Entry* newest() const { return SkipMarkersBack(newest_); }

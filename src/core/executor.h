@@ -52,7 +52,7 @@ class Executor {
   void SetLogRoom(std::size_t bytes) { recorder_.SetRoom(bytes); }
   // A change whose `after` has been reached: who must hear of it, as of now.
   void AnnounceNow(const Change& change, Output& output);
-  // Some of the keys whose time or session has ended; those that find no room in the log wait.
+  // Some of the keys whose time or session has ended; what finds no room in the log waits.
   void EndKeys(Output& output);
 
   // Tells watchers of `$connections` the newest count, and those that are behind some of the rest.
@@ -69,11 +69,11 @@ class Executor {
   // Makes the record that begins a term. Of sessions those are there that are here.
   void BeginTerm(Output& output);
 
-  // The records are another node's from now on (executor_follow.cpp). `primary` is where it is;
-  // empty: not known.
+  // Records are another node's now (executor_follow.cpp), which is at `primary`; empty: not known.
   void Follow(std::string_view primary);
-  // One of them, in its order. kDamaged: it does not fit what is here, and nothing was changed.
+  // One of them, as Store::Apply; back to one of them, as Store::MayRewind allows.
   Result<void> Apply(const Record& record, bool quiet, Output& output);
+  void Rewind(const Store::Stamp& to, Output& output);
 
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] const Store& store() const { return store_; }

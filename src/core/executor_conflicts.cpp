@@ -95,7 +95,7 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
                                    .in_conflict = true,
                                    .previous = existing->revision()});
   }
-  Database::Mark(existing);
+  database.Mark(existing);
   const std::string_view conflict_key = output.Keep(ConflictKey(command.key, id));
   const Place place = Locate(database, conflict_key);
   const Entry* queued = WriteKey(place, {.value = message}, output);

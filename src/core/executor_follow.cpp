@@ -87,4 +87,33 @@ void Executor::TellRecord(const Record& record, std::string_view listed, bool qu
   transactions_.announces_more = false;
 }
 
+void Executor::Rewind(const Store::Stamp& to, Output& output) {
+  recorder_.Begin();
+  delivery_.SetNewest(store_.revision());
+  const auto each = [this](const auto& visit) {
+    for (const std::unique_ptr<Session>& session : sessions_) {
+      if (session != nullptr) {
+        visit(*session);
+      }
+    }
+  };
+  each([&](Session& session) { delivery_.BeginRewind(session, to.revision); });
+  for (const Undo::Record& record : store_.undo().records()) {
+    if (record.revision > to.revision && record.created != nullptr &&
+        store_.Find(record.created->id()) == record.created) {
+      ForgetDatabase(*record.created, {}, output);
+      delivery_times_.Forget(record.created->id());
+    }
+  }
+  std::vector<Undo::Cut> cuts = store_.Rewind(to);
+  delivery_.Rewind(to.revision, cuts);
+  each([&](Session& session) {
+    session.dropped = std::min(session.dropped, to.revision);
+    if (!session.name.owner() && session.owner > to.revision.value) {
+      session.owner = 0;  // the number of a record that is gone
+    }
+    delivery_.TellRewind(session, cuts, output);
+  });
+}
+
 }  // namespace nunc

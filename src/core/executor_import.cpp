@@ -178,7 +178,7 @@ void Executor::ImportConflict(Database& database, const EntryState& entry, Outpu
   database.conflicts().LoadOpen(conflict->key, conflict->id);
   if (!place.existing->in_conflict()) {
     recorder_.For(database, output);
-    Database::Mark(place.existing);
+    database.Mark(place.existing);
     output.record_items.push_back({.type = RecordType::kMark,
                                    .key = place.existing->key(),
                                    .version = place.existing->version(),

@@ -171,7 +171,7 @@ void Executor::EndKeys(Output& output) {
     }
     Database& database = *item->database;
     if (store_.Find(database.id()) != &database) {
-      database.ForgetLifetime(*item->entry);
+      store_.ForgetLifetime(database, *item->entry);
       continue;
     }
     const std::string_view key = output.Keep(std::string(item->entry->key()));

@@ -58,6 +58,7 @@ std::vector<DatabaseState> Store::States() const {
 Store::Stamp Store::NextStamp(std::int64_t wall_us) {
   ++last_.revision.value;
   last_.time_us = std::max(wall_us, last_.time_us + 1);
+  undo_.Begin(last_.revision);
   return last_;
 }
 
@@ -69,6 +70,7 @@ Database& Store::Register(DatabaseOptions options) {
   options.hash_seed = hash_seed_;
   options.store_bytes = &bytes_;
   options.lifetimes = &lifetimes_;
+  options.undo = &undo_;
   std::string name = options.name;
   if (by_id_.size() <= options.id.value) {
     by_id_.resize(std::size_t{options.id.value} + 1);
@@ -84,6 +86,9 @@ Database& Store::Add(DatabaseId id, const DatabaseSpec& spec, const Stamp& stamp
       {.id = id, .name = std::string(spec.name), .strategy = spec.strategy, .level = spec.level});
   if (in_loading_) {
     added.StartLoading({});
+  }
+  if (undo_.open()) {
+    undo_.NoteCreated(added);
   }
   added.Set(nullptr, {.key = kTokenKey,
                       .hash = added.Hash(kTokenKey),
@@ -111,7 +116,11 @@ void Store::Drop(Database& database, const Stamp& stamp) {
   const auto found = databases_.find(database.name());
   CHECK(found != databases_.end());
   database.revision_order().EndWalks();  // no other begins
-  dropped_.push_back(std::move(found->second));
+  if (undo_.open()) {
+    undo_.NoteDropped(std::move(found->second));
+  } else {
+    dropped_.push_back(std::move(found->second));
+  }
   databases_.erase(found);
 }
 
@@ -125,6 +134,7 @@ void Store::FreeDropped() {
 
 void Store::StartLoading() {
   const std::string admin_token(admin_->Find(kTokenKey)->value());
+  undo_.Clear({});
   databases_.clear();
   dropped_.clear();
   lifetimes_ = {};
@@ -196,6 +206,7 @@ void Store::LoadHorizon(DatabaseId id, Revision horizon) {
 
 void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
   last_ = stamp;
+  undo_.Clear(stamp.revision);
   if (by_id_.size() <= newest_database.value) {
     by_id_.resize(std::size_t{newest_database.value} + 1);
   }
@@ -242,6 +253,7 @@ Result<void> Store::Apply(const Record& record) {
     return fits;
   }
   last_ = {.revision = record.revision, .time_us = record.time_us};
+  undo_.Begin(last_.revision);
   Database* database = Find(record.database);
   switch (record.type) {
     case RecordType::kNoop:
@@ -269,6 +281,9 @@ Result<void> Store::Apply(const Record& record) {
 }
 
 void Store::NoteArbiter(Database& database) {
+  if (undo_.open() && !database.conflicts().arbiter_seen()) {
+    undo_.NoteArbiter(database);
+  }
   database.conflicts().set_arbiter_seen();
 }
 
@@ -319,7 +334,7 @@ void Store::ChangeItem(Database& database, const RecordItem& item, const Stamp& 
     return;
   } else if (existing == nullptr) {
     // It was there, but a snapshot that was walked meanwhile has left it out.
-    if (item.type == RecordType::kRemove && item.previous != Revision{}) {
+    if (in_loading_ && item.type == RecordType::kRemove && item.previous != Revision{}) {
       LoadTombstone(database, item.key, stamp);
     }
   } else if (item.type == RecordType::kRemove) {
@@ -332,7 +347,7 @@ void Store::ChangeItem(Database& database, const RecordItem& item, const Stamp& 
       database.ChangeLifetime(*existing, item.lifetime, stamp.revision);
     }
   } else {
-    Database::Mark(existing);
+    database.Mark(existing);
   }
 }
 
@@ -346,6 +361,11 @@ void Store::FinishLoading() {
   loading_ = nullptr;
   for (const auto& [name, database] : databases_) {
     database->FinishLoading();
+  }
+  for (const Undo::Record& record : undo_.records()) {
+    if (record.dropped != nullptr) {
+      record.dropped->FinishLoading();
+    }
   }
   while (!dropped_.empty()) {
     FreeDropped();

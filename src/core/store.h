@@ -23,6 +23,7 @@
 #include "core/ids.h"
 #include "core/lifetimes.h"
 #include "core/record.h"
+#include "core/undo.h"
 
 namespace nunc {
 
@@ -59,7 +60,19 @@ class Store {
     return {.value = static_cast<std::uint32_t>(by_id_.size())};
   }
   // An arbiter of it has registered.
-  static void NoteArbiter(Database& database);
+  void NoteArbiter(Database& database);
+  // What changes from now on can be taken back, as far as it fits.
+  void KeepUndo(std::size_t bytes_max) { undo_.Keep(last_.revision, bytes_max); }
+  [[nodiscard]] const Undo& undo() const { return undo_; }
+  void SetFinal(Revision revision) { undo_.SetFinal(revision); }
+  // kInvalid: it is final, or there is nothing to be taken back. kNotFound: what was before is not
+  // known any more.
+  [[nodiscard]] Result<void> MayRewind(Revision to) const;
+  // Takes back what came behind `to`, which MayRewind has allowed.
+  std::vector<Undo::Cut> Rewind(const Stamp& to);
+  // Of a dropped database: the time of the key has come.
+  void ForgetLifetime(Database& database, Entry& entry);
+
   // `database` is no longer found, and is freed later.
   void Drop(Database& database, const Stamp& stamp);
   void FreeDropped();
@@ -98,6 +111,8 @@ class Store {
   void ApplyItem(Database& database, const RecordItem& item, const Stamp& stamp);
   void ChangeItem(Database& database, const RecordItem& item, const Stamp& stamp);
   static void FollowConflicts(Database& database, const RecordItem& item);
+  using Cuts = std::map<Database*, std::map<std::string, Revision>>;
+  void TakeBack(Undo::Record& record, Cuts& cuts);
   // Unless there is one.
   static void LoadTombstone(Database& database, std::string_view key, const Stamp& stamp);
 
@@ -108,6 +123,7 @@ class Store {
   Databases databases_;
   std::vector<Database*> by_id_;  // null: dropped, or not one of ours
   std::vector<std::unique_ptr<Database>> dropped_;
+  Undo undo_{dropped_};
   Database* admin_ = nullptr;
   Database* loading_ = nullptr;
   bool in_loading_ = false;

@@ -58,6 +58,14 @@ void History::Advance(Term term, Revision last) {
   term_ = term;
 }
 
+void History::Cut(Revision shared) {
+  cut_ = std::max(cut_, term_);
+  while (!before_.empty() && before_.back().last >= shared) {
+    term_ = before_.back().term;
+    before_.pop_back();
+  }
+}
+
 std::uint32_t History::MarkOf(DatabaseId database) const {
   return static_cast<std::uint32_t>(HashBytes(std::to_string(cluster_), database.value));
 }
@@ -70,11 +78,14 @@ History::Judged History::Judge(const Token& token, DatabaseId database, Revision
   if (token.mark != MarkOf(database)) {
     return {.worth = Worth::kForeign};
   }
-  if (token.term == term_) {
-    return {.worth = token.revision <= newest ? Worth::kGood : Worth::kFuture};
+  if (token.term == term_ && (token.revision <= newest || Planted(Bug::kRewindToken))) {
+    return {.worth = Worth::kGood};
   }
-  if (token.term > term_) {
-    return {.worth = Worth::kFuture};
+  if (token.term >= term_) {
+    // Of a tail that was cut, or of one that has yet to come here.
+    return token.term <= cut_
+               ? Judged{.worth = Worth::kRewound, .shared = std::min(newest, token.revision)}
+               : Judged{.worth = Worth::kFuture};
   }
   const auto end = std::lower_bound(before_.begin(), before_.end(), token.term,
                                     [](const TermEnd& a, Term term) { return a.term < term; });

@@ -33,6 +33,8 @@ class History {
   void Begin(std::uint64_t cluster, Term term, std::vector<TermEnd> before);
   // A later term, whose first record follows `last`.
   void Advance(Term term, Revision last);
+  // What came behind `shared` is no part of it any more.
+  void Cut(Revision shared);
 
   [[nodiscard]] Token At(Revision revision, DatabaseId database) const;
 
@@ -56,6 +58,7 @@ class History {
   std::uint64_t cluster_ = 0;
   Term term_;
   std::vector<TermEnd> before_;
+  Term cut_;  // the newest of which something was cut
 };
 
 }  // namespace nunc

@@ -81,6 +81,10 @@ class WatchingSession : public std::enable_shared_from_this<WatchingSession> {
   // Watches of keys were told a part of what they have yet to hear: a kReady closes it once this
   // is on disk.
   std::optional<Revision> closes_at;
+  // Of a key up to that revision it has yet to hear from the gate, in the place of what was before.
+  Revision awaits{};
+  // What came behind was taken back, and it has yet to be told so.
+  std::optional<Revision> rewound;
 
   [[nodiscard]] WatchPolicy policy(std::uint32_t interest) const {
     return interests_[interest].policy;

@@ -333,6 +333,8 @@ std::string_view ErrorText(ErrorCode code) {
       return "there is no transaction: multi begins one";
     case ErrorCode::kTransactionSpoiled:
       return "nothing was done: a command of the transaction was refused";
+    case ErrorCode::kUnknownOutcome:
+      return "unknown: what this rests on was taken back before it was confirmed";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:

@@ -84,6 +84,7 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kKeyTwice, "key-twice"},
     Code{ErrorCode::kTransactionTooLarge, "transaction-too-large"},
     Code{ErrorCode::kTransactionSpoiled, "transaction-spoiled"},
+    Code{ErrorCode::kUnknownOutcome, "unknown-outcome"},
     Code{ErrorCode::kNotPrimary, "not-primary"},
 };
 

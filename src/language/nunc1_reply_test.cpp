@@ -128,6 +128,17 @@ TEST_F(Nunc1ReplyTest, AnErrorHasTheTextOfNqlAndTheFieldToBlame) {
             R"(allowed are 8 bytes","field":"list"})");
 }
 
+TEST_F(Nunc1ReplyTest, ARefusedWriteSaysWhereItIsTaken) {
+  const Reply refused{
+      .kind = ReplyKind::kError, .error = ErrorCode::kNotPrimary, .text = "10.0.0.2:3014"};
+  EXPECT_EQ(Status(refused, Verb::kSet),
+            R"("error":{"code":"not-primary","message":"not-primary 10.0.0.2:3014",)"
+            R"("primary":"10.0.0.2:3014"})");
+  EXPECT_EQ(Status({.kind = ReplyKind::kError, .error = ErrorCode::kNotPrimary, .text = "-"},
+                   Verb::kSet),
+            R"("error":{"code":"not-primary","message":"not-primary -"})");
+}
+
 TEST_F(Nunc1ReplyTest, EveryErrorHasACodeOfItsOwn) {
   std::set<std::string_view> codes;
   for (int code = 0; code <= static_cast<int>(ErrorCode::kBadSession); ++code) {
@@ -153,6 +164,8 @@ TEST_F(Nunc1ReplyTest, AChangeIsOneMessageThatSaysWhatIsKnown) {
             R"({"push":"started","db":"d","with":"delta","watch":"k*"})");
   EXPECT_EQ(Push({.kind = ChangeKind::kStarted, .key = "k*", .value = "rewind 2.9"}, "d"),
             R"({"push":"started","db":"d","with":"rewind","token":"2.9","watch":"k*"})");
+  EXPECT_EQ(Push({.kind = ChangeKind::kStarted, .value = "rewound 2.9"}, "d"),
+            R"({"push":"started","db":"d","with":"rewound","token":"2.9"})");
   EXPECT_EQ(Push({.kind = ChangeKind::kReady, .value = "2.17"}, "d"),
             R"({"push":"ready","db":"d","token":"2.17"})");
   EXPECT_EQ(Push({.kind = ChangeKind::kReady, .key = "k*", .value = "2.17", .revision = {17}}, "d"),

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/planted.h"
+
 namespace nunc {
 
 std::size_t Gate::HeldChange::bytes() const {
@@ -120,6 +122,70 @@ void Gate::Open(Revision durable, Output& output, const Tell& tell) {
       ReleaseReady(by_slot_[head.session.slot], output);
     }
   }
+}
+
+// What tells of the end of a database leaves all the same: who watched it does so no more.
+void Gate::Rewind(Revision shared, Output& output) {
+  durable_ = std::min(durable_, shared);
+  awaited_ = std::min(awaited_, shared);
+  std::deque<HeldChange> kept;
+  for (HeldChange& held : changes_) {
+    const Change& change = held.change;
+    if (change.after <= shared || Planted(Bug::kRewindHeld)) {
+      kept.push_back(std::move(held));
+      continue;
+    }
+    bytes_ -= held.bytes();
+    const bool ends = change.kind == ChangeKind::kStarted || change.database == DatabaseId{};
+    if (!held.targets.empty() && ends) {
+      Change told = change;
+      told.key = output.Keep(std::move(held.key));
+      told.value = output.Keep(std::move(held.value));
+      told.first = output.targets.size();
+      output.targets.insert(output.targets.end(), held.targets.begin(), held.targets.end());
+      output.items.emplace_back(told);
+    }
+  }
+  changes_ = std::move(kept);
+  heads_ = {};
+  for (Waiting& waiting : by_slot_) {
+    if (waiting.empty()) {
+      continue;
+    }
+    FailReplies(waiting, shared);
+    const SessionId session = waiting.session;
+    ReleaseReady(waiting, output);
+    if (HoldsFor(session) && waiting.front().reply.operation == OperationId{}) {
+      heads_.push({.after = waiting.front().reply.after, .session = session});
+    }
+  }
+}
+
+// Of a command that rests on what is gone, the data go, and its status becomes an error.
+void Gate::FailReplies(Waiting& waiting, Revision shared) {
+  const auto first = waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first);
+  const auto rests = [shared](const HeldReply& held) { return held.reply.after > shared; };
+  std::erase_if(running_, [&](const Running& running) {
+    return running.session == waiting.session &&
+           std::any_of(first, waiting.replies.end(), [&](const HeldReply& held) {
+             return rests(held) && held.reply.operation == running.operation;
+           });
+  });
+  for (auto held = first; held != waiting.replies.end(); ++held) {
+    if (!rests(*held)) {
+      continue;
+    }
+    bytes_ -= held->bytes();
+    if (held->reply.is_status()) {
+      *held = {.reply = {.session = waiting.session,
+                         .kind = ReplyKind::kError,
+                         .error = ErrorCode::kUnknownOutcome},
+               .text = {},
+               .rows = {}};
+      bytes_ += held->bytes();
+    }
+  }
+  waiting.replies.erase(std::remove_if(first, waiting.replies.end(), rests), waiting.replies.end());
 }
 
 void Gate::ReleaseReady(Waiting& waiting, Output& output) {

@@ -36,6 +36,10 @@ class Gate {
   void Open(Revision durable, Output& output, const Tell& tell);
   // The operation that a reply waits for has ended.
   void Finish(const OperationResult& result, Output& output);
+  // What came behind `shared` has been taken back. Changes that rest on it are dropped; replies
+  // become errors that say so. Filter with SetDurable before, so that what has come of it waits.
+  void Rewind(Revision shared, Output& output);
+  void SetDurable(Revision durable) { durable_ = durable; }
   // The session is gone, and what it waited for with it.
   void Forget(SessionId session);
 
@@ -88,6 +92,7 @@ class Gate {
   void Hold(const Reply& reply, const Output& output);
   void Hold(const Change& change, const Output& output);
   void ReleaseReady(Waiting& waiting, Output& output);
+  void FailReplies(Waiting& waiting, Revision shared);
   static void Release(HeldReply held, Output& output);
 
   // Where nothing is ever synced, nothing waits.

@@ -96,12 +96,15 @@ void Node::Step(const Input& input, Output& output) {
           [&](const BlockImported& in) { executor_.Import(in.session, Unpack(in), output); },
           [&](const RoleChanged& in) { Note(ChangeRole(in, output), output); },
           [&](const RecordsReceived& in) { Note(Receive(in.bytes, output), output); },
+          [&](const LogCommitted& in) { executor_.store().SetFinal(in.committed); },
+          [&](const LogRewound& in) { Note(Rewind(in.end, output), output); },
       },
       input);
   Settle(output);
   // What the gate has just let go would be taken for newer than what still waits behind it.
-  const bool released =
-      std::holds_alternative<LogSynced>(input) || std::holds_alternative<OperationEnded>(input);
+  const bool released = std::holds_alternative<LogSynced>(input) ||
+                        std::holds_alternative<OperationEnded>(input) ||
+                        std::holds_alternative<LogRewound>(input);
   if (has_log_ && (!released || Planted(Bug::kHeldAgain))) {
     gate_.Filter(output);
   }

@@ -83,9 +83,18 @@ struct RecordsReceived {
   std::string_view bytes;
 };
 
+// All up to there is final: it is never taken back.
+struct LogCommitted {
+  Revision committed;
+};
+// The log ends there again, of a secondary: MayRewind has been asked before it was cut.
+struct LogRewound {
+  ChainEnd end;
+};
+
 using Input = std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened,
                            SessionClosed, SessionLagging, SessionDrained, LogSynced, OperationEnded,
-                           BlockImported, RoleChanged, RecordsReceived>;
+                           BlockImported, RoleChanged, RecordsReceived, LogCommitted, LogRewound>;
 
 class Node {
  public:
@@ -114,6 +123,9 @@ class Node {
   // The same for a node that begins as a secondary. `terms` ends with that of the newest record.
   void BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vector<TermEnd> terms);
   [[nodiscard]] NodeRole role() const { return role_; }
+  // As Store::MayRewind. kInvalid: nothing that may happen asks for it, and the node must stop;
+  // kNotFound: it needs a full sync.
+  [[nodiscard]] Result<void> MayRewind(Revision to) const;
   // Another turn would tell more to who is behind, or end more keys, without anything else
   // happening.
   [[nodiscard]] bool has_work() const {
@@ -146,6 +158,7 @@ class Node {
   Result<void> ChangeRole(const RoleChanged& in, Output& output);
   Result<void> Receive(std::string_view bytes, Output& output);
   Result<void> ReceiveOne(const DecodedRecord& decoded, Output& output);
+  Result<void> Rewind(const ChainEnd& end, Output& output);
 
   bool has_log_ = false;
   bool begun_ = false;  // it may make records

@@ -1,5 +1,6 @@
 // A node whose records another one makes: it checks them against the end of its own log, does what
 // they say and keeps their bytes as they are.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -114,6 +115,24 @@ Result<void> Node::ReceiveOne(const DecodedRecord& decoded, Output& output) {
           .revision = record.revision,
           .time_us = record.time_us,
           .checksum = decoded.checksum};
+  return {};
+}
+
+Result<void> Node::MayRewind(Revision to) const {
+  return role_ == NodeRole::kSecondary
+             ? executor_.store().MayRewind(to)
+             : Fail(Fault::kInvalid, "a rewind of the node that makes the records");
+}
+
+Result<void> Node::Rewind(const ChainEnd& end, Output& output) {
+  if (Result<void> allowed = MayRewind(end.revision); !allowed) {
+    return allowed;
+  }
+  end_ = end;
+  executor_.Rewind({.revision = end.revision, .time_us = end.time_us}, output);
+  gate_.SetDurable(std::min(gate_.durable(), end.revision));
+  gate_.Filter(output);
+  gate_.Rewind(end.revision, output);
   return {};
 }
 

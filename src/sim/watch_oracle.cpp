@@ -147,16 +147,22 @@ std::string WatchView::OnEvent(const Change& change) {
 
 std::string WatchView::OnStarted(const Change& change) {
   // What is told of keys of the session is not about a pattern, and about a key only when it comes.
-  if (change.key.empty() && (is_pattern_ || policy_ == WatchPolicy::kAll)) {
+  const bool rewound = change.value.starts_with("rewound");
+  if (change.key.empty() && (is_pattern_ || (policy_ == WatchPolicy::kAll && !rewound))) {
     return {};
   }
+  rewound_ = rewound || rewound_;
   const bool resumes = change.value == "delta" || change.value == "snapshot";
   if (resumes && CutUntold()) {
     return Broken("reliable (cut without a gap)", change);
   }
   begun_ = true;
   ready_ = false;
-  if (change.value != "delta" && change.value != "current") {
+  if (rewound) {
+    // Of what it has been told that is no more, the values of before follow.
+    begins_ = true;
+    ready_at_ = {};
+  } else if (change.value != "delta" && change.value != "current") {
     begins_ = true;
     state_.clear();
     told_.clear();
@@ -230,7 +236,9 @@ bool WatchView::MayComeAgain(const Change& change, Revision told) const {
   // To remove what is not there is told with a revision of its own, and is in no delta.
   const bool gone = change.kind == ChangeKind::kRemoved && !state_.contains(change.key);
   // A gap may fall within a transaction, and then tells all of it.
-  return (loose() || admin_lagged || gap_) && (change.revision == told || gone);
+  // What is put back may be older than a token, and what it holds.
+  const bool put_back = rewound_ && change.more;
+  return put_back || ((loose() || admin_lagged || gap_) && (change.revision == told || gone));
 }
 
 std::string WatchView::CheckFilter(const Change& change) const {
@@ -278,6 +286,7 @@ std::string WatchView::OnReady(const Change& change) {
   begins_ = false;
   unit_open_ = false;
   gap_ = false;
+  rewound_ = false;
   behind_ = false;
   live_ = std::max(live_, change.revision);
   if (std::string broken = Compare(change.revision); !broken.empty()) {
@@ -317,12 +326,23 @@ void WatchView::Resume() {
   told_at_.clear();
   unit_open_ = false;
   gap_ = false;
+  rewound_ = false;
   behind_ = false;
   live_ = ready_at_;
   known_ = ready_at_;
   state_ = ready_state_;
   for (auto& [key, told] : told_) {
     told = std::min(told, ready_at_);
+  }
+}
+
+void WatchView::OnRewind(Revision shared) {
+  behind_ = true;
+  live_ = std::min(live_, shared);
+  known_ = std::min(known_, shared);
+  for (auto& [key, told] : told_) {
+    // A removal that was told late has no revision.
+    told = told > shared || !state_.contains(key) ? Revision{} : told;
   }
 }
 

@@ -113,6 +113,8 @@ class WatchView {
   }
   // It lags, or is to begin again; no event says so.
   void OnBehind() { behind_ = true; }
+  // What came behind `shared` was taken back: what it has told is not.
+  void OnRewind(Revision shared);
   // Nothing happens any more and all has been told.
   [[nodiscard]] std::string AtRest(Revision newest) const;
 
@@ -155,6 +157,7 @@ class WatchView {
   bool behind_ = false;     // it may be; up to the next `ready`
   bool unit_open_ = false;  // a transaction was told, and no `ready` behind it
   bool ready_ = false;      // nothing of a unit is open
+  bool rewound_ = false;    // so since the last `ready`
   bool gap_ = false;        // it was told so since the last `ready`
   WatchHistory::State state_;
   Told told_;

@@ -13,28 +13,20 @@
 namespace nunc {
 namespace {
 
-constexpr SessionId kWriter{.slot = 0, .generation = 1};
-constexpr std::uint64_t kCluster = 77;
 constexpr std::uint32_t kFirstGuest = 20;  // slot
-constexpr std::string_view kDatabase = "db";
 constexpr std::int64_t kEveryMs = 20;
-constexpr std::string_view kToken = "token";
 
 // Without writers' letters: what a user may not write is another matter.
 constexpr std::string_view kKeys[] = {"a", "a/b", "a/bc", "a/c", "ab", "b", "b/1", "c"};
 constexpr std::string_view kRights[] = {"r *", "r a*", "r b*,c|r a/b*", "r $*"};
 
-void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last) {
-  if (terms.empty() || terms.back().term != term) {
-    terms.push_back({.term = term, .last = last});
-  }
-  terms.back().last = last;
-}
-
 }  // namespace
 
 WatchWorld::WatchWorld(std::uint64_t seed)
-    : prng_(seed), seed_(seed), history_(/*waits_for_disk=*/seed % 2 == 0) {
+    : prng_(seed),
+      seed_(seed),
+      history_(/*waits_for_disk=*/seed % 2 == 0),
+      has_other_(seed % 4 >= 2) {
   Start({1}, {}, {});
   Run(kWriter, {.verb = Verb::kCreateDb,
                 .name = kDatabase,
@@ -47,6 +39,8 @@ WatchWorld::WatchWorld(std::uint64_t seed)
     Run(kWriter, {.verb = Verb::kSetPermissions, .name = user, .value = "r *"});
   }
   Sync(node_->end().revision);
+  committed_ = node_->end().revision;
+  Step(LogCommitted{committed_});
   AddClient("all", {"*"}, {});
   // Who may not read a key is refused its watch.
   AddClient("keys too", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"});
@@ -76,9 +70,13 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
                                                  .all_bytes_max = prng_.Below(600),
                                                  .has_log = true});
   model_ = {};
+  if (has_other_) {
+    node_->store().KeepUndo(prng_.Below(4) == 0 ? 2'000 : kUndoBytesMax);
+  }
   if (!log_.empty()) {
     Store& store = node_->store();
     store.StartLoading();
+    store.SetFinal(committed_);
     RecordDecoder decoder;
     for (std::string_view rest = log_; !rest.empty();) {
       const Result<DecodedRecord> record = decoder.DecodeChecked(rest);
@@ -92,8 +90,12 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
     }
   }
   node_->Step(TurnStarted{.now = now_}, output_);
-  lifetimes_.Begin(model_, now_.mono_us, node_->store().LogTimeUs(now_.wall_us));
-  node_->BeginTerm(term, end, kCluster, std::move(before));
+  if (follows()) {
+    node_->BeginFollowing(end, kCluster, std::move(before));
+  } else {
+    lifetimes_.Begin(model_, now_.mono_us, node_->store().LogTimeUs(now_.wall_us));
+    node_->BeginTerm(term, end, kCluster, std::move(before));
+  }
   Sync(end.revision);
   StartTurn(0);
   Step(SessionOpened{kWriter});
@@ -116,6 +118,9 @@ void WatchWorld::AddClient(std::string_view name, const std::vector<std::string_
 std::string WatchWorld::Happen() {
   // As the loop: a turn takes a while, and none begins later than something is due.
   GoTo(now_.mono_us + 1 + static_cast<std::int64_t>(prng_.Below(5'000)));
+  if (has_other_ && prng_.Below(3) == 0) {
+    HappenBetweenNodes();
+  }
   switch (prng_.Below(27)) {
     case 0:
     case 1:
@@ -175,6 +180,7 @@ std::string WatchWorld::Happen() {
 
 std::string WatchWorld::Rest() {
   StartTurn(0);
+  ReceiveAll();
   Sync(node_->end().revision);
   DrainAll(/*all=*/true);
   do {
@@ -185,6 +191,7 @@ std::string WatchWorld::Rest() {
       Sync(node_->end().revision);  // keys may have come to their end
     }
   } while (node_->has_work() || node_->next_deadline_us());
+  CompareWithLog();
   for (const auto& client : clients_) {
     if (broken_.empty()) {
       broken_ = CheckRest(*client);
@@ -239,6 +246,9 @@ void WatchWorld::ChangeLifetime() {
   const std::string_view key = kKeys[prng_.Below(std::size(kKeys))];
   const auto ttl_ms = static_cast<std::int64_t>(1 + prng_.Below(prng_.Below(2) == 0 ? 50 : 20'000));
   const Guest& guest = guests_[prng_.Below(guests_.size())];
+  if (follows() && !guest.here) {
+    return;
+  }
   switch (prng_.Below(4)) {
     case 0:
       return Run(kWriter, {.verb = Verb::kPut, .key = key, .value = "7", .ttl_ms = ttl_ms});
@@ -259,6 +269,9 @@ void WatchWorld::ChangeLifetime() {
 
 // Who comes again may name what it was before.
 void WatchWorld::ComeOrGo() {
+  if (follows()) {
+    return;  // their keys would be the other node's to give
+  }
   const std::size_t which = prng_.Below(guests_.size());
   Guest& guest = guests_[which];
   if (std::exchange(guest.here, !guest.here)) {
@@ -359,6 +372,12 @@ void WatchWorld::GoTo(std::int64_t mono_us) {
   now_.mono_us = mono_us;
   history_.SetNow(mono_us);
   Step(TurnStarted{.now = now_});
+  if (follows()) {
+    other_->Step(TurnStarted{.now = now_}, other_output_);
+    other_log_ += other_->records();
+    other_->ClearRecords();
+    return;
+  }
   std::string broken = lifetimes_.OnTurn(now_.mono_us);
   const std::optional<std::int64_t> deadline_us = node_->next_deadline_us();
   if (const auto next_us = lifetimes_.next_us();
@@ -406,24 +425,19 @@ void WatchWorld::BecomeAnother() {
 
 // Of what is not on disk nothing, a part or all is lost.
 void WatchWorld::Restart() {
-  const std::uint64_t lost = node_->end().revision.value - durable_.value;
-  const Revision last{durable_.value + (prng_.Below(2) == 0 ? lost : prng_.Below(lost + 1))};
+  const Revision before = node_->end().revision;
+  const Revision kept = std::max(durable_, committed_);
+  const std::uint64_t lost = before.value - kept.value;
+  const Revision last{kept.value + (prng_.Below(2) == 0 ? lost : prng_.Below(lost + 1))};
   const Term term{node_->end().term.value + 1};
-  ChainEnd end;
-  std::vector<TermEnd> terms;
-  std::size_t kept = 0;
-  while (kept < log_.size()) {
-    const RecordHead head = HeadOfRecord(std::string_view(log_).substr(kept));
-    if (head.end.revision > last) {
-      break;
-    }
-    kept += head.bytes;
-    end = head.end;
-    NoteTerm(terms, end.term, end.revision);
-  }
-  log_.resize(kept);
+  const Prefix prefix = PrefixOf(log_, last);
+  log_.resize(prefix.bytes);
   history_.Cut(last);
-  Start(term, end, std::move(terms));
+  Start(term, prefix.end, prefix.terms);
+  // What the clients have seen, and what has become of it, is here again before they are.
+  while (follows() && (node_->end().revision < before || node_->end().term < other_->end().term)) {
+    ReceiveSome();
+  }
   Run(kWriter, {.verb = Verb::kUseDb, .name = kDatabase, .secret = kToken});
   for (const auto& client : clients_) {
     Connect(*client);
@@ -467,6 +481,9 @@ void WatchWorld::Sync(Revision durable) {
 }
 
 void WatchWorld::Run(SessionId session, const Command& command) {
+  if (follows() && session == kWriter) {
+    return RunOther(command);
+  }
   Step(ClientCommand{.session = session, .command = &command});
 }
 
@@ -475,6 +492,12 @@ void WatchWorld::Step(const Input& input) {
   log_ += node_->records();
   node_->ClearRecords();
   const bool by_node = std::holds_alternative<TurnStarted>(input);
+  if (follows() && !output_.records.empty()) {
+    broken_ = "a secondary makes a record";
+  }
+  if (output_.failure) {
+    broken_ = "failed: " + output_.failure->detail;
+  }
   for (const Output::Logged& logged : output_.records) {
     history_.OnRecord(logged.record);
     CHECK(model_.Apply(logged.record).has_value());

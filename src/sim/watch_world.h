@@ -1,7 +1,8 @@
 // A node and its watchers under everything that may happen to them at once, held against the
 // contract: writers, keys that expire, guests whose keys go with them, rights that change, sessions
 // that lag and drain, syncs that come late, tombstones that go, watches that end and begin, new
-// connections, starts with a lost tail.
+// connections, starts with a lost tail. In some of them another node makes the records, which come
+// in pieces and are taken back in part, and the two change roles.
 //
 // Shape:   Happen is one turn; Rest lets everything be told. Both give what is broken; empty: fine.
 //          The same seed makes the same history.
@@ -13,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
@@ -33,6 +35,19 @@ class WatchWorld {
   std::string Rest();
 
  private:
+  static constexpr SessionId kWriter{.slot = 0, .generation = 1};
+  static constexpr std::uint64_t kCluster = 77;
+  static constexpr std::string_view kDatabase = "db";
+  static constexpr std::string_view kToken = "token";
+
+  // A log up to some revision.
+  struct Prefix {
+    ChainEnd end;
+    std::size_t bytes = 0;
+    std::vector<TermEnd> terms;
+  };
+  static Prefix PrefixOf(std::string_view log, Revision last);
+
   struct Client {
     std::string name;
     Reader reader;
@@ -71,6 +86,22 @@ class WatchWorld {
   void GoTo(std::int64_t mono_us);
   void Restart();
 
+  // The other node (watch_world_follow.cpp).
+  [[nodiscard]] bool follows() const { return other_ != nullptr; }
+  void HappenBetweenNodes();
+  void ReceiveSome();
+  void ReceiveAll();
+  void ReceivePiece(std::size_t bytes);
+  void CommitSome();
+  void BecomeSecondary();
+  void BecomePrimary();
+  void OtherPrimary();
+  void RewindTo(const ChainEnd& end);
+  void OnReceived(std::string_view bytes);
+  void StartOther(Term term, const Prefix& prefix);
+  void RunOther(const Command& command);
+  void CompareWithLog();
+
   void StartTurn(std::int64_t passed_us);
   void Connect(Client& client);
   void Watch(const Client& client, WatchView& view);
@@ -96,6 +127,11 @@ class WatchWorld {
   std::string broken_;
   std::size_t told_ = 0;  // events
   bool turn_ends_ = false;
+  bool has_other_;               // a seed whose node is not alone
+  std::unique_ptr<Node> other_;  // it makes the records; null: the node does by itself
+  std::string other_log_;        // begins with `log_`
+  Revision committed_;
+  Output other_output_;
 };
 
 }  // namespace nunc

@@ -56,6 +56,8 @@ std::uint16_t StatusOf(ErrorCode code) {
       return 413;
     case ErrorCode::kNotPrimary:
       return 421;
+    case ErrorCode::kUnknownOutcome:
+      return 503;
     case ErrorCode::kDiskFull:
     case ErrorCode::kMemoryFull:
       return 507;

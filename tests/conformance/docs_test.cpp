@@ -167,6 +167,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kPeerLinksMax", kPeerLinksMax},
     {"kHeldFramesMax", kHeldFramesMax},
     {"kElectionTimingUsMax", kElectionTimingUsMax},
+    {"kReceivedBytesMax", kReceivedBytesMax},
+    {"kUndoBytesMax", kUndoBytesMax},
     {"kTombstonesMin", kTombstonesMin},
     {"kTombstoneAgeUsMax", static_cast<std::uint64_t>(kTombstoneAgeUsMax)},
 };

@@ -126,6 +126,16 @@ constexpr NamedBug kBugs[] = {
     {"watch-lifetime-long", Bug::kWatchLifetimeLong},
     {"watch-lifetime-unwoken", Bug::kWatchLifetimeUnwoken},
     {"watch-lifetime-unowned", Bug::kWatchLifetimeUnowned},
+    {"watch-follow-rights", Bug::kWatchFollowRights},
+    {"watch-follow-expires", Bug::kWatchFollowExpires},
+    {"watch-follow-term", Bug::kWatchFollowTerm},
+    {"watch-rewind-lifetime", Bug::kRewindLifetime},
+    {"watch-rewind-tombstone", Bug::kRewindTombstone},
+    {"watch-rewind-order", Bug::kRewindOrder},
+    {"watch-rewind-untold", Bug::kRewindUntold},
+    {"watch-rewind-pattern-untold", Bug::kRewindPatternUntold},
+    {"watch-rewind-token", Bug::kRewindToken},
+    {"watch-rewind-held", Bug::kRewindHeld},
 };
 
 struct Line {

@@ -262,6 +262,7 @@ Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
 }
 
 Result<void> Recovery::ReplayLog() {
+  store_.SetFinal(meta_.commit);  // what came behind may be taken back
   const Result<LogFiles> files = ListLogFiles(world_.log);
   if (!files) {
     return tl::unexpected(files.error());

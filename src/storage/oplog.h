@@ -27,6 +27,7 @@
 #include "storage/oplog_state.h"
 #include "storage/oplog_work.h"
 #include "storage/record.h"
+#include "storage/segment_reader.h"
 
 namespace nunc {
 
@@ -80,6 +81,13 @@ class OpLog {
   void OnSyncFailed();
   [[nodiscard]] Revision durable() const { return durable_; }
 
+  // Takes back what comes behind `to`, while no sync and no spare is under way. Both wait for the
+  // disk. First the records go into a file of their own (RewoundName), which stays; gives the end
+  // that the log is to have. Then the durable mark is lowered to it, by the caller; and only then
+  // the log is cut. kNotFound: `to` is no record of this log.
+  Result<ChainEnd> SaveTail(Revision to, Term by);
+  Result<void> Cut(const ChainEnd& to);
+
   // Removes whole segments of which every record is below and durable; how many bytes the log is
   // shorter by.
   Result<std::uint64_t> Clean(Revision below);
@@ -107,6 +115,10 @@ class OpLog {
   OpLog(Disk& disk, const LogOptions& options, LogState state, Current current);
   static Result<Current> OpenCurrent(Disk& disk, const std::string& name);
 
+  [[nodiscard]] std::size_t SegmentOf(Revision revision) const;
+  Result<SegmentReader> ReadFrom(const SegmentInfo& segment);
+  Result<void> WriteTail(std::size_t segment, const ChainEnd& to);
+  Result<void> CutSegments(const ChainEnd& to);
   void Divide(std::string_view records);
   Result<void> MakeRoom();
   Result<void> Reserve(std::uint64_t bytes);

@@ -18,7 +18,7 @@ namespace {
 // Large enough for several entries of an index.
 constexpr LogOptions kLargeLog{.cluster = {11, 12}, .segment_bytes = 2U << 20};
 
-std::vector<std::string> ReadAll(LogReader& reader) {
+std::vector<std::string> RecordsOf(LogReader& reader) {
   std::vector<std::string> records;
   while (true) {
     const auto record = reader.Next();
@@ -55,7 +55,7 @@ TEST(LogReader, EachRevisionIsFound) {
   LogReader reader(disk, (*writer)->log().View());
   for (std::uint64_t revision = 1; revision <= 41; ++revision) {
     ASSERT_TRUE(reader.SeekRevision({revision}).has_value());
-    const auto records = ReadAll(reader);
+    const auto records = RecordsOf(reader);
     EXPECT_EQ(records.size(), 41 - revision);
     EXPECT_TRUE(AreWritten(records, revision));
     EXPECT_EQ(NextRevision(reader), 0U) << "the end stays the end";
@@ -101,7 +101,7 @@ TEST(LogReader, ItEndsWhereTheLogEndedWhenTheViewWasTaken) {
   LogReader reader(disk, (*writer)->log().View());
   ASSERT_TRUE(reader.SeekRevision({1}).has_value());
   ASSERT_TRUE((*writer)->Append(40).has_value());
-  EXPECT_EQ(ReadAll(reader).size(), 5U);
+  EXPECT_EQ(RecordsOf(reader).size(), 5U);
 }
 
 TEST(LogReader, ASegmentOfAnotherHistoryIsNotReadOn) {

@@ -28,6 +28,7 @@ constexpr std::string_view kSegmentPrefix = "oplog-";
 constexpr std::string_view kSparePrefix = "spare-";
 constexpr std::string_view kIndexSuffix = ".idx";
 constexpr std::string_view kUnfinishedSuffix = ".tmp";
+constexpr std::string_view kRewoundPrefix = "rewound-";
 constexpr std::size_t kRevisionDigits = 20;
 
 std::optional<std::uint64_t> Number(std::string_view digits) {
@@ -106,6 +107,10 @@ std::string IndexName(Revision first) {
 
 std::string SpareName(std::uint64_t number) {
   return std::string(kSparePrefix) + std::to_string(number);
+}
+
+std::string RewoundName(Term by, Revision first) {
+  return std::string(kRewoundPrefix) + std::to_string(by.value) + "-" + std::to_string(first.value);
 }
 
 std::string UnfinishedSpareName(std::uint64_t number) {

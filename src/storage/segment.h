@@ -41,6 +41,8 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 std::string SegmentName(Revision first);
 std::string IndexName(Revision first);
 std::string SpareName(std::uint64_t number);
+// What was taken back when `by` began: as a segment, whose first record has that revision.
+std::string RewoundName(Term by, Revision first);
 std::string UnfinishedSpareName(std::uint64_t number);
 // A segment that is being written anew at a start.
 inline constexpr std::string_view kUnfinishedSegmentName = "oplog.tmp";

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { kBinary, launch, startServer, stopCleanly, within } from './harness.mjs';
@@ -76,6 +78,13 @@ describe('the data folder', () => {
     assert.ok(!dump.lines.join('').includes('secret-token'));
 
     const segment = path.join(data, 'oplog-00000000000000000001');
+    // What was taken back is a segment under another name.
+    const rewound = path.join(data, 'rewound-7-1');
+    copyFileSync(segment, rewound);
+    const taken = await run('oplog', 'dump', rewound);
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.deepEqual(taken.lines, dump.lines);
+    rmSync(rewound);
     const bytes = readFileSync(segment);
     bytes[bytes.lastIndexOf('vanishing')] ^= 1;
     writeFileSync(segment, bytes);

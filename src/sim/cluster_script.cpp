@@ -112,8 +112,14 @@ std::string ClusterScript::Run(std::string_view script) {
 }
 
 void ClusterScript::Do(const Words& words) {
-  const std::optional<std::size_t> first = words.size() > 1 ? Number(words[1]) : std::nullopt;
-  const std::optional<std::size_t> second = words.size() > 2 ? Number(words[2]) : std::nullopt;
+  std::optional<std::size_t> first;
+  std::optional<std::size_t> second;
+  if (words.size() > 1) {
+    first = Number(words[1]);
+  }
+  if (words.size() > 2) {
+    second = Number(words[2]);
+  }
   const std::size_t node = first.value_or(0) - 1;
   bool known = true;
   if (words[0] == "nodes" && first) {

@@ -134,9 +134,9 @@ TEST_F(Nunc1ReplyTest, ARefusedWriteSaysWhereItIsTaken) {
   EXPECT_EQ(Status(refused, Verb::kSet),
             R"("error":{"code":"not-primary","message":"not-primary 10.0.0.2:3014",)"
             R"("primary":"10.0.0.2:3014"})");
-  EXPECT_EQ(Status({.kind = ReplyKind::kError, .error = ErrorCode::kNotPrimary, .text = "-"},
-                   Verb::kSet),
-            R"("error":{"code":"not-primary","message":"not-primary -"})");
+  EXPECT_EQ(
+      Status({.kind = ReplyKind::kError, .error = ErrorCode::kNotPrimary, .text = "-"}, Verb::kSet),
+      R"("error":{"code":"not-primary","message":"not-primary -"})");
 }
 
 TEST_F(Nunc1ReplyTest, EveryErrorHasACodeOfItsOwn) {

@@ -64,8 +64,8 @@ TEST(JsonReader, AnIntegerBeyond64BitsIsADoubleAndStaysAsItIsWritten) {
   for (const std::string number :
        {"18446744073709551616", "100000000000000000000", "-9223372036854775809",
         "-100000000000000000000", "12345678901234567890123456789"}) {
-    const std::string text =
-        R"({"s":"9999999999999999999999\"","n":)" + number + R"(,"i":[)" + number + R"(,7]})";
+    std::string text = R"({"s":"9999999999999999999999\"","n":)";
+    text.append(number).append(R"(,"i":[)").append(number).append(R"(,7]})");
     ASSERT_EQ(reader.ReadObject(text), JsonFault::kNone) << number;
     EXPECT_EQ(reader.members()[0].text, "9999999999999999999999\"");
     EXPECT_EQ(reader.members()[1].type, JsonType::kNumber);

@@ -214,7 +214,7 @@ TEST_F(NodeFollowTest, ArbitersHereHearConflictsOfThere) {
   const Lines told = Take(kAdmin);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told.front().substr(0, 17), "conflict resolve ");
-  Conflicts& conflicts = secondary_.store().Find("db")->conflicts();
+  const Conflicts& conflicts = secondary_.store().Find("db")->conflicts();
   ASSERT_EQ(conflicts.OpenOf("k").size(), 1U);
   Write({.verb = Verb::kResolve,
          .name = "db",

@@ -112,7 +112,7 @@ TEST_F(NodeRewindTest, ADecisionThatIsTakenBackIsAnOpenQuestionAgain) {
   Write({.verb = Verb::kSetSafe, .key = "k", .value = "other", .version = 0});
   Mark();
   EXPECT_EQ(Run(kAdmin, {.verb = Verb::kArbiter}).back(), "ok");
-  Conflicts& conflicts = secondary_.store().Find("db")->conflicts();
+  const Conflicts& conflicts = secondary_.store().Find("db")->conflicts();
   Write({.verb = Verb::kResolve,
          .name = "db",
          .key = "k",

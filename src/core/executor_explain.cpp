@@ -9,7 +9,6 @@ namespace nunc {
 namespace {
 
 std::string NameOf(WatchPolicy policy, std::int64_t interval_us) {
-  constexpr std::int64_t kUsPerMs = 1000;
   if (policy == WatchPolicy::kEvery) {
     return "every " + std::to_string(interval_us / kUsPerMs);
   }
@@ -53,7 +52,6 @@ void Executor::Explain(Session& session, const Command& command, Output& output)
   const Revision revision = entry == nullptr ? Revision{} : entry->revision();
   const RecentWrites::Write* write = recorder_.recent().Find(revision);
   if (revision != Revision{}) {
-    constexpr std::int64_t kUsPerMs = 1000;
     number("revision", revision.value);
     output.rows.push_back(
         {.name = "writer", .detail = write == nullptr ? "unknown" : NameOf(write->writer)});
@@ -110,7 +108,6 @@ void Executor::ExplainWatchers(const Session& session, const Database& database,
 }
 
 void Executor::Delivered(Session& session, const Command& command, Output& output) {
-  constexpr std::int64_t kUsPerMs = 1000;
   const std::int64_t now_ms = now_.wall_us / kUsPerMs;
   if (command.amount >= 0 && command.amount <= now_ms) {
     delivery_times_.Shown(session.database->id(), (now_ms - command.amount) * kUsPerMs);

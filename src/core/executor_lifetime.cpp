@@ -12,7 +12,6 @@
 namespace nunc {
 namespace {
 
-constexpr std::int64_t kUsPerMillisecond = 1'000;
 // Of a record about one key, beside the key.
 constexpr std::size_t kBytesPerRecord = 128;
 
@@ -54,10 +53,10 @@ Lifetime Executor::LifetimeAfter(Session& session, const Command& command,
     if (session.owner == 0) {
       session.owner = store_.revision().value + 1;  // of this very write: nobody else has it
     }
-    return {.owner = session.owner, .grace_us = command.grace_ms.value_or(0) * kUsPerMillisecond};
+    return {.owner = session.owner, .grace_us = command.grace_ms.value_or(0) * kUsPerMs};
   }
   if (command.ttl_ms) {
-    return {.expires_us = store_.lifetimes().log_now_us() + *command.ttl_ms * kUsPerMillisecond};
+    return {.expires_us = store_.lifetimes().log_now_us() + *command.ttl_ms * kUsPerMs};
   }
   return command.keeps_lifetime && existing != nullptr ? session.database->LifetimeOf(*existing)
                                                        : Lifetime{};

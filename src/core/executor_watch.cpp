@@ -18,7 +18,6 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
     if (command.every_ms < 1 || command.every_ms > kEveryMsMax) {
       return Error(session, ErrorCode::kEveryRange, output, {}, command.every_ms);
     }
-    constexpr std::int64_t kUsPerMs = 1000;
     begin.interval_us = command.every_ms * kUsPerMs;
   }
   watching->admin = watching->admin || session.admin;

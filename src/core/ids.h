@@ -42,5 +42,6 @@ struct Now {
   std::int64_t mono_us = 0;
   std::int64_t wall_us = 0;
 };
+inline constexpr std::int64_t kUsPerMs = 1'000;
 
 }  // namespace nunc

@@ -72,7 +72,6 @@ Lifetime Lifetimes::Of(const Entry& entry) const {
 }
 
 std::int64_t Lifetimes::LeftMs(const Entry& entry) const {
-  constexpr std::int64_t kUsPerMs = 1'000;
   const Item* item = entry.has_lifetime() ? &by_entry_.at(&entry) : nullptr;
   return item == nullptr || item->lifetime.expires_us == 0
              ? -1

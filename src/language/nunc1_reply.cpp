@@ -424,7 +424,6 @@ void Nunc1Writer::AppendStatus(std::string& out, const Reply& reply, const Outpu
 }
 
 void Nunc1Writer::AppendPush(std::string& out, const Change& change, std::string_view database) {
-  constexpr std::int64_t kUsPerMs = 1000;
   const auto field = [&out](std::string_view name, std::string_view text) {
     out.append(",\"").append(name).append("\":");
     AppendJsonString(out, text);

@@ -83,6 +83,15 @@ void FollowTest::Write(const Command& command) {
   primary_.ClearRecords();
 }
 
+void FollowTest::Decide(std::string_view key, std::string_view value, std::int64_t version) {
+  Write({.verb = Verb::kResolve,
+         .name = "db",
+         .key = key,
+         .value = value,
+         .version = version,
+         .conflict = secondary_.store().Find("db")->conflicts().OpenOf(key).front()});
+}
+
 void FollowTest::Ship() {
   log_ += primary_.records();
   primary_.ClearRecords();

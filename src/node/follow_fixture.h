@@ -33,6 +33,8 @@ class FollowTest : public testing::Test {
   void Set(std::string_view key, std::string_view value) {
     Write({.verb = Verb::kSet, .key = key, .value = value});
   }
+  // Of the key's first open conflict.
+  void Decide(std::string_view key, std::string_view value, std::int64_t version);
   // All that the primary has made and the secondary has not.
   void Ship();
   void Receive(std::string_view bytes);

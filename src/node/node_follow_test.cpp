@@ -216,12 +216,7 @@ TEST_F(NodeFollowTest, ArbitersHereHearConflictsOfThere) {
   EXPECT_EQ(told.front().substr(0, 17), "conflict resolve ");
   const Conflicts& conflicts = secondary_.store().Find("db")->conflicts();
   ASSERT_EQ(conflicts.OpenOf("k").size(), 1U);
-  Write({.verb = Verb::kResolve,
-         .name = "db",
-         .key = "k",
-         .value = "both",
-         .version = 5,
-         .conflict = conflicts.OpenOf("k").front()});
+  Decide("k", "both", 5);
   Ship();
   EXPECT_EQ(ValueOf("k"), "both");
   EXPECT_TRUE(conflicts.OpenOf("k").empty());

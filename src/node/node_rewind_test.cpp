@@ -113,12 +113,7 @@ TEST_F(NodeRewindTest, ADecisionThatIsTakenBackIsAnOpenQuestionAgain) {
   Mark();
   EXPECT_EQ(Run(kAdmin, {.verb = Verb::kArbiter}).back(), "ok");
   const Conflicts& conflicts = secondary_.store().Find("db")->conflicts();
-  Write({.verb = Verb::kResolve,
-         .name = "db",
-         .key = "k",
-         .value = "both",
-         .version = 5,
-         .conflict = conflicts.OpenOf("k").front()});
+  Decide("k", "both", 5);
   Ship();
   Take(kAdmin);
   Rewind();

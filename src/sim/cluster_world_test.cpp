@@ -130,54 +130,51 @@ TEST(ClusterNode, AFrameHasAsManyRecordsAsFit) {
   EXPECT_EQ(pair.nodes[0].log().records().size(), pair.nodes[1].log().records().size());
 }
 
-TEST(PeerNet, WhatAnEndedLinkCarriedNeverArrives) {
-  SimSchedule schedule;
-  Prng prng(1);
-  std::vector<std::string> heard;
-  PeerNet net(schedule, prng, 2, [&](std::size_t node, std::size_t, const NetEvent& event) {
-    const auto* data = std::get_if<NetData>(&event);
-    heard.push_back(std::to_string(node) + (data != nullptr ? data->bytes : "#") +
-                    std::to_string(event.index()));
-  });
-  net.SetProcess(0, Process::kRunning);
-  net.SetProcess(1, Process::kRunning);
-  schedule.RunUntil(50'000);
-  EXPECT_EQ(heard, (std::vector<std::string>{"0#0", "1#0"}));
-  heard.clear();
-  net.Send(0, 1, "a");
-  net.Send(0, 1, "b");
-  schedule.RunUntil(55'000);
-  EXPECT_EQ(heard, (std::vector<std::string>{"1a3", "1b3"}));
-  heard.clear();
-  net.Send(0, 1, "lost");
-  net.Reset(0, 1);
-  EXPECT_EQ(heard, (std::vector<std::string>{"0#1", "1#1"}));
-  heard.clear();
-  schedule.RunUntil(150'000);
-  EXPECT_EQ(heard, (std::vector<std::string>{"0#0", "1#0"}));
+// Two processes with a link between them, and what happens to each: who, what came, which event.
+class PeerNetTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    net_.SetProcess(0, Process::kRunning);
+    net_.SetProcess(1, Process::kRunning);
+    schedule_.RunUntil(50'000);
+  }
+
+  SimSchedule schedule_;
+  Prng prng_{1};
+  std::vector<std::string> heard_;
+  PeerNet net_{schedule_, prng_, 2, [this](std::size_t node, std::size_t, const NetEvent& event) {
+                 const auto* data = std::get_if<NetData>(&event);
+                 heard_.push_back(std::to_string(node) + (data != nullptr ? data->bytes : "#") +
+                                  std::to_string(event.index()));
+               }};
+};
+
+TEST_F(PeerNetTest, WhatAnEndedLinkCarriedNeverArrives) {
+  EXPECT_EQ(heard_, (std::vector<std::string>{"0#0", "1#0"}));
+  heard_.clear();
+  net_.Send(0, 1, "a");
+  net_.Send(0, 1, "b");
+  schedule_.RunUntil(55'000);
+  EXPECT_EQ(heard_, (std::vector<std::string>{"1a3", "1b3"}));
+  heard_.clear();
+  net_.Send(0, 1, "lost");
+  net_.Reset(0, 1);
+  EXPECT_EQ(heard_, (std::vector<std::string>{"0#1", "1#1"}));
+  heard_.clear();
+  schedule_.RunUntil(150'000);
+  EXPECT_EQ(heard_, (std::vector<std::string>{"0#0", "1#0"}));
 }
 
-TEST(PeerNet, ACutInOneDirectionLosesWhatIsSentAndEndsTheLinkWhenHealed) {
-  SimSchedule schedule;
-  Prng prng(1);
-  std::vector<std::string> heard;
-  PeerNet net(schedule, prng, 2, [&](std::size_t node, std::size_t, const NetEvent& event) {
-    const auto* data = std::get_if<NetData>(&event);
-    heard.push_back(std::to_string(node) + (data != nullptr ? data->bytes : "#") +
-                    std::to_string(event.index()));
-  });
-  net.SetProcess(0, Process::kRunning);
-  net.SetProcess(1, Process::kRunning);
-  schedule.RunUntil(50'000);
-  heard.clear();
-  net.Cut(0, 1);
-  net.Send(0, 1, "lost");
-  net.Send(1, 0, "back");
-  schedule.RunUntil(100'000);
-  EXPECT_EQ(heard, (std::vector<std::string>{"0back3"}));
-  heard.clear();
-  net.Heal(0, 1);
-  EXPECT_EQ(heard, (std::vector<std::string>{"0#1", "1#1"}));
+TEST_F(PeerNetTest, ACutInOneDirectionLosesWhatIsSentAndEndsTheLinkWhenHealed) {
+  heard_.clear();
+  net_.Cut(0, 1);
+  net_.Send(0, 1, "lost");
+  net_.Send(1, 0, "back");
+  schedule_.RunUntil(100'000);
+  EXPECT_EQ(heard_, (std::vector<std::string>{"0back3"}));
+  heard_.clear();
+  net_.Heal(0, 1);
+  EXPECT_EQ(heard_, (std::vector<std::string>{"0#1", "1#1"}));
 }
 
 TEST(PeerNet, AProcessThatIsGoneRefusesAndAMachineThatIsGoneSaysNothing) {

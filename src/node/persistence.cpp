@@ -217,18 +217,7 @@ Result<void> Persistence::WriteRecords() {
 // Writers must find a place in the log without asking the disk in the middle of a turn.
 void Persistence::KeepRoom() {
   if (log_->NeedsSpare() && now_.mono_us >= next_spare_us_) {
-    auto work = std::make_shared<SpareWork>(log_->BeginSpare());
-    auto result = std::make_shared<Result<void>>();
-    world_.bulk.Submit([work, result] { *result = work->Run(); },
-                       [this, work, result] {
-                         log_->OnSpare(*work, *result);
-                         if (!*result) {
-                           next_spare_us_ = now_.mono_us + kFullRetryUs;
-                           if (result->error().fault != Fault::kNoSpace) {
-                             Fail(result->error());
-                           }
-                         }
-                       });
+    FillSpare(std::make_shared<SpareWork>(log_->BeginSpare()));
   }
   if (log_->room() < options_.segment_bytes / 2 && now_.mono_us >= next_reserve_us_) {
     if (const Result<void> reserved = log_->ReserveNow(); !reserved) {
@@ -238,6 +227,23 @@ void Persistence::KeepRoom() {
       }
     }
   }
+}
+
+void Persistence::FillSpare(const std::shared_ptr<SpareWork>& work) {
+  auto result = std::make_shared<Result<void>>();
+  world_.bulk.Submit([work, result] { *result = work->Run(); },
+                     [this, work, result] {
+                       if (*result && !work->finished()) {
+                         return FillSpare(work);
+                       }
+                       log_->OnSpare(*work, *result);
+                       if (!*result) {
+                         next_spare_us_ = now_.mono_us + kFullRetryUs;
+                         if (result->error().fault != Fault::kNoSpace) {
+                           Fail(result->error());
+                         }
+                       }
+                     });
 }
 
 bool Persistence::is_syncing() const {

@@ -75,6 +75,7 @@ class Persistence {
 
   Result<void> WriteRecords();
   void KeepRoom();
+  void FillSpare(const std::shared_ptr<SpareWork>& work);
   [[nodiscard]] bool is_syncing() const;
   // One is needed, and a worker has nothing to do.
   [[nodiscard]] bool CanSync() const;

@@ -125,6 +125,9 @@ Result<void> Writer::AppendSynced(std::size_t records) {
 Result<void> Writer::MakeSpare() {
   SpareWork work = log_->BeginSpare();
   auto done = work.Run();
+  while (done && !work.finished()) {
+    done = work.Run();
+  }
   log_->OnSpare(work, done);
   return done;
 }

@@ -217,6 +217,26 @@ TEST(OpLog, RoomIsWhatFitsForSure) {
   EXPECT_TRUE(log.NeedsSpare());
 }
 
+TEST(OpLog, ASpareIsFilledInPieces) {
+  FaultyDisk disk;
+  SpareWork one(disk, 1, SpareWork::kPieceBytes);
+  ASSERT_TRUE(one.Run().has_value());
+  EXPECT_TRUE(one.finished());
+
+  const std::uint64_t bytes = SpareWork::kSyncBytes + 1;
+  SpareWork many(disk, 2, bytes);
+  std::uint64_t pieces = 0;
+  while (!many.finished()) {
+    EXPECT_FALSE(disk.Open(SpareName(2), OpenMode::kRead).has_value());
+    ASSERT_TRUE(many.Run().has_value());
+    ++pieces;
+  }
+  EXPECT_EQ(pieces, SpareWork::kSyncBytes / SpareWork::kPieceBytes + 1);
+  const auto file = disk.Open(SpareName(2), OpenMode::kRead);
+  ASSERT_TRUE(file.has_value());
+  EXPECT_EQ(*(*file)->Size(), bytes);
+}
+
 TEST(OpLog, AFullDiskRefusesARecordWithoutATraceAndMayTakeItLater) {
   FaultyDisk disk;
   auto writer = Writer::Start(disk, kSmallLog);

@@ -1,6 +1,5 @@
 #include "storage/oplog_work.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,12 +9,6 @@
 #include "storage/segment.h"
 
 namespace nunc {
-
-namespace {
-
-constexpr std::uint64_t kFillBytes = std::uint64_t{1} << 20;
-
-}  // namespace
 
 SyncWork::SyncWork(Disk& disk, Plan plan) : disk_(&disk), plan_(std::move(plan)) {}
 
@@ -43,33 +36,38 @@ SpareWork::SpareWork(Disk& disk, std::uint64_t number, std::uint64_t bytes)
     : disk_(&disk), number_(number), bytes_(bytes) {}
 
 Result<void> SpareWork::Run() {
-  const std::string unfinished = UnfinishedSpareName(number_);
-  auto file = disk_->Open(unfinished, OpenMode::kCreate);
-  if (!file) {
-    return Fail(file.error().fault, file.error().detail);
-  }
-  auto done = Fill(**file);
-  if (done) {
-    done = disk_->Rename(unfinished, SpareName(number_));
+  Result<void> done = Fill();
+  if (done && filled_ == bytes_) {
+    file_.reset();
+    done = disk_->Rename(UnfinishedSpareName(number_), SpareName(number_));
+    finished_ = done.has_value();
   }
   if (!done) {
-    file->reset();
+    file_.reset();
     // What it took is given back; that it failed is what is told.
-    static_cast<void>(disk_->Remove(unfinished));
+    static_cast<void>(disk_->Remove(UnfinishedSpareName(number_)));
   }
   return done;
 }
 
-Result<void> SpareWork::Fill(File& file) const {
-  const std::string zeros(static_cast<std::size_t>(std::min(bytes_, kFillBytes)), '\0');
-  for (std::uint64_t at = 0; at < bytes_; at += kFillBytes) {
-    const std::uint64_t left = std::min(kFillBytes, bytes_ - at);
-    auto written = file.Write(at, std::string_view(zeros).substr(0, left));
-    if (!written) {
-      return written;
+// A few pieces at a time are synced: one sync of all would be as long as all.
+Result<void> SpareWork::Fill() {
+  if (file_ == nullptr) {
+    auto file = disk_->Open(UnfinishedSpareName(number_), OpenMode::kCreate);
+    if (!file) {
+      return Fail(file.error().fault, file.error().detail);
     }
+    file_ = std::move(*file);
+    zeros_.assign(kPieceBytes, '\0');
   }
-  return file.Sync();
+  const std::string_view piece = std::string_view(zeros_).substr(0, bytes_ - filled_);
+  auto written = file_->Write(filled_, piece);
+  if (!written) {
+    return written;
+  }
+  filled_ += piece.size();
+  const bool syncs = filled_ == bytes_ || filled_ % kSyncBytes == 0;
+  return syncs ? file_->Sync() : Result<void>();
 }
 
 }  // namespace nunc

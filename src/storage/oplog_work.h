@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -46,20 +47,31 @@ class SyncWork {
 };
 
 // Fills a file with zeros, so that later writes need not make it grow, and names it as a spare.
+// In pieces, each a job: one that wrote all of it would keep the loop from a core that they share
+// for as long as the system lets it, 5 ms and more.
 class SpareWork {
  public:
+  static constexpr std::uint64_t kPieceBytes = std::uint64_t{256} << 10;
+  static constexpr std::uint64_t kSyncBytes = std::uint64_t{4} << 20;  // whole pieces
+
   SpareWork(Disk& disk, std::uint64_t number, std::uint64_t bytes);
 
+  // The next piece. After an error there is none.
   Result<void> Run();
+  [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
-  Result<void> Fill(File& file) const;
+  Result<void> Fill();
 
   Disk* disk_;
   std::uint64_t number_;
   std::uint64_t bytes_;
+  std::uint64_t filled_ = 0;
+  bool finished_ = false;
+  std::unique_ptr<File> file_;
+  std::string zeros_;  // of one piece
 };
 
 }  // namespace nunc

@@ -156,6 +156,10 @@ inline constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kPeerFrameBytesMax = kRecordBytesMax + 4096;
 // Records of one Replicate; then there is one record in it, however long.
 inline constexpr std::size_t kReplicateBytesMax = std::size_t{1} << 20;
+// Newest records that are kept in memory for others. Beyond it the oldest are read from the log.
+inline constexpr std::size_t kRecentRecordsBytesMax = std::size_t{16} << 20;
+// What is read of the log at once for a node that is far behind.
+inline constexpr std::size_t kCatchUpBytes = std::size_t{256} << 10;
 // Replicates to one node that are not answered. At the limit: no more until one is.
 inline constexpr std::size_t kReplicatesInFlightMax = 16;
 // Terms of a log that are known one by one; then the oldest is forgotten.
@@ -165,6 +169,8 @@ inline constexpr std::size_t kTermsToldMax = 256;
 // Voters and learners. At the limit: nobody can join.
 inline constexpr std::size_t kMembersMax = 16;
 inline constexpr std::size_t kPeerAddressBytesMax = 255;  // beyond it: refused
+// What the list of them takes in a record, a snapshot or a backup; kMembersMax of them always fit.
+inline constexpr std::size_t kMembersBytesMax = 8'192;
 // Links of a node, strangers that want to join included. At the limit: refused.
 inline constexpr std::size_t kPeerLinksMax = 32;
 // Frames that wait until a vote or a term is stored. At the limit: lost, as on a bad link.

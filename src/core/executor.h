@@ -68,11 +68,14 @@ class Executor {
   void CreateDatabase(const DatabaseSpec& spec, Output& output);
   // Makes the record that begins a term. Of sessions those are there that are here.
   void BeginTerm(Output& output);
+  void ChangeMembers(std::string_view members, Output& output);
 
   // Records are another node's now (executor_follow.cpp), which is at `primary`; empty: not known.
   void Follow(std::string_view primary);
   // One of them, as Store::Apply; back to one of them, as Store::MayRewind allows.
   Result<void> Apply(const Record& record, bool quiet, Output& output);
+  // Of what was loaded: who watches hears of what may not be seen yet when it may.
+  void AnnounceLoaded(Revision committed, Output& output);
   void Rewind(const Store::Stamp& to, Output& output);
 
   [[nodiscard]] Store& store() { return store_; }

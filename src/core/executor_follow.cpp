@@ -2,6 +2,8 @@
 // what it would see where they were made.
 #include <algorithm>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/planted.h"
 #include "core/executor.h"
@@ -85,6 +87,24 @@ void Executor::TellRecord(const Record& record, std::string_view listed, bool qu
     Announce(*database, place.hash, ChangeOf(item), record.revision, output);
   }
   transactions_.announces_more = false;
+}
+
+void Executor::AnnounceLoaded(Revision committed, Output& output) {
+  std::vector<std::pair<Database*, const Entry*>> loaded;
+  for (const auto& [name, database] : store_.databases()) {
+    const Entry* entry = database->revision_order().newest();
+    for (; entry != nullptr && entry->revision() > committed;
+         entry = RevisionOrder::Before(entry)) {
+      loaded.emplace_back(database.get(), entry);
+    }
+  }
+  std::ranges::sort(loaded, {}, [](const auto& one) { return one.second->revision(); });
+  for (const auto& [database, entry] : loaded) {
+    const Change change = entry->is_tombstone()
+                              ? Change{.kind = ChangeKind::kRemoved, .key = entry->key()}
+                              : Delivery::ChangeOf(*entry);
+    Announce(*database, database->Hash(entry->key()), change, entry->revision(), output);
+  }
 }
 
 void Executor::Rewind(const Store::Stamp& to, Output& output) {

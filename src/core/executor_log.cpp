@@ -35,4 +35,12 @@ void Executor::CreateDatabase(const DatabaseSpec& spec, Output& output) {
   Announce(admin, listed.hash, Delivery::ChangeOf(*listed.existing), stamp.revision, output);
 }
 
+void Executor::ChangeMembers(std::string_view members, Output& output) {
+  recorder_.Begin();
+  const Store::Stamp stamp =
+      recorder_.New({.type = RecordType::kConfig, .members = members}, output);
+  recorder_.Close();
+  store_.NoteMembers({.revision = stamp.revision, .members = std::string(members)});
+}
+
 }  // namespace nunc

@@ -81,6 +81,7 @@ struct Record {
   std::int64_t time_us = 0;             // since 1970; later than that of any record before
   std::span<const RecordItem> items{};  // of those of one key: one; kBatch: all of it
   DatabaseSpec spec{};
+  std::string_view members{};  // of kConfig: opaque here
 };
 
 // What a snapshot or a backup says of one database, before its entries.

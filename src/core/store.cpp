@@ -140,6 +140,7 @@ void Store::StartLoading() {
   lifetimes_ = {};
   by_id_.assign(1, nullptr);
   last_ = {};
+  members_.clear();
   loading_ = nullptr;
   AddAdmin(admin_token);
   in_loading_ = true;
@@ -204,6 +205,10 @@ void Store::LoadHorizon(DatabaseId id, Revision horizon) {
   }
 }
 
+void Store::LoadMembers(MembersRecord record) {
+  members_ = {std::move(record)};
+}
+
 void Store::SetLoaded(const Stamp& stamp, DatabaseId newest_database) {
   last_ = stamp;
   undo_.Clear(stamp.revision);
@@ -257,7 +262,9 @@ Result<void> Store::Apply(const Record& record) {
   Database* database = Find(record.database);
   switch (record.type) {
     case RecordType::kNoop:
+      break;
     case RecordType::kConfig:
+      NoteMembers({.revision = last_.revision, .members = std::string(record.members)});
       break;
     case RecordType::kCreateDatabase:
       Add(record.database, record.spec, last_);

@@ -54,6 +54,16 @@ class Store {
   // Of the newest record, or now if that is later.
   [[nodiscard]] std::int64_t LogTimeUs(std::int64_t wall_us) const;
 
+  // Who belongs to the cluster, in the bytes of its record: the newest one last. Before it those
+  // that may be the newest again when records are taken back.
+  struct MembersRecord {
+    Revision revision{};
+    std::string members{};
+    friend bool operator==(const MembersRecord&, const MembersRecord&) = default;
+  };
+  [[nodiscard]] const std::vector<MembersRecord>& members() const { return members_; }
+  void NoteMembers(MembersRecord record);
+
   // Also sets its `$$token`, and the key of its name in `$admin`.
   Database& Add(DatabaseId id, const DatabaseSpec& spec, const Stamp& stamp);
   [[nodiscard]] DatabaseId NextDatabaseId() const {
@@ -64,7 +74,7 @@ class Store {
   // What changes from now on can be taken back, as far as it fits.
   void KeepUndo(std::size_t bytes_max) { undo_.Keep(last_.revision, bytes_max); }
   [[nodiscard]] const Undo& undo() const { return undo_; }
-  void SetFinal(Revision revision) { undo_.SetFinal(revision); }
+  void SetFinal(Revision revision);
   // kInvalid: it is final, or there is nothing to be taken back. kNotFound: what was before is not
   // known any more.
   [[nodiscard]] Result<void> MayRewind(Revision to) const;
@@ -93,6 +103,7 @@ class Store {
   void ExpectEntry(std::string_view key) const;  // of the last LoadDatabase
   void ExpectRecord(DatabaseId id, std::string_view key) const;
   void LoadHorizon(DatabaseId id, Revision horizon);
+  void LoadMembers(MembersRecord record);
   // What has been loaded is as of `stamp`; ids up to `newest_database` have been used.
   void SetLoaded(const Stamp& stamp, DatabaseId newest_database);
   void FinishLoading();
@@ -127,6 +138,7 @@ class Store {
   Database* admin_ = nullptr;
   Database* loading_ = nullptr;
   bool in_loading_ = false;
+  std::vector<MembersRecord> members_;
 };
 
 }  // namespace nunc

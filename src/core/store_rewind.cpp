@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <ranges>
@@ -27,6 +28,21 @@ Result<void> Store::MayRewind(Revision to) const {
   return {};
 }
 
+void Store::SetFinal(Revision revision) {
+  undo_.SetFinal(revision);
+  const auto newest = std::ranges::find_if(members_, [&](const MembersRecord& record) {
+    return record.revision > undo_.final_revision();
+  });
+  // The one before it counts again when it is taken back.
+  if (newest - members_.begin() > 1) {
+    members_.erase(members_.begin(), newest - 1);
+  }
+}
+
+void Store::NoteMembers(MembersRecord record) {
+  members_.push_back(std::move(record));
+}
+
 std::vector<Undo::Cut> Store::Rewind(const Stamp& to) {
   // What was is named by views, so the records live on.
   std::vector<Undo::Record> taken;
@@ -36,6 +52,8 @@ std::vector<Undo::Cut> Store::Rewind(const Stamp& to) {
     TakeBack(taken.back(), by_database);
   }
   last_ = to;
+  std::erase_if(members_,
+                [&](const MembersRecord& record) { return record.revision > to.revision; });
   std::vector<Undo::Cut> cuts;
   for (const auto& [name, database] : databases_) {
     const auto found = by_database.find(database.get());

@@ -413,6 +413,25 @@ TEST_F(StoreTest, WhatTheAdminDatabaseHasFromTheStartIsNotLoaded) {
   EXPECT_EQ(store_.admin().revision_order().oldest(), nullptr);
 }
 
+TEST_F(StoreTest, KeepsTheMembersThatMayCountAgain) {
+  store_.KeepUndo(1'000'000);
+  const auto change = [&](std::uint64_t revision, std::string_view members) {
+    ASSERT_TRUE(store_.Apply({.type = RecordType::kConfig,
+                              .revision = {revision},
+                              .time_us = static_cast<std::int64_t>(revision),
+                              .members = members}));
+  };
+  change(1, "one");
+  change(2, "two");
+  change(3, "three");
+  store_.SetFinal({2});
+  using Members = Store::MembersRecord;
+  EXPECT_EQ(store_.members(), (std::vector<Members>{{{2}, "two"}, {{3}, "three"}}));
+  ASSERT_TRUE(store_.MayRewind({2}));
+  store_.Rewind({.revision = {2}, .time_us = 2});
+  EXPECT_EQ(store_.members(), (std::vector<Members>{{{2}, "two"}}));
+}
+
 TEST_F(StoreTest, LoadingForgetsWhatWasThere) {
   ASSERT_TRUE(Create(1, kFirst, "db"));
   store_.StartLoading();

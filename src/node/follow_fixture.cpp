@@ -59,7 +59,7 @@ ExecutorOptions FollowTest::Options(std::uint64_t hash_seed) {
 FollowTest::FollowTest() : primary_(Options(1)), secondary_(Options(2)) {
   primary_.Step(TurnStarted{.now = now_}, output_);
   secondary_.Step(TurnStarted{.now = now_}, output_);
-  secondary_.BeginFollowing({}, kCluster, {});
+  secondary_.BeginFollowing({}, kCluster, {}, {});
   Step(RoleChanged{.role = NodeRole::kSecondary, .primary = "p:1"});
   primary_.BeginTerm({1}, {}, kCluster);
   primary_.Step(SessionOpened{.session = kWriter}, output_);

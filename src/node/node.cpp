@@ -71,7 +71,7 @@ void Node::Step(const Input& input, Output& output) {
             if (role_ == NodeRole::kSecondary && !Planted(Bug::kWatchFollowExpires)) {
               return;  // the primary ends keys
             }
-            if (!begun_ || gate_.bytes() >= kHeldBytesMax) {
+            if (!begun_ || !in.accepting || gate_.bytes() >= kHeldBytesMax) {
               executor_.store().lifetimes().PutOff();
             } else {
               executor_.EndKeys(output);
@@ -95,6 +95,7 @@ void Node::Step(const Input& input, Output& output) {
           [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
           [&](const BlockImported& in) { executor_.Import(in.session, Unpack(in), output); },
           [&](const RoleChanged& in) { Note(ChangeRole(in, output), output); },
+          [&](const MembersChanged& in) { executor_.ChangeMembers(in.members, output); },
           [&](const RecordsReceived& in) { Note(Receive(in.bytes, output), output); },
           [&](const LogCommitted& in) { executor_.store().SetFinal(in.committed); },
           [&](const LogRewound& in) { Note(Rewind(in.end, output), output); },

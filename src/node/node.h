@@ -32,6 +32,8 @@ struct TurnStarted {
   TurnTime last_turn{};  // how long the one before took
   // Bytes of records that are sure to find a place in the log.
   std::size_t log_room = SIZE_MAX;
+  // A primary that hands its role over makes no records meanwhile, and gets no commands.
+  bool accepting = true;
 };
 // After the last one: what is told once per turn.
 struct TurnEnded {};
@@ -77,6 +79,10 @@ struct RoleChanged {
   Term term{};                 // of kPrimary
   std::string_view primary{};  // of kSecondary: where it is; empty: not known
 };
+// Who belongs to the cluster from now on, of a primary. It makes a record of it.
+struct MembersChanged {
+  std::string_view members;
+};
 // Whole records as another node wrote them, of a secondary: the next ones of its log. They hold
 // until the next Step. One that does not fit is Output::failure; those before it are taken.
 struct RecordsReceived {
@@ -92,9 +98,10 @@ struct LogRewound {
   ChainEnd end;
 };
 
-using Input = std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened,
-                           SessionClosed, SessionLagging, SessionDrained, LogSynced, OperationEnded,
-                           BlockImported, RoleChanged, RecordsReceived, LogCommitted, LogRewound>;
+using Input =
+    std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened, SessionClosed,
+                 SessionLagging, SessionDrained, LogSynced, OperationEnded, BlockImported,
+                 RoleChanged, MembersChanged, RecordsReceived, LogCommitted, LogRewound>;
 
 class Node {
  public:
@@ -120,8 +127,10 @@ class Node {
   // are held against.
   void BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster = 0,
                  std::vector<TermEnd> before = {});
-  // The same for a node that begins as a secondary. `terms` ends with that of the newest record.
-  void BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vector<TermEnd> terms);
+  // The same for a node that begins as a secondary. `terms` ends with that of the newest record;
+  // what is behind `committed` may be taken back.
+  void BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vector<TermEnd> terms,
+                      Revision committed);
   [[nodiscard]] NodeRole role() const { return role_; }
   // As Store::MayRewind. kInvalid: nothing that may happen asks for it, and the node must stop;
   // kNotFound: it needs a full sync.

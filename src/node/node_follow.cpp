@@ -22,15 +22,18 @@ tl::unexpected<Error> Misfit(const ChainEnd& end, const std::string& what) {
 
 }  // namespace
 
-void Node::BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vector<TermEnd> terms) {
+void Node::BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vector<TermEnd> terms,
+                          Revision committed) {
   end_ = end;
   if (!terms.empty()) {
     terms.pop_back();
   }
   executor_.delivery().history().Begin(cluster, end.term, std::move(terms));
   Output unheard;
-  executor_.delivery().SetDurable(end.revision);
-  gate_.Open(end.revision, unheard, [](const Change&) {});
+  executor_.delivery().SetDurable(committed);
+  gate_.Open(committed, unheard, [](const Change&) {});
+  executor_.AnnounceLoaded(committed, unheard);
+  gate_.Filter(unheard);
   executor_.Follow({});
   role_ = NodeRole::kSecondary;
   begun_ = true;

@@ -203,7 +203,7 @@ TEST_F(NodeRewindTest, UndoHasALimitAndGoesNoFurtherBack) {
 
 TEST_F(NodeRewindTest, WithoutUndoNothingIsTakenBack) {
   Node alone(Options(3));
-  alone.BeginFollowing({}, kCluster, {});
+  alone.BeginFollowing({}, kCluster, {}, {});
   EXPECT_FALSE(alone.MayRewind({}).has_value());
 }
 

@@ -141,6 +141,9 @@ const Persistence::News& Persistence::Collect() {
   world_.bulk.Collect(Wait::kNo);
   news_.results = std::exchange(ended_, {});
   news_.durable = Planted(Bug::kGateAtWritten) ? log_->written() : log_->durable();
+  if (is_member_) {
+    news_.durable = committed_;  // what one disk has may still be taken back
+  }
   WakeBackup();
   return news_;
 }
@@ -154,7 +157,8 @@ Result<void> Persistence::EndTurn(Now now) {
   if (CanSync() && now.mono_us >= next_sync_us()) {
     StartSync();
   }
-  if (!marking_ && log_->durable() > marked_ && now.mono_us >= next_mark_us_) {
+  const bool mark = log_->durable() > marked_ && now.mono_us >= next_mark_us_;
+  if (!marking_ && (mark || vote_.counter > votes_stored_)) {
     StartMark();
   }
   BeginOperations();
@@ -194,7 +198,7 @@ std::int64_t Persistence::next_us() const {
   if (!marking_ && log_->durable() > marked_) {
     next_us = std::min(next_us, next_mark_us_);
   }
-  return next_us;
+  return !marking_ && vote_.counter > votes_stored_ ? now_.mono_us : next_us;
 }
 
 Result<void> Persistence::WriteRecords() {
@@ -209,7 +213,11 @@ Result<void> Persistence::WriteRecords() {
     return appended;
   }
   bytes_since_snapshot_ += records.size();
-  terms_.back().last = log_->written();
+  if (is_member_) {
+    NoteTerms(records);
+  } else {
+    terms_.back().last = log_->written();
+  }
   node_.ClearRecords();
   return {};
 }
@@ -283,16 +291,23 @@ void Persistence::StartMark() {
   marking_ = true;
   Meta meta = meta_->value();
   meta.durable = Planted(Bug::kMarkAhead) ? log_->written() : log_->durable();
+  if (is_member_) {
+    meta.cluster = vote_.cluster;
+    meta.term = vote_.term;
+    meta.voted_for = vote_.voted_for.value;
+    meta.commit = std::max(meta.commit, std::min(committed_, meta.durable));
+  }
   auto result = std::make_shared<Result<void>>();
-  world_.bulk.Submit([meta_file = meta_, meta, result] { *result = meta_file->Store(meta); },
-                     [this, meta, result] {
-                       marking_ = false;
-                       marked_ = meta.durable;
-                       next_mark_us_ = now_.mono_us + kMarkIntervalUs;
-                       if (!*result) {
-                         Fail(result->error());
-                       }
-                     });
+  meta_worker().Submit([meta_file = meta_, meta, result] { *result = meta_file->Store(meta); },
+                       [this, meta, result, vote = vote_.counter] {
+                         marking_ = false;
+                         marked_ = meta.durable;
+                         votes_stored_ = vote;
+                         next_mark_us_ = now_.mono_us + kMarkIntervalUs;
+                         if (!*result) {
+                           Fail(result->error());
+                         }
+                       });
 }
 
 Result<void> Persistence::Finish() {
@@ -307,7 +322,7 @@ Result<void> Persistence::Finish() {
     if (!marking_) {
       StartMark();
     }
-    world_.bulk.Collect(Wait::kForOne);
+    meta_worker().Collect(Wait::kForOne);
   }
   if (news_.failure) {
     return tl::unexpected(*news_.failure);
@@ -407,7 +422,7 @@ void Persistence::CleanLog(Revision below) {
   if (snapshots.size() < 2) {
     return;
   }
-  Revision needed{snapshots.back().start.value + 1};
+  Revision needed{std::min(snapshots.back().start, committed_).value + 1};
   if (const std::shared_ptr<BackupHold> held = backup_.lock();
       held != nullptr && now_.mono_us < held->until_us &&
       log_->Info().bytes <= options_.log_bytes_max) {
@@ -475,7 +490,7 @@ void Persistence::RunSnapshot() {
     last_snapshot_ = log_->written();
     snapshotter_.Begin(cluster_, terms_);
   }
-  snapshotter_.Slice(log_->durable());
+  snapshotter_.Slice(std::min(log_->durable(), committed_));
   const std::optional<Result<void>> outcome = snapshotter_.Take();
   if (!outcome) {
     return;

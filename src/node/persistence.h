@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/member.h"
 #include "core/operation.h"
 #include "node/backup.h"
 #include "node/node.h"
@@ -39,12 +40,29 @@ struct PersistenceOptions {
   std::uint64_t log_bytes_max = std::uint64_t{4} << 30;  // beyond it a snapshot is made at once
 };
 
+// Who this node is to be in a cluster.
+struct Membership {
+  NodeId id{};            // 0: as the folder says
+  std::string members{};  // of the cluster that begins here; empty: none does
+};
+
+// The members of a cluster that one node begins: that one.
+std::string FirstMembers(const Meta& meta, NodeId id, Priority priority, std::string_view address,
+                         const Timing& timing = {});
+
 class Persistence {
  public:
   // Takes over what Recover found for `node`, begins a new term, and syncs that.
   static Result<std::unique_ptr<Persistence>> Start(const PersistenceWorld& world, Node& node,
                                                     const PersistenceOptions& options,
                                                     Recovered recovered);
+  // The same for a member of a cluster: it begins no term, and follows until it is told otherwise.
+  // Where `members` are given and the log names none, a cluster begins here, with a term of its
+  // own that says so. kInvalid: the folder belongs to another node id.
+  static Result<std::unique_ptr<Persistence>> StartMember(const PersistenceWorld& world, Node& node,
+                                                          const PersistenceOptions& options,
+                                                          Recovered recovered,
+                                                          const Membership& membership);
   Persistence(const Persistence&) = delete;
   Persistence& operator=(const Persistence&) = delete;
 
@@ -66,7 +84,18 @@ class Persistence {
   // Everything written is on disk, and the meta file says so. Waits.
   Result<void> Finish();
 
+  // Of a member. What it starts from; its vote on the way to the disk; what is final; its log and
+  // its store taken back to `to`, for the primary of term `by`, which waits for the disk.
+  [[nodiscard]] Result<MemberStart> member_start(std::uint64_t seed) const;
+  void StoreVote(const StoreMeta& vote);
+  [[nodiscard]] std::uint64_t votes_stored() const { return votes_stored_; }
+  [[nodiscard]] Position durable_position() const;
+  void SetCommitted(Revision committed) { committed_ = committed; }
+  Result<ChainEnd> Rewind(Revision to, Term by);
+
   [[nodiscard]] const OpLog& log() const { return *log_; }
+  [[nodiscard]] const Meta& meta() const { return meta_->value(); }
+  [[nodiscard]] Disk& log_disk() const { return world_.log; }
   [[nodiscard]] const RecoveryReport& report() const { return report_; }
 
  private:
@@ -83,6 +112,10 @@ class Persistence {
   // When the next one is to begin, if there is something to sync.
   [[nodiscard]] std::int64_t next_sync_us() const;
   void StartMark();
+  // Whose disk work the meta file is: a vote cannot wait until a snapshot is compressed.
+  [[nodiscard]] Worker& meta_worker() const { return is_member_ ? world_.sync : world_.bulk; }
+  Result<void> WaitForWorkers();
+  void NoteTerms(std::string_view records);
   void BeginOperations();
   void Begin(Operation operation);
   void BeginSince(Operation operation);
@@ -112,6 +145,10 @@ class Persistence {
   std::int64_t unsynced_since_us_ = 0;            // of the oldest record that no sync has begun for
   std::uint64_t last_group_ = 0;                  // how many records the last sync was for
   std::int64_t gather_until_us_ = 0;              // how long the next one waits for as many
+  bool is_member_ = false;
+  StoreMeta vote_;  // as asked last
+  std::uint64_t votes_stored_ = 0;
+  Revision committed_{UINT64_MAX};
   bool marking_ = false;
   std::int64_t next_mark_us_ = 0;
   Revision marked_;

@@ -29,14 +29,6 @@ class StoreVisitor final : public SnapshotVisitor {
   Store& store_;
 };
 
-void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last) {
-  if (terms.empty() || terms.back().term < term) {
-    terms.push_back({.term = term, .last = last});
-  } else {
-    terms.back().last = last;
-  }
-}
-
 // What a first start leaves that did not come to its meta file: it syncs the header before the
 // segment gets its name, and the first record fills in its term.
 Result<bool> IsWithoutRecords(Disk& disk, const SegmentInfo& segment) {
@@ -60,12 +52,12 @@ class Recovery {
            const ShowProgress& show)
       : world_(world), segment_bytes_(segment_bytes), store_(store), show_(show) {}
 
-  Result<Recovered> Run();
+  Result<Recovered> Run(FirstStart first);
   Result<IntactPrefix> RunRepair(RepairMode mode);
 
  private:
-  Result<void> OpenMeta();
-  Result<void> StartFresh();
+  Result<void> OpenMeta(FirstStart first);
+  Result<void> StartFresh(FirstStart first);
   Result<void> LoadSnapshots();
   Result<void> SetDamagedAside();
   Result<void> FindPrefix();
@@ -92,9 +84,9 @@ class Recovery {
   Recovered out_;
 };
 
-Result<Recovered> Recovery::Run() {
+Result<Recovered> Recovery::Run(FirstStart first) {
   store_.StartLoading();
-  if (Result<void> opened = OpenMeta(); !opened) {
+  if (Result<void> opened = OpenMeta(first); !opened) {
     return tl::unexpected(opened.error());
   }
   if (!out_.report.fresh) {
@@ -112,7 +104,7 @@ Result<Recovered> Recovery::Run() {
   return std::move(out_);
 }
 
-Result<void> Recovery::OpenMeta() {
+Result<void> Recovery::OpenMeta(FirstStart first) {
   Result<std::unique_ptr<MetaFile>> meta = MetaFile::Load(world_.data);
   if (meta) {
     out_.meta = std::move(*meta);
@@ -149,17 +141,20 @@ Result<void> Recovery::OpenMeta() {
                                      "The way on: restore a backup into another folder, or take a "
                                      "copy of this one from before");
   }
-  return StartFresh();
+  return StartFresh(first);
 }
 
-Result<void> Recovery::StartFresh() {
+Result<void> Recovery::StartFresh(FirstStart first) {
   out_.report.fresh = true;
   const auto seconds = static_cast<std::uint64_t>(world_.clock.WallUs() / 1'000'000);
-  const Meta meta{.cluster = {world_.random.Next(), world_.random.Next()},
-                  .node = static_cast<std::uint64_t>(world_.clock.WallUs()),
-                  .incarnation = world_.random.Next(),
-                  // A new history: no token of a former life fits.
-                  .term = {.value = seconds}};
+  const bool joins = first == FirstStart::kJoins;
+  const Meta meta{
+      .cluster = joins ? ClusterId{} : ClusterId{world_.random.Next(), world_.random.Next()},
+      .node = static_cast<std::uint64_t>(world_.clock.WallUs()),
+      .incarnation = world_.random.Next(),
+      // A new history: no token of a former life fits.
+      // Of a joining one its cluster says.
+      .term = {.value = joins ? 0 : seconds}};
   const Result<LogFiles> log = ListLogFiles(world_.log);
   if (!log) {
     return tl::unexpected(log.error());
@@ -253,6 +248,9 @@ Result<SnapshotSummary> Recovery::LoadSnapshot(const SnapshotInfo& info) {
             .checksum = head.start.chain};
   store_.SetLoaded({.revision = head.start.revision, .time_us = head.start.time_us},
                    head.highest_database);
+  if (!head.members.empty()) {
+    store_.LoadMembers({.revision = head.members_at, .members = head.members});
+  }
   for (const SnapshotHorizon& horizon : summary->end.horizons) {
     store_.LoadHorizon(horizon.database, horizon.horizon);
   }
@@ -456,6 +454,14 @@ Result<void> Recovery::SetAside(std::string_view name) {
 
 }  // namespace
 
+void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last) {
+  if (terms.empty() || terms.back().term < term) {
+    terms.push_back({.term = term, .last = last});
+  } else {
+    terms.back().last = last;
+  }
+}
+
 Result<IntactPrefix> Repair(const PersistenceWorld& world, std::uint64_t segment_bytes,
                             RepairMode mode) {
   Store store(0, "");
@@ -464,8 +470,8 @@ Result<IntactPrefix> Repair(const PersistenceWorld& world, std::uint64_t segment
 }
 
 Result<Recovered> Recover(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
-                          const ShowProgress& show) {
-  return Recovery(world, segment_bytes, store, show).Run();
+                          const ShowProgress& show, FirstStart first) {
+  return Recovery(world, segment_bytes, store, show).Run(first);
 }
 
 }  // namespace nunc

@@ -66,8 +66,17 @@ struct Recovered {
   RecoveryReport report;
 };
 
+// The log goes on up to `last`, in `term`.
+void NoteTerm(std::vector<TermEnd>& terms, Term term, Revision last);
+
+// What an empty folder becomes.
+enum class FirstStart : std::uint8_t {
+  kOwnCluster,  // the first node of a cluster, or one that stays alone
+  kJoins,       // a node that has yet to find its cluster
+};
+
 Result<Recovered> Recover(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
-                          const ShowProgress& show);
+                          const ShowProgress& show, FirstStart first = FirstStart::kOwnCluster);
 
 // What is intact of a folder that Recover refuses as damaged: the longest prefix of its history.
 struct IntactPrefix {

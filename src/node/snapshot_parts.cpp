@@ -7,14 +7,20 @@ namespace nunc {
 
 SnapshotHead MakeSnapshotHead(SnapshotKind kind, const Store& store, const ChainEnd& start,
                               const ClusterId& cluster, std::vector<TermEnd> terms) {
-  return {.kind = kind,
-          .cluster = cluster,
-          .start = {.term = start.term,
-                    .revision = start.revision,
-                    .time_us = start.time_us,
-                    .chain = start.checksum},
-          .highest_database = {.value = store.NextDatabaseId().value - 1},
-          .terms = std::move(terms)};
+  SnapshotHead head{.kind = kind,
+                    .cluster = cluster,
+                    .start = {.term = start.term,
+                              .revision = start.revision,
+                              .time_us = start.time_us,
+                              .chain = start.checksum},
+                    .highest_database = {.value = store.NextDatabaseId().value - 1},
+                    .terms = std::move(terms)};
+  // A backup is to begin a history of its own.
+  if (kind == SnapshotKind::kSnapshot && !store.members().empty()) {
+    head.members_at = store.members().back().revision;
+    head.members = store.members().back().members;
+  }
+  return head;
 }
 
 bool AddItem(BlockBuilder& builder, const StoreWalk::Item& item) {

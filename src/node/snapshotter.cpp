@@ -89,6 +89,12 @@ void Snapshotter::Slice(Revision durable) {
   }
 }
 
+void Snapshotter::GiveUp(std::string_view why) {
+  if (running() && step_ != Step::kPublishing) {
+    End(Fail(Fault::kNoSpace, std::string(why)));
+  }
+}
+
 void Snapshotter::Walk() {
   const std::int64_t until_us = world_.clock.MonotonicUs() + kSliceUs;
   constexpr std::size_t kEntriesPerLook = 64;  // at the clock

@@ -39,6 +39,8 @@ class Snapshotter {
   // Something can be done at once.
   [[nodiscard]] bool ready() const;
   void Slice(Revision durable);
+  // Unless it is whole, and only to be named.
+  void GiveUp(std::string_view why);
 
   // How the one that was begun has ended, once.
   std::optional<Result<void>> Take() { return std::exchange(outcome_, std::nullopt); }

@@ -53,6 +53,11 @@ Result<OpLog::Current> OpLog::OpenCurrent(Disk& disk, const std::string& name) {
   return Current{.file = std::move(*file), .beside = std::move(*beside)};
 }
 
+void OpLog::SetCluster(const ClusterId& cluster) {
+  CHECK(end_.revision.value == 0);
+  options_.cluster = cluster;  // the first record brings the header with it
+}
+
 bool OpLog::HasRecords(const SegmentInfo& segment) const {
   return segment.last >= segment.first;
 }

@@ -81,7 +81,7 @@ class OpLog {
   void OnSyncFailed();
   [[nodiscard]] Revision durable() const { return durable_; }
 
-  // Takes back what comes behind `to`, while no sync and no spare is under way. Both wait for the
+  // Takes back what comes behind `to`, while no sync is under way. Both wait for the
   // disk. First the records go into a file of their own (RewoundName), which stays; gives the end
   // that the log is to have. Then the durable mark is lowered to it, by the caller; and only then
   // the log is cut. kNotFound: `to` is no record of this log.
@@ -95,6 +95,9 @@ class OpLog {
   // since that time.
   [[nodiscard]] Revision CleanPointForSize(std::uint64_t bytes) const;
   [[nodiscard]] Revision CleanPointForTime(std::int64_t time_us) const;
+
+  // While there is no record: whose log it will be.
+  void SetCluster(const ClusterId& cluster);
 
   [[nodiscard]] OpLogInfo Info() const;
   [[nodiscard]] LogView View() const;

@@ -42,7 +42,7 @@ Result<SegmentReader> OpLog::ReadFrom(const SegmentInfo& segment) {
 }
 
 Result<ChainEnd> OpLog::SaveTail(Revision to, Term by) {
-  CHECK(syncs_.empty() && !spare_under_way_);
+  CHECK(syncs_.empty());
   if (failed_) {
     return Fail(Fault::kIo, "the op log could not be written before");
   }
@@ -130,7 +130,7 @@ Result<void> OpLog::WriteTail(std::size_t segment, const ChainEnd& to) {
 }
 
 Result<void> OpLog::Cut(const ChainEnd& to) {
-  CHECK(syncs_.empty() && !spare_under_way_);
+  CHECK(syncs_.empty());
   if (failed_) {
     return Fail(Fault::kIo, "the op log could not be written before");
   }

@@ -89,7 +89,9 @@ Result<SegmentHeader> ReadSegmentHeader(File& file, Revision first, const Cluste
   if (!header) {
     return header;
   }
-  if (header->cluster != cluster) {
+  // A node that joins has its log before it knows whose: its first record names the cluster.
+  const bool unknown = header->cluster == ClusterId{} && first.value == 1;
+  if (header->cluster != cluster && !unknown) {
     return Fail(Fault::kInvalid, "belongs to another cluster");
   }
   if (header->first != first) {

@@ -158,9 +158,10 @@ BodySizes SizesOf(const Record& record) {
     case RecordType::kCreateDatabase:
       return {.key = record.spec.name.size(),
               .value = kDatabaseFieldsBytes + record.spec.token.size()};
+    case RecordType::kConfig:
+      return {.value = record.members.size()};
     case RecordType::kDropDatabase:
     case RecordType::kNoop:
-    case RecordType::kConfig:
     case RecordType::kArbiter:
       break;
   }
@@ -212,9 +213,11 @@ void AppendBody(std::string& out, const Record& record) {
       out.push_back(static_cast<char>(record.spec.level));
       out.append(record.spec.token);
       break;
+    case RecordType::kConfig:
+      out.append(record.members);
+      break;
     case RecordType::kDropDatabase:
     case RecordType::kNoop:
-    case RecordType::kConfig:
     case RecordType::kArbiter:
       break;
   }
@@ -337,6 +340,10 @@ RecordHead HeadOfRecord(std::string_view bytes) {
                                 .checksum = GetLittle<std::uint64_t>(bytes, kChecksumAt)}};
   CHECK(head.bytes >= kRecordHeaderBytes && head.bytes <= bytes.size());
   return head;
+}
+
+std::size_t RecordLength(std::string_view bytes) {
+  return GetLittle<std::uint32_t>(bytes, kLengthAt);
 }
 
 RecordKey KeyOfRecord(std::string_view bytes) {
@@ -481,7 +488,7 @@ Result<void> RecordDecoder::Content(DecodedRecord& decoded, std::string_view byt
     return ReadSpec(decoded.record.spec, key, value);
   }
   if (type == RecordType::kConfig) {
-    decoded.config = value;
+    decoded.record.members = value;
     return {};
   }
   return value.empty() ? Result<void>() : Damaged("a value where there is none");

@@ -51,6 +51,9 @@ struct RecordHead {
 // `bytes` begins with a whole record that was made by AppendRecord or accepted by a decoder.
 RecordHead HeadOfRecord(std::string_view bytes);
 
+// What the first 8 bytes of a record say of its length: not to be trusted.
+std::size_t RecordLength(std::string_view bytes);
+
 // The key of a record of one key; empty: it is none. `bytes` begin with a record that has been
 // checked.
 struct RecordKey {
@@ -71,8 +74,7 @@ struct DecodedRecord {
   std::uint64_t checksum = 0;
   std::size_t bytes = 0;
   std::optional<RecordSession> session{};
-  bool quiet = false;         // nobody is told of it
-  std::string_view config{};  // of kConfig: opaque here
+  bool quiet = false;  // nobody is told of it
 };
 
 class RecordDecoder {

@@ -278,7 +278,7 @@ TEST(Record, AConfigurationIsHandedOnUnread) {
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ(Have(decoded).config, "members.");
+  EXPECT_EQ(Have(decoded).record.members, "members.");
 }
 
 TEST(Record, WhatAKindDoesNotHaveIsRefused) {

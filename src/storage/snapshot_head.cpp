@@ -31,6 +31,7 @@ struct FixedFields {
   std::uint8_t filter_bytes = 0;
   std::uint16_t zero = 0;
   std::uint32_t terms = 0;
+  std::uint32_t members_bytes = 0;
 };
 
 bool TakeFixedFields(Cursor& cursor, SnapshotHead& head, FixedFields& fixed) {
@@ -38,7 +39,8 @@ bool TakeFixedFields(Cursor& cursor, SnapshotHead& head, FixedFields& fixed) {
          cursor.Take(fixed.terms) && cursor.Take(head.cluster[0]) && cursor.Take(head.cluster[1]) &&
          cursor.Take(head.start.term.value) && cursor.Take(head.start.revision.value) &&
          cursor.Take(head.start.time_us) && cursor.Take(head.start.chain) &&
-         cursor.Take(head.last_conflict) && cursor.Take(head.highest_database.value);
+         cursor.Take(head.last_conflict) && cursor.Take(head.highest_database.value) &&
+         cursor.Take(fixed.members_bytes);
 }
 
 bool TakeTerms(Cursor& cursor, std::size_t count, std::vector<TermEnd>& terms) {
@@ -52,13 +54,31 @@ bool TakeTerms(Cursor& cursor, std::size_t count, std::vector<TermEnd>& terms) {
   return true;
 }
 
+bool TakeMembers(Cursor& cursor, std::size_t bytes, SnapshotHead& head) {
+  std::string_view members;
+  if (bytes == 0) return true;
+  if (bytes <= sizeof(std::uint64_t) || !cursor.Take(head.members_at.value) ||
+      !cursor.TakeBytes(bytes - sizeof(std::uint64_t), members)) {
+    return false;
+  }
+  head.members = members;
+  return head.members_at.value > 0;
+}
+
+std::size_t MembersBytes(const SnapshotHead& head) {
+  return head.members.empty() ? 0 : sizeof(std::uint64_t) + head.members.size();
+}
+
 }  // namespace
 
 std::string EncodeSnapshotHead(const SnapshotHead& head) {
   CHECK(head.filter.size() <= kNameBytesMax);
   std::span<const TermEnd> terms = head.terms;
   if (terms.size() > kTermEndsMax) terms = terms.last(kTermEndsMax);
-  const std::size_t length = kSnapshotHeadBytesMin + terms.size() * kTermBytes + head.filter.size();
+  const std::size_t members = MembersBytes(head);
+  CHECK(members <= kMembersBytesMax);
+  const std::size_t length =
+      kSnapshotHeadBytesMin + terms.size() * kTermBytes + members + head.filter.size();
   std::string bytes;
   bytes.reserve(length);
   bytes += kMagic;
@@ -76,10 +96,14 @@ std::string EncodeSnapshotHead(const SnapshotHead& head) {
   Append(bytes, head.start.chain);
   Append(bytes, head.last_conflict);
   Append(bytes, head.highest_database.value);
-  Append(bytes, std::uint32_t{0});
+  Append(bytes, static_cast<std::uint32_t>(members));
   for (const TermEnd& term : terms) {
     Append(bytes, term.term.value);
     Append(bytes, term.last.value);
+  }
+  if (members > 0) {
+    Append(bytes, head.members_at.value);
+    bytes += head.members;
   }
   bytes += head.filter;
   Append(bytes, HashBytes(bytes, 0));
@@ -119,9 +143,8 @@ Result<SnapshotHead> DecodeSnapshotHead(std::string_view bytes) {
   }
   SnapshotHead head;
   FixedFields fixed;
-  std::uint32_t zero = 0;
   Cursor cursor(covered.substr(kSnapshotPrefixBytes));
-  if (!TakeFixedFields(cursor, head, fixed) || !cursor.Take(zero)) {
+  if (!TakeFixedFields(cursor, head, fixed)) {
     return Damaged("the head is too short");
   }
   if (fixed.kind < std::to_underlying(SnapshotKind::kSnapshot) ||
@@ -130,13 +153,18 @@ Result<SnapshotHead> DecodeSnapshotHead(std::string_view bytes) {
   }
   head.kind = SnapshotKind{fixed.kind};
   if (fixed.filter_bytes > kNameBytesMax || fixed.terms > kTermEndsMax ||
-      cursor.left() != std::size_t{fixed.terms} * kTermBytes + fixed.filter_bytes) {
+      fixed.members_bytes > kMembersBytesMax ||
+      cursor.left() !=
+          std::size_t{fixed.terms} * kTermBytes + fixed.members_bytes + fixed.filter_bytes) {
     return Damaged("the lengths of the head do not fit it");
   }
   std::string_view filter;
-  if (!TakeTerms(cursor, fixed.terms, head.terms) ||
-      !cursor.TakeBytes(fixed.filter_bytes, filter)) {
+  if (!TakeTerms(cursor, fixed.terms, head.terms)) {
     return Damaged("the table of terms is not in order");
+  }
+  if (!TakeMembers(cursor, fixed.members_bytes, head) ||
+      !cursor.TakeBytes(fixed.filter_bytes, filter)) {
+    return Damaged("the members of the cluster are cut short");
   }
   head.filter = filter;
   return head;

@@ -5,8 +5,8 @@
 //          start S to its end E; the head names S, the end block names E.
 // Errors:  kInvalid: not a file of ours, or a newer format. kDamaged: everything else. `detail`
 //          says what, without the file's name.
-// Limits:  kTermEndsMax; the length of a head is known, and checked, after its first 16 bytes.
-// Source:  docs/formats.md, "Snapshots and backups"; docs/cluster.md §11.
+// Limits:  kTermEndsMax; kMembersBytesMax; the length of a head is known, and checked, after its
+// first 16 bytes. Source:  docs/formats.md, "Snapshots and backups"; docs/cluster.md §11.
 #pragma once
 
 #include <array>
@@ -48,6 +48,8 @@ struct SnapshotHead {
   DatabaseId highest_database{};  // ever used, dropped ones too
   std::int64_t last_conflict = 0;
   std::vector<TermEnd> terms{};  // ascending, up to S
+  Revision members_at{};         // of the newest CONFIG record up to S; zero: there is none
+  std::string members{};         // what it says
   std::string filter{};          // name of the one database that is backed up; empty: all of them
   friend bool operator==(const SnapshotHead&, const SnapshotHead&) = default;
 };
@@ -72,8 +74,9 @@ struct SnapshotEnd {
 // What of a head is the same in every version of the format: magic, version, length.
 inline constexpr std::size_t kSnapshotPrefixBytes = 16;
 inline constexpr std::size_t kSnapshotHeadBytesMin = 96;
-inline constexpr std::size_t kSnapshotHeadBytesMax =
-    kSnapshotHeadBytesMin + sizeof(std::uint64_t) * 2 * kTermEndsMax + kNameBytesMax;
+inline constexpr std::size_t kSnapshotHeadBytesMax = kSnapshotHeadBytesMin +
+                                                     sizeof(std::uint64_t) * 2 * kTermEndsMax +
+                                                     kMembersBytesMax + kNameBytesMax;
 
 // The last 8 bytes are the head's checksum. `head.filter` is empty or the name of a database.
 std::string EncodeSnapshotHead(const SnapshotHead& head);

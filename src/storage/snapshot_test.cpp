@@ -7,7 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
+#include "base/little_endian.h"
 #include "storage/memory_file_fixture.h"
 #include "storage/snapshot_fixture.h"
 
@@ -254,6 +256,25 @@ TEST(Snapshot, OfTooManyTermsTheOldestAreLeftOut) {
   EXPECT_EQ(back->terms.size(), kTermEndsMax);
   EXPECT_EQ(back->terms.front().term.value, 2U);
   EXPECT_EQ(back->terms.back(), head.terms.back());
+}
+
+TEST(Snapshot, NamesTheMembersOfItsCluster) {
+  SnapshotHead head{.members_at = {7}, .members = std::string(kMembersBytesMax - 8, 'm')};
+  head.filter = "db";
+  const std::string bytes = EncodeSnapshotHead(head);
+  const auto back = DecodeSnapshotHead(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, head);
+}
+
+TEST(Snapshot, MembersBeyondTheirLimitAreRefused) {
+  std::string bytes = EncodeSnapshotHead({.members_at = {7}, .members = "m"});
+  PutLittle(bytes.data() + 84, static_cast<std::uint32_t>(kMembersBytesMax + 1));
+  PutLittle(bytes.data() + bytes.size() - 8,
+            HashBytes(std::string_view(bytes).substr(0, bytes.size() - 8), 0));
+  const auto back = DecodeSnapshotHead(bytes);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().detail, "the lengths of the head do not fit it");
 }
 
 TEST(Snapshot, TermsAscend) {

@@ -1,0 +1,131 @@
+// Makes a node a member of a cluster: what `Member` decides is carried out here, on the node, its
+// folder and its links.
+//
+// Shape:   in each turn, in this order: StartTurn, before the node's own; TakeNews, behind
+//          Persistence::Collect; events of links and commands as they come; EndTurn, before
+//          Persistence::EndTurn. `heard` gets what the node's sessions must be told.
+// Errors:  EndTurn: the node cannot go on, and must stop with that reason. A frame that makes no
+//          sense ends its link.
+// Units:   microseconds of the monotonic clock.
+// Owner:   Server; loop thread only. Outlived by node, persistence and net.
+// Source:  docs/election.md (the driver's duties); docs/cluster.md §6-8.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/member.h"
+#include "env/peer_net.h"
+#include "node/node.h"
+#include "node/persistence.h"
+#include "node/recent_records.h"
+
+namespace nunc {
+
+// What a member's address in the list of members says: `PEER CLIENT`, each `host:port`.
+struct MemberAddress {
+  std::string_view peer{};    // for other nodes
+  std::string_view client{};  // its TCP door
+};
+MemberAddress ParseMemberAddress(std::string_view address);
+
+struct MemberOptions {
+  std::string address;            // of this node, as MemberAddress
+  Priority priority{};            // when it joins
+  std::vector<std::string> join;  // peer addresses of a cluster that is there; empty: none
+};
+
+class ClusterDriver final : public PeerEvents {
+ public:
+  struct World {
+    Node& node;
+    Persistence& persistence;
+    PeerNet& net;
+    std::function<void(const Output&)> heard;
+  };
+
+  ClusterDriver(World world, MemberOptions options, MemberStart start, Now now);
+
+  void StartTurn(Now now);
+  void TakeNews();
+  Result<void> EndTurn();
+  // When StartTurn should be called although nothing happens.
+  [[nodiscard]] std::int64_t next_us() const;
+
+  // Commands may be run: a primary that hands over runs none for a moment.
+  [[nodiscard]] bool accepting() const;
+  // The node will stop: another becomes primary first, if there is one.
+  void HandOver() { Step(HandOverAsked{}); }
+  void Leave() { Step(LeaveAsked{}); }
+  [[nodiscard]] const Member& member() const { return *member_; }
+  [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
+
+  void OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view address) override;
+  std::size_t OnLinkBytes(LinkId link, std::string_view bytes) override;
+  void OnLinkClosed(LinkId link, std::string_view why) override;
+  void OnDialFailed(std::string_view address, DialFailure failure, std::string_view why) override;
+
+ private:
+  struct Link {
+    std::string dialed;          // empty: it was accepted
+    std::optional<NodeId> peer;  // since its Hello
+  };
+  // Of one address that should have a link.
+  struct Dialing {
+    bool under_way = false;
+    std::int64_t next_us = 0;
+    std::int64_t since_us = 0;  // there is none
+    bool told = false;          // that it fails
+  };
+
+  // cluster_driver.cpp
+  void Step(const MemberInput& input);
+  void StepMember(const MemberInput& input);
+  void ProposeWritten();
+  void Absorb();
+  void Settle();
+  void Tell(const Input& input);
+  void Fail(std::string_view why);
+  void Carry(const MemberAction& action, const Frame* received);
+  void SendBytes(NodeId peer, const Frame& frame);
+  void SendRecordsOf(const SendRecords& send);
+  void WriteOwn(const WriteRecord& write);
+  void RewindTo(Revision last);
+  void AppendOf(Revision first, const Replicate& replicate);
+
+  // cluster_links.cpp
+  bool Receive(LinkId id, const Frame& frame);
+  bool Greet(LinkId id, const Frame& frame, const Hello& hello);
+  [[nodiscard]] std::string_view WhyNot(const Replicate& replicate);
+  void Refuse(LinkId id, std::string_view why);
+  void Forget(LinkId id);
+  void DialWhoIsMissing();
+  void DialAt(std::string_view address, bool only_asks);
+
+  World world_;
+  MemberOptions options_;
+  Now now_;
+  std::optional<Member> member_;
+  std::optional<Error> failure_;
+  RecentRecords recent_;
+  std::size_t absorbed_ = 0;  // of the node's records of this turn
+  Revision told_durable_;
+  std::uint64_t told_votes_ = 0;
+  std::string told_primary_;
+  std::vector<std::pair<NodeId, std::string>> closing_;  // by the step that runs
+  std::map<LinkId, Link> links_;
+  std::map<NodeId, LinkId> by_peer_;
+  std::map<std::string, Dialing, std::less<>> dialing_;
+  std::int64_t next_dial_us_ = 0;
+  RecordDecoder decoder_;
+  std::string scratch_;
+  Output output_;
+};
+
+}  // namespace nunc

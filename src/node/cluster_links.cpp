@@ -1,0 +1,243 @@
+// The links of a member: who is at the other end, and who is to be dialed.
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "node/cluster_driver.h"
+
+namespace nunc {
+namespace {
+
+constexpr std::int64_t kRedialUs = 100'000;
+// Who has been away for so long is asked for less often.
+constexpr std::int64_t kAwayUs = 2'000'000;
+constexpr std::int64_t kRedialAwayUs = 1'000'000;
+
+}  // namespace
+
+// ---- what comes
+
+void ClusterDriver::OnLinkOpen(LinkId link, LinkOrigin /*origin*/, std::string_view address) {
+  if (const auto dialing = dialing_.find(address); dialing != dialing_.end()) {
+    dialing->second = {};
+  }
+  links_[link] = {.dialed = std::string(address), .peer = {}};
+  scratch_.clear();
+  EncodeFrame({.term = member_->term(), .message = member_->Greeting()}, scratch_);
+  world_.net.Send(link, scratch_);
+}
+
+std::size_t ClusterDriver::OnLinkBytes(LinkId link, std::string_view bytes) {
+  std::size_t used = 0;
+  while (links_.contains(link)) {
+    const Result<std::optional<DecodedFrame>> decoded = DecodeFrame(bytes.substr(used));
+    if (!decoded) {
+      Refuse(link, decoded.error().detail);
+      break;
+    }
+    if (!*decoded) {
+      return used;
+    }
+    used += (*decoded)->bytes;
+    if (!Receive(link, (*decoded)->frame)) {
+      break;
+    }
+  }
+  return bytes.size();
+}
+
+// False: the link is closed.
+bool ClusterDriver::Receive(LinkId id, const Frame& frame) {
+  const std::optional<NodeId> peer = links_.at(id).peer;
+  if (const auto* hello = std::get_if<Hello>(&frame.message)) {
+    return Greet(id, frame, *hello);
+  }
+  if (const auto* refused = std::get_if<Refused>(&frame.message); refused != nullptr && !peer) {
+    Refuse(id, TextOf(refused->reason));
+    return false;
+  }
+  if (!peer) {
+    Refuse(id, "its first frame is no Hello");
+    return false;
+  }
+  if (const auto* replicate = std::get_if<Replicate>(&frame.message);
+      replicate != nullptr && replicate->count > 0) {
+    if (const std::string_view why = WhyNot(*replicate); !why.empty()) {
+      Refuse(id, why);
+      return false;
+    }
+  }
+  Step(FrameReceived{.peer = *peer, .frame = &frame});
+  return links_.contains(id);
+}
+
+bool ClusterDriver::Greet(LinkId id, const Frame& frame, const Hello& hello) {
+  if (links_.at(id).peer) {
+    Refuse(id, "a second Hello");
+    return false;
+  }
+  if (const std::optional<Refusal> refusal = member_->Admit(hello)) {
+    scratch_.clear();
+    EncodeFrame({.term = frame.term, .message = Refused{.reason = *refusal}}, scratch_);
+    world_.net.Send(id, scratch_);
+    Refuse(id, TextOf(*refusal));
+    return false;
+  }
+  const NodeId peer = hello.name.id;
+  // A node dials when it has no link, so the one that is here is dead.
+  if (const auto before = by_peer_.find(peer); before != by_peer_.end()) {
+    const LinkId old = before->second;
+    Forget(old);
+    world_.net.Close(old);
+  }
+  links_.at(id).peer = peer;
+  by_peer_[peer] = id;
+  Step(LinkUp{.hello = hello});
+  return links_.contains(id);
+}
+
+// Empty: they are whole records that follow each other, and there is a place for them.
+std::string_view ClusterDriver::WhyNot(const Replicate& replicate) {
+  std::string_view rest = replicate.records;
+  std::uint64_t revision = replicate.previous.revision.value;
+  std::optional<std::uint64_t> chain;
+  if (replicate.previous.revision == world_.node.end().revision &&
+      replicate.previous.term == world_.node.end().term) {
+    chain = world_.node.end().checksum;
+  }
+  for (std::uint64_t i = 0; i < replicate.count; ++i) {
+    if (rest.size() < kRecordHeaderBytes || RecordLength(rest) < kRecordHeaderBytes ||
+        RecordLength(rest) > rest.size()) {
+      return "its records are cut short";
+    }
+    const RecordHead head = HeadOfRecord(rest);
+    if (head.end.revision.value != ++revision || head.end.term != replicate.record_term) {
+      return "its records are not those that it names";
+    }
+    if (chain && !decoder_.Decode(rest, *chain)) {
+      return "a record of it is damaged";
+    }
+    chain = head.end.checksum;
+    rest.remove_prefix(head.bytes);
+  }
+  if (!rest.empty()) {
+    return "there is more in it than the records that it names";
+  }
+  if (replicate.records.size() > world_.node.log_room()) {
+    return "the disk is full";
+  }
+  return world_.node.gate().bytes() >= kHeldBytesMax ? "too much waits until it is final" : "";
+}
+
+void ClusterDriver::OnLinkClosed(LinkId link, std::string_view why) {
+  const auto found = links_.find(link);
+  if (found == links_.end()) {
+    return;
+  }
+  const std::optional<NodeId> peer = found->second.peer;
+  Forget(link);
+  if (peer) {
+    LogInfo("cluster: link lost node=" + std::to_string(peer->value) + ": " + std::string(why));
+    Step(LinkDown{.peer = *peer});
+    // At once: whether its process is gone decides how soon there is an election.
+    if (const MemberInfo* info = member_->members().Find(*peer)) {
+      dialing_.erase(std::string(ParseMemberAddress(info->address).peer));
+    }
+    next_dial_us_ = 0;
+  }
+}
+
+void ClusterDriver::OnDialFailed(std::string_view address, DialFailure failure,
+                                 std::string_view why) {
+  const auto dialing = dialing_.find(address);
+  if (dialing != dialing_.end()) {
+    dialing->second.under_way = false;
+    if (!std::exchange(dialing->second.told, true)) {
+      LogWarn("cluster: no link to " + std::string(address) + ": " + std::string(why));
+    }
+  }
+  if (failure != DialFailure::kRefused) {
+    return;
+  }
+  for (const MemberInfo& info : member_->members().list) {
+    if (ParseMemberAddress(info.address).peer == address && !by_peer_.contains(info.name.id)) {
+      Step(LinkRefused{.peer = info.name.id});
+      return;
+    }
+  }
+}
+
+void ClusterDriver::Refuse(LinkId id, std::string_view why) {
+  const std::optional<NodeId> peer = links_.at(id).peer;
+  LogWarn("cluster: link closed" + (peer ? " node=" + std::to_string(peer->value) : "") + ": " +
+          std::string(why));
+  Forget(id);
+  world_.net.Close(id);
+  if (peer) {
+    Step(LinkDown{.peer = *peer});
+  }
+}
+
+void ClusterDriver::Forget(LinkId id) {
+  const auto link = links_.find(id);
+  if (link->second.peer) {
+    const auto of_peer = by_peer_.find(*link->second.peer);
+    if (of_peer != by_peer_.end() && of_peer->second == id) {
+      by_peer_.erase(of_peer);
+    }
+  }
+  links_.erase(link);
+}
+
+// ---- who is dialed
+
+// Of two members the one with the lower id dials, so that there are not two links; the other only
+// asks whether the first is still there. Who is no member yet dials whomever it was told of, and a
+// learner does not know who is primary before that one has dialed it.
+void ClusterDriver::DialWhoIsMissing() {
+  if (now_.mono_us < next_dial_us_) {
+    return;
+  }
+  next_dial_us_ = now_.mono_us + kRedialUs;
+  const NodeName name = member_->Greeting().name;
+  const bool is_member = member_->members().Find(name) != nullptr;
+  const bool leads = member_->role() == RoleName::kPrimary;
+  for (const MemberInfo& info : member_->members().list) {
+    if (info.name.id != name.id && !by_peer_.contains(info.name.id)) {
+      const bool learns = leads && info.standing != Standing::kVoter;
+      const bool is_dialed = is_member && info.name.id < name.id && !learns;
+      DialAt(ParseMemberAddress(info.address).peer, is_dialed);
+    }
+  }
+  if (is_member) {
+    return;
+  }
+  for (const std::string& address : options_.join) {
+    const bool linked = std::ranges::any_of(
+        links_, [&](const auto& link) { return link.second.dialed == address; });
+    if (!linked) {
+      DialAt(address, false);
+    }
+  }
+}
+
+void ClusterDriver::DialAt(std::string_view address, bool only_asks) {
+  Dialing& dialing = dialing_.try_emplace(std::string(address)).first->second;
+  if (dialing.since_us == 0) {
+    dialing.since_us = now_.mono_us;
+  }
+  if (dialing.under_way || now_.mono_us < dialing.next_us) {
+    return;
+  }
+  const bool away = now_.mono_us - dialing.since_us > kAwayUs;
+  dialing.next_us = now_.mono_us + (away ? kRedialAwayUs : kRedialUs);
+  if (only_asks) {
+    world_.net.Probe(address);
+  } else {
+    dialing.under_way = true;
+    world_.net.Dial(address);
+  }
+}
+
+}  // namespace nunc

@@ -21,7 +21,7 @@
 #include "base/prng.h"
 #include "sim/cluster_node.h"
 #include "sim/cluster_oracle.h"
-#include "sim/peer_net.h"
+#include "sim/link_net.h"
 #include "sim/schedule.h"
 
 namespace nunc {
@@ -107,7 +107,7 @@ class ClusterWorld {
   std::vector<ClusterNode> nodes_;
   std::vector<Place> places_;
   ClusterOracle oracle_;
-  PeerNet net_;
+  LinkNet net_;
   ClusterReport report_;
   // Writes that wait: at which node, in which term, at which revision.
   std::map<std::pair<std::size_t, Revision>, std::pair<Term, std::uint64_t>> asked_;

@@ -142,7 +142,7 @@ class PeerNetTest : public testing::Test {
   SimSchedule schedule_;
   Prng prng_{1};
   std::vector<std::string> heard_;
-  PeerNet net_{schedule_, prng_, 2, [this](std::size_t node, std::size_t, const NetEvent& event) {
+  LinkNet net_{schedule_, prng_, 2, [this](std::size_t node, std::size_t, const NetEvent& event) {
                  const auto* data = std::get_if<NetData>(&event);
                  heard_.push_back(std::to_string(node) + (data != nullptr ? data->bytes : "#") +
                                   std::to_string(event.index()));
@@ -177,12 +177,12 @@ TEST_F(PeerNetTest, ACutInOneDirectionLosesWhatIsSentAndEndsTheLinkWhenHealed) {
   EXPECT_EQ(heard_, (std::vector<std::string>{"0#1", "1#1"}));
 }
 
-TEST(PeerNet, AProcessThatIsGoneRefusesAndAMachineThatIsGoneSaysNothing) {
+TEST(LinkNet, AProcessThatIsGoneRefusesAndAMachineThatIsGoneSaysNothing) {
   for (const Process end : {Process::kGone, Process::kMachineGone}) {
     SimSchedule schedule;
     Prng prng(1);
     std::vector<std::size_t> heard;
-    PeerNet net(schedule, prng, 2, [&](std::size_t node, std::size_t, const NetEvent& event) {
+    LinkNet net(schedule, prng, 2, [&](std::size_t node, std::size_t, const NetEvent& event) {
       EXPECT_EQ(node, 0U);
       heard.push_back(event.index());
     });

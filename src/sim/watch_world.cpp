@@ -91,7 +91,7 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
   }
   node_->Step(TurnStarted{.now = now_}, output_);
   if (follows()) {
-    node_->BeginFollowing(end, kCluster, std::move(before));
+    node_->BeginFollowing(end, kCluster, std::move(before), end.revision);
   } else {
     lifetimes_.Begin(model_, now_.mono_us, node_->store().LogTimeUs(now_.wall_us));
     node_->BeginTerm(term, end, kCluster, std::move(before));

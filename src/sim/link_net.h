@@ -31,12 +31,12 @@ using NetEvent = std::variant<NetUp, NetDown, NetRefused, NetData>;
 
 enum class Process : std::uint8_t { kRunning, kGone, kMachineGone };
 
-class PeerNet {
+class LinkNet {
  public:
   // What happens at `node` on its link with `peer`.
   using Deliver = std::function<void(std::size_t node, std::size_t peer, NetEvent event)>;
 
-  PeerNet(SimSchedule& schedule, Prng& prng, std::size_t nodes, Deliver deliver);
+  LinkNet(SimSchedule& schedule, Prng& prng, std::size_t nodes, Deliver deliver);
 
   void Send(std::size_t from, std::size_t to, std::string bytes);
   void Close(std::size_t node, std::size_t peer);

@@ -1,4 +1,4 @@
-#include "sim/peer_net.h"
+#include "sim/link_net.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,7 +12,7 @@ constexpr std::int64_t kRetryMostUs = 40'000;
 
 }  // namespace
 
-PeerNet::PeerNet(SimSchedule& schedule, Prng& prng, std::size_t nodes, Deliver deliver)
+LinkNet::LinkNet(SimSchedule& schedule, Prng& prng, std::size_t nodes, Deliver deliver)
     : schedule_(schedule),
       prng_(prng),
       nodes_(nodes),
@@ -26,16 +26,16 @@ PeerNet::PeerNet(SimSchedule& schedule, Prng& prng, std::size_t nodes, Deliver d
   }
 }
 
-std::int64_t PeerNet::Delay() {
+std::int64_t LinkNet::Delay() {
   return prng_.InRange(least_us_, most_us_);
 }
 
-void PeerNet::SetDelay(std::int64_t least_us, std::int64_t most_us) {
+void LinkNet::SetDelay(std::int64_t least_us, std::int64_t most_us) {
   least_us_ = least_us;
   most_us_ = most_us;
 }
 
-void PeerNet::Send(std::size_t from, std::size_t to, std::string bytes) {
+void LinkNet::Send(std::size_t from, std::size_t to, std::string bytes) {
   Link& link = Of(from, to);
   if (!link.up) {
     return;
@@ -64,7 +64,7 @@ void PeerNet::Send(std::size_t from, std::size_t to, std::string bytes) {
   });
 }
 
-void PeerNet::End(std::size_t node, std::size_t peer) {
+void LinkNet::End(std::size_t node, std::size_t peer) {
   Link& link = Of(node, peer);
   if (link.up) {
     link.up = false;
@@ -74,7 +74,7 @@ void PeerNet::End(std::size_t node, std::size_t peer) {
   }
 }
 
-void PeerNet::Close(std::size_t node, std::size_t peer) {
+void LinkNet::Close(std::size_t node, std::size_t peer) {
   End(node, peer);
   schedule_.After(Delay(), [this, node, peer, epoch = Of(peer, node).epoch] {
     if (Of(peer, node).epoch == epoch && !Of(node, peer).cut) {
@@ -83,18 +83,18 @@ void PeerNet::Close(std::size_t node, std::size_t peer) {
   });
 }
 
-void PeerNet::Reset(std::size_t a, std::size_t b) {
+void LinkNet::Reset(std::size_t a, std::size_t b) {
   ++Of(a, b).epoch;
   ++Of(b, a).epoch;
   End(a, b);
   End(b, a);
 }
 
-void PeerNet::HalfOpen(std::size_t node, std::size_t peer) {
+void LinkNet::HalfOpen(std::size_t node, std::size_t peer) {
   End(node, peer);
 }
 
-void PeerNet::SetProcess(std::size_t node, Process process) {
+void LinkNet::SetProcess(std::size_t node, Process process) {
   processes_[node] = process;
   for (std::size_t peer = 0; peer < nodes_; ++peer) {
     if (peer == node || process == Process::kRunning) {
@@ -112,11 +112,11 @@ void PeerNet::SetProcess(std::size_t node, Process process) {
   }
 }
 
-void PeerNet::Cut(std::size_t from, std::size_t to) {
+void LinkNet::Cut(std::size_t from, std::size_t to) {
   Of(from, to).cut = true;
 }
 
-void PeerNet::Heal(std::size_t from, std::size_t to) {
+void LinkNet::Heal(std::size_t from, std::size_t to) {
   Link& link = Of(from, to);
   link.cut = false;
   if (std::exchange(link.lossy, false)) {
@@ -125,7 +125,7 @@ void PeerNet::Heal(std::size_t from, std::size_t to) {
 }
 
 // Tries for ever; what it finds depends on what is there then.
-void PeerNet::Connect(std::size_t a, std::size_t b) {
+void LinkNet::Connect(std::size_t a, std::size_t b) {
   schedule_.After(prng_.InRange(kRetryLeastUs, kRetryMostUs), [this, a, b] {
     const bool cut = Of(a, b).cut || Of(b, a).cut;
     const bool whole = Of(a, b).up && Of(b, a).up;

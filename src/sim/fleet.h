@@ -1,0 +1,131 @@
+// Several nodes as the server runs them, in one cluster: real logs, folders and stores on simulated
+// machines, from a seed.
+//
+// Shape:   each machine takes turns as the server's loop has them. Clients write at every node, in
+//          a database that waits until what it shows is final and in one that does not; a watcher
+//          at each node keeps what it is told. Faults come and are healed, then the logs must be
+//          the same, byte for byte by their chains, and have all that was acknowledged as final;
+//          every watcher's view is the store.
+// Errors:  the report's violation, with the virtual time.
+// Units:   virtual microseconds.
+// Source:  docs/cluster.md §17.1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "node/cluster_driver.h"
+#include "node/node.h"
+#include "node/persistence.h"
+#include "sim/dialed_net.h"
+#include "sim/schedule.h"
+#include "sim/sim_clock.h"
+#include "sim/sim_disk.h"
+#include "sim/sim_random.h"
+#include "sim/sim_worker.h"
+
+namespace nunc {
+
+struct FleetOptions {
+  std::uint64_t seed = 1;
+  std::size_t nodes = 3;
+  std::int64_t duration_us = 20'000'000;  // of faults
+  std::function<void(std::string_view)> tell{};
+};
+
+struct FleetReport {
+  std::uint64_t acknowledged = 0;  // writes that are final
+  std::uint64_t unknown = 0;       // may have happened or not
+  std::uint64_t refused = 0;       // not at a primary
+  std::uint64_t rewinds = 0;
+  std::uint64_t restarts = 0;
+  std::uint64_t cuts = 0;
+  std::uint64_t primaries = 0;
+  std::optional<std::string> violation{};
+};
+
+FleetReport SimulateFleet(const FleetOptions& options);
+
+class Fleet {
+ public:
+  explicit Fleet(const FleetOptions& options);
+  FleetReport Run();
+
+ private:
+  static constexpr SessionId kWriter{.slot = 0, .generation = 1};
+  static constexpr SessionId kWatcher{.slot = 1, .generation = 1};
+  static constexpr std::size_t kKeys = 20;
+
+  struct Asked {
+    std::string key{};  // empty: not a write
+    std::string value{};
+    bool final_database = false;
+  };
+  struct Machine {
+    Machine(SimSchedule& schedule, std::uint64_t seed);
+    SimDevice device;
+    SimDisk disk;
+    SimWorker sync;
+    SimWorker bulk;
+    SimClock clock;
+    SimRandom random;
+    std::unique_ptr<Node> node;
+    std::unique_ptr<Persistence> persistence;
+    std::unique_ptr<ClusterDriver> driver;
+    bool runs = false;
+    bool cut = false;
+    bool woken = false;
+    bool ready = false;  // its sessions are in their databases
+    bool was_primary = false;
+    bool in_final = true;  // its writer
+    std::int64_t next_turn_us = 0;
+    std::deque<Asked> asked{};                  // the writer's commands without a status
+    std::map<std::string, std::string> view{};  // of its watcher
+  };
+
+  void Start(std::size_t index);
+  void Stop(std::size_t index, bool power_cut);
+  void OpenSessions(Machine& machine);
+  void PlanTurn(std::size_t index);
+  void Turn(std::size_t index);
+  void Step(Machine& machine, const Input& input);
+  void Run(Machine& machine, SessionId session, const Command& command);
+  void Hear(Machine& machine, const Output& output);
+  void HearStatus(Machine& machine, const Reply& reply);
+  void HearChange(Machine& machine, const Change& change);
+  void WriteSomething(Machine& machine);
+  void DoFault();
+  void HealAll();
+  void Advance(std::int64_t until_us);
+  void CheckSame();
+  void CheckLog();
+  void CheckView(const Machine& machine);
+  void Violate(const std::string& what);
+  void Tell(const std::string& what) const;
+  [[nodiscard]] Machine* Primary();
+
+  FleetOptions options_;
+  Prng prng_;
+  FleetReport report_;
+  SimSchedule schedule_;
+  DialedNet net_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::uint64_t values_ = 0;
+  // Of the database in which what is seen is final: values that were acknowledged or shown.
+  std::set<std::string> acknowledged_;
+  std::set<std::string> shown_;
+  Output output_;
+  bool quiet_ = false;  // nobody writes any more
+};
+
+}  // namespace nunc

@@ -97,9 +97,9 @@ inline constexpr std::size_t kScanVisitedMax = 20'000;              // keys look
 
 // Connections. At the limit: accepted and closed at once, with a reason where the protocol has one.
 inline constexpr std::size_t kConnectionsMaxDefault = 100'000;
-// Of the file descriptors the system allows: for the log, snapshots and backups. A newcomer who
-// would need one of them is refused.
-inline constexpr int kDescriptorsReserved = 32;
+// Of the file descriptors the system allows: for the log, snapshots and backups, and for links with
+// other nodes. A client who would need one of them is refused.
+inline constexpr int kDescriptorsReserved = 96;
 // With this much unsent a connection is not read, and its watches lag (newest values later).
 inline constexpr std::size_t kUnsentBytesMax = std::size_t{1} << 20;
 // All partial requests and unsent bytes of all connections together. At the limit: the connection
@@ -173,6 +173,16 @@ inline constexpr std::size_t kPeerAddressBytesMax = 255;  // beyond it: refused
 inline constexpr std::size_t kMembersBytesMax = 8'192;
 // Links of a node, strangers that want to join included. At the limit: refused.
 inline constexpr std::size_t kPeerLinksMax = 32;
+// Connections at the port for nodes that have not proven the secret. At the limit: the next one is
+// closed at once.
+inline constexpr std::size_t kPeerHandshakesMax = 32;
+inline constexpr std::uint32_t kPeerHandshakeTimeoutMs = 2'000;  // to prove it; then closed
+inline constexpr std::uint32_t kPeerDialTimeoutMs = 2'000;       // for one try, proof included
+inline constexpr std::uint32_t kPeerSilentMs = 3'000;  // that owes an acknowledgement: then closed
+// Of one link: all that replication lets be under way, were each record the largest, and as much
+// again as one of them for the rest. Beyond it: closed.
+inline constexpr std::size_t kPeerUnsentBytesMax =
+    (kReplicatesInFlightMax + 1) * kPeerFrameBytesMax;
 // Frames that wait until a vote or a term is stored. At the limit: lost, as on a bad link.
 inline constexpr std::size_t kHeldFramesMax = 64;
 // The times of an election. Beyond it: refused at start.

@@ -2,8 +2,8 @@
 // then either sends frames.
 //
 // Shape:   calls are wishes, events are what came of them. No event comes from inside a call: they
-//          come when the loop is dispatched, and an event may call whatever it likes. Two
-//          implementations: transport/peer_links.h over TCP; the simulator's.
+//          come as the turn begins and when its loop is dispatched, and an event may call whatever
+//          it likes. Two implementations: transport/peer_links.h over TCP; the simulator's.
 //          On one link bytes arrive in the order they were sent, or the link ends.
 // Errors:  none from a call: a link that fails ends with OnLinkClosed, a dial with OnDialFailed.
 // Limits:  kPeerUnsentBytesMax, kPeerFrameBytesMax, kPeerLinksMax, kPeerDialTimeoutMs.

@@ -1,5 +1,7 @@
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -132,6 +134,39 @@ TEST_F(PeerLinksTest, SoManyLinksMayBeThereAndOneMoreIsRefusedHereAndThere) {
   peers.pop_back();
   EXPECT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
   Link(b, c);
+}
+
+// The descriptors of this process, none of which is free.
+class NoDescriptorLeft {
+ public:
+  NoDescriptorLeft() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const int lowest_free = dup(0);
+    EXPECT_GE(lowest_free, 0);
+    close(lowest_free);
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest_free), .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  NoDescriptorLeft(const NoDescriptorLeft&) = delete;
+  NoDescriptorLeft& operator=(const NoDescriptorLeft&) = delete;
+  ~NoDescriptorLeft() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(PeerLinksTest, WithoutADescriptorNewcomersWaitAndNoTurnIsWasted) {
+  PeerTestNode& b = AddNode();
+  const Socket stranger = Stranger(b);
+  {
+    const NoDescriptorLeft none;
+    Turn();
+    EXPECT_EQ(loop_->Wait(0), 0U);  // nothing is ready that nobody can take
+    EXPECT_LT(b.links.next_us(), INT64_MAX);
+  }
+  b.links.Turn(b.links.next_us());
+  ProveAsDialer(stranger);
+  EXPECT_TRUE(TurnUntil([&] { return b.heard.opened.size() == 1; }));
 }
 
 // The place that was free when it came is taken when it has proven.

@@ -27,7 +27,7 @@ TEST_F(PeerLinksTest, ALinkOpensOnBothSidesAndCarriesFramesBothWays) {
   a.Send(at_a, TestFrame("two"));
   b.Send(at_b, TestFrame(""));
   const auto& by_b = b.heard.frames[at_b];
-  EXPECT_TRUE(TurnUntil([&] { return by_b.size() == 2 && a.heard.frames[at_a].size() == 1; }));
+  ASSERT_TRUE(TurnUntil([&] { return by_b.size() == 2 && a.heard.frames[at_a].size() == 1; }));
   EXPECT_EQ(by_b, (std::vector<std::string>{"one", "two"}));
   EXPECT_TRUE(a.heard.failed.empty() && a.heard.closed.empty() && b.heard.closed.empty());
 }
@@ -38,7 +38,7 @@ TEST_F(PeerLinksTest, AFrameSentAtTheOpeningComesBehindTheProof) {
   a.heard.on_open = [&](LinkId link) { a.Send(link, TestFrame("hello of a")); };
   b.heard.on_open = [&](LinkId link) { b.Send(link, TestFrame("hello of b")); };
   const auto [at_a, at_b] = Link(a, b);
-  EXPECT_TRUE(TurnUntil(
+  ASSERT_TRUE(TurnUntil(
       [&] { return a.heard.frames[at_a].size() == 1 && b.heard.frames[at_b].size() == 1; }));
   EXPECT_EQ(a.heard.frames[at_a].front(), "hello of b");
 }
@@ -47,7 +47,7 @@ TEST_F(PeerLinksTest, AnotherSecretOpensNothingOnEitherSide) {
   PeerTestNode& a = AddNode("another secret");
   PeerTestNode& b = AddNode();
   a.Dial(b.links.address());
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kNotAuthentic);
   EXPECT_EQ(a.heard.failed.front().address, b.links.address());
   EXPECT_EQ(b.links.refused(), 1U);
@@ -62,7 +62,7 @@ TEST_F(PeerLinksTest, ADialIsRefusedWhereNobodyListens) {
   ASSERT_TRUE(gone);
   gone->socket.Close();
   a.Dial(gone->address);
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kRefused);
   EXPECT_EQ(a.heard.failed.front().address, gone->address);
 }
@@ -72,7 +72,7 @@ TEST_F(PeerLinksTest, ADialOfWhatCannotBeReachedIsNotRefused) {
   for (const std::string_view address : {"224.0.0.1:3015", "no port", "127.0.0.1:0", ""}) {
     a.heard.failed.clear();
     a.Dial(address);
-    EXPECT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); })) << address;
+    ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); })) << address;
     EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kUnreachable) << address;
     EXPECT_EQ(a.heard.failed.front().address, address);
   }
@@ -84,7 +84,7 @@ TEST_F(PeerLinksTest, ANameIsDialedByAllItsAddresses) {
   PeerTestNode& b = AddNode();
   const std::string port = b.links.address().substr(b.links.address().rfind(':'));
   a.Dial("localhost" + port);
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.opened.empty() || !a.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.opened.empty() || !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.opened.size(), 1U);
 }
 
@@ -100,7 +100,7 @@ TEST_F(PeerLinksTest, AProbeTellsOnlyThatNobodyListens) {
   EXPECT_TRUE(a.heard.failed.empty());
   EXPECT_EQ(b.links.refused(), 0U);
   a.links.Probe(gone->address);
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kRefused);
   EXPECT_TRUE(a.heard.opened.empty() && b.heard.opened.empty());
 }
@@ -113,7 +113,7 @@ TEST_F(PeerLinksTest, ADialThatIsRefusedAgainAndAgainHasOneEventInATurn) {
   a.heard.on_failed = [&] { a.links.Dial(gone->address); };
   a.Dial(gone->address);
   std::size_t before = 0;
-  EXPECT_TRUE(TurnUntil([&] {
+  ASSERT_TRUE(TurnUntil([&] {
     EXPECT_LE(a.heard.failed.size() - before, 1U);
     before = a.heard.failed.size();
     return before == 5;
@@ -134,7 +134,7 @@ TEST_F(PeerLinksTest, TheLargestFrameArrivesWholeInManyPieces) {
   a.Send(at_a, TestFrame(body));
   a.Send(at_a, TestFrame("behind"));
   const auto& frames = b.heard.frames[at_b];
-  EXPECT_TRUE(TurnUntil([&] { return frames.size() == 3; }));
+  ASSERT_TRUE(TurnUntil([&] { return frames.size() == 3; }));
   EXPECT_TRUE(frames[1] == body);
   EXPECT_EQ(frames[2], "behind");
   EXPECT_GT(b.heard.calls, kPeerFrameBytesMax / kReadBytesPerTurn);
@@ -151,7 +151,7 @@ TEST_F(PeerLinksTest, AFrameThatIsNeverWholeEndsTheLinkAtTheLimit) {
   TurnSomeTimes();
   EXPECT_TRUE(b.heard.closed.empty());
   Say(peer, "\xFF");
-  EXPECT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
   EXPECT_EQ(b.heard.closed.front(), at_b);
 }
 
@@ -161,13 +161,13 @@ TEST_F(PeerLinksTest, ALinkHasSoManyBytesUnsentAndOneMoreEndsIt) {
   PeerTestNode& b = AddNode();
   const auto [at_a, at_b] = Link(a, b);
   a.Send(at_a, TestFrame(std::string(kUnsent - 4, 'x')));
-  EXPECT_TRUE(TurnUntil([&] { return b.heard.frames[at_b].size() == 1; }));
+  ASSERT_TRUE(TurnUntil([&] { return b.heard.frames[at_b].size() == 1; }));
   EXPECT_TRUE(a.heard.closed.empty());
 
   a.Send(at_a, std::string(kUnsent, 'x'));
   a.Send(at_a, "y");
   EXPECT_TRUE(a.heard.closed.empty());  // not from inside the call
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.closed.empty() && !b.heard.closed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.closed.empty() && !b.heard.closed.empty(); }));
   EXPECT_EQ(a.heard.closed.front(), at_a);
   a.Send(at_a, TestFrame("nobody"));  // nothing for a link that is gone
   TurnSomeTimes();
@@ -204,7 +204,7 @@ TEST_F(PeerLinksTest, ASlowReaderGetsAllInOrderAndOnlyTheLimitEndsItsLink) {
   EXPECT_TRUE(a.heard.closed.empty());
   std::string got;
   std::vector<char> buffer(std::size_t{1} << 20);
-  EXPECT_TRUE(TurnUntil([&] {
+  ASSERT_TRUE(TurnUntil([&] {
     got.append(buffer.data(), ReceiveBytes(slow, buffer).bytes);
     return got.size() >= sent;
   }));
@@ -243,7 +243,7 @@ TEST_F(PeerLinksTest, WhatIsSentInATurnLeavesInOnePiece) {
   // One segment, for each has the flag that says to hand it over at once.
   std::size_t got = 0;
   std::size_t pieces = 0;
-  EXPECT_TRUE(TurnUntil([&] {
+  ASSERT_TRUE(TurnUntil([&] {
     const Transfer received = ReceiveBytes(peer, buffer);
     pieces += received.bytes > 0 ? 1U : 0U;
     got += received.bytes;
@@ -262,7 +262,7 @@ TEST_F(PeerLinksTest, WhoClosesHearsNothingMoreAndTheOtherSideHearsOfIt) {
   b.Send(at_b, TestFrame("too late"));
   a.Close(at_a);
   a.Send(at_a, TestFrame("after the end"));
-  EXPECT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
   EXPECT_EQ(b.heard.closed.front(), at_b);
   EXPECT_EQ(b.heard.frames[at_b], (std::vector<std::string>{"last words"}));
   TurnSomeTimes();
@@ -283,7 +283,7 @@ TEST_F(PeerLinksTest, LastWordsArriveAlthoughTheOtherSideHadSentMore) {
   for (int i = 0; i < 100; ++i) {
     a.Send(at_a, TestFrame(std::string(100'000, 'x')));
   }
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.closed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.closed.empty(); }));
   EXPECT_EQ(a.heard.frames[at_a], (std::vector<std::string>{"you are refused"}));
 }
 
@@ -307,7 +307,7 @@ TEST_F(PeerLinksTest, BothMayCloseAtOnce) {
   const auto [at_a, at_b] = Link(a, b);
   a.Close(at_a);
   b.Close(at_b);
-  EXPECT_TRUE(
+  ASSERT_TRUE(
       TurnUntil([&] { return a.links.next_us() == INT64_MAX && b.links.next_us() == INT64_MAX; }));
   EXPECT_TRUE(a.heard.closed.empty() && b.heard.closed.empty());
   Link(a, b);
@@ -322,7 +322,7 @@ TEST_F(PeerLinksTest, ALinkMayBeClosedAndOthersDialedFromInsideAnEvent) {
     b.links.Dial(a.links.address());
   };
   a.Send(at_a, TestFrame("one") + TestFrame("two"));
-  EXPECT_TRUE(TurnUntil([&] { return b.heard.opened.size() >= 3; }));
+  ASSERT_TRUE(TurnUntil([&] { return b.heard.opened.size() >= 3; }));
   EXPECT_EQ(a.heard.closed.front(), at_a);
   EXPECT_TRUE(b.heard.closed.empty());
 }
@@ -333,10 +333,10 @@ TEST_F(PeerLinksTest, ANodeThatGoesEndsItsLinksAndIsRefusedThen) {
   const auto [at_a, at_b] = Link(a, b);
   const std::string address = b.links.address();
   nodes_.pop_back();
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.closed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.closed.empty(); }));
   EXPECT_EQ(a.heard.closed.front(), at_a);
   a.Dial(address);
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kRefused);
 }
 

@@ -61,7 +61,7 @@ TEST_F(PeerLinksTest, WhoSendsADialersOwnBytesBackProvesNothing) {
       TurnUntil([&] { return AcceptTcp(mirror->socket, peer) == AcceptOutcome::kAccepted; }));
   Say(peer, Hear(peer, kPeerGreetingBytes));
   Say(peer, Hear(peer, kPeerProofBytes));
-  EXPECT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kNotAuthentic);
   EXPECT_TRUE(a.heard.opened.empty());
 }
@@ -111,7 +111,7 @@ TEST_F(PeerLinksTest, SoManyMayHaveYetToProveTheSecretAndOneMoreIsClosed) {
   strangers.pop_back();
   TurnSomeTimes();
   ProveAsDialer(Stranger(b));
-  EXPECT_TRUE(TurnUntil([&] { return b.heard.opened.size() == 1; }));
+  ASSERT_TRUE(TurnUntil([&] { return b.heard.opened.size() == 1; }));
 }
 
 TEST_F(PeerLinksTest, SoManyLinksMayBeThereAndOneMoreIsRefusedHereAndThere) {
@@ -121,18 +121,18 @@ TEST_F(PeerLinksTest, SoManyLinksMayBeThereAndOneMoreIsRefusedHereAndThere) {
     peers.push_back(Stranger(b));
     ProveAsDialer(peers.back());
   }
-  EXPECT_TRUE(TurnUntil([&] { return b.heard.opened.size() == kPeerLinksMax; }));
+  ASSERT_TRUE(TurnUntil([&] { return b.heard.opened.size() == kPeerLinksMax; }));
   const std::uint64_t refused = b.links.refused();
   const Socket one_more = Stranger(b);
   EXPECT_TRUE(HearsTheEnd(one_more));
   EXPECT_EQ(b.links.refused(), refused + 1);
   PeerTestNode& c = AddNode();
   b.Dial(c.links.address());
-  EXPECT_TRUE(TurnUntil([&] { return !b.heard.failed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !b.heard.failed.empty(); }));
   EXPECT_EQ(b.heard.failed.front().failure, DialFailure::kUnreachable);
 
   peers.pop_back();
-  EXPECT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
+  ASSERT_TRUE(TurnUntil([&] { return !b.heard.closed.empty(); }));
   Link(b, c);
 }
 
@@ -166,7 +166,7 @@ TEST_F(PeerLinksTest, WithoutADescriptorNewcomersWaitAndNoTurnIsWasted) {
   }
   b.links.Turn(b.links.next_us());
   ProveAsDialer(stranger);
-  EXPECT_TRUE(TurnUntil([&] { return b.heard.opened.size() == 1; }));
+  ASSERT_TRUE(TurnUntil([&] { return b.heard.opened.size() == 1; }));
 }
 
 // The place that was free when it came is taken when it has proven.
@@ -179,7 +179,7 @@ TEST_F(PeerLinksTest, WhoProvesWhenTheLastPlaceIsTakenIsClosed) {
     peers.push_back(Stranger(b));
     ProveAsDialer(peers.back());
   }
-  EXPECT_TRUE(TurnUntil([&] { return b.heard.opened.size() == kPeerLinksMax; }));
+  ASSERT_TRUE(TurnUntil([&] { return b.heard.opened.size() == kPeerLinksMax; }));
   const std::string greeting = EncodePeerGreeting(PeerNonce{});
   Say(late, greeting.substr(1));
   const std::string theirs = Hear(late, kPeerGreetingBytes);

@@ -223,7 +223,7 @@ void PeerLink::Take(std::string_view fresh) {
 std::size_t PeerLink::Use(std::string_view bytes) {
   const std::size_t used = links_.events().OnLinkBytes(id_, bytes);
   CHECK(used <= bytes.size());
-  return state_ == State::kOpen ? used : bytes.size();
+  return used;
 }
 
 void PeerLink::Send(std::string_view bytes) {

@@ -27,9 +27,10 @@ class PeerLinksTest : public testing::Test {
   PeerLinksTest() : loop_(Loop::Create()) {}
 
   PeerTestNode& AddNode(std::string_view secret = kPeerSecret,
-                        std::size_t unsent_bytes_max = kPeerUnsentBytesMax) {
+                        std::size_t unsent_bytes_max = kPeerUnsentBytesMax,
+                        const std::string& host = "127.0.0.1") {
     return *nodes_.emplace_back(std::make_unique<PeerTestNode>(
-        *loop_, nodes_.size() + 1,
+        *loop_, nodes_.size() + 1, *ListenTcp(host, 0),
         PeerOptions{.secret = std::string(secret), .unsent_bytes_max = unsent_bytes_max}));
   }
 

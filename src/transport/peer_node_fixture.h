@@ -50,6 +50,7 @@ class PeerRecorder final : public PeerEvents {
   std::size_t OnLinkBytes(LinkId link, std::string_view bytes) override {
     CheckOutside();
     ++calls;
+    offered = bytes.size();
     std::size_t used = 0;
     while (bytes.size() - used >= 4) {
       const auto size = GetLittle<std::uint32_t>(bytes, used);
@@ -85,7 +86,8 @@ class PeerRecorder final : public PeerEvents {
   std::map<LinkId, std::vector<std::string>> frames;
   std::vector<LinkId> closed;
   std::vector<Failed> failed;
-  std::size_t calls = 0;
+  std::size_t calls = 0;    // with bytes
+  std::size_t offered = 0;  // by the last of them
   std::function<void(LinkId)> on_open;
   std::function<void(LinkId)> on_frame;
   std::function<void()> on_failed;
@@ -102,9 +104,9 @@ inline std::string TestFrame(std::string_view body) {
 
 // One node: its links and what it heard.
 struct PeerTestNode {
-  PeerTestNode(Loop& loop, std::uint64_t seed, PeerOptions options)
+  PeerTestNode(Loop& loop, std::uint64_t seed, Listener listener, PeerOptions options)
       : random(seed),
-        links({.loop = loop, .random = random, .events = heard}, *ListenTcp("127.0.0.1", 0),
+        links({.loop = loop, .random = random, .events = heard}, std::move(listener),
               std::move(options)) {
     EXPECT_TRUE(links.Start());
   }

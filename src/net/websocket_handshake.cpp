@@ -1,13 +1,12 @@
 #include "net/websocket_handshake.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
-#include <openssl/evp.h>
-
-#include "base/check.h"
+#include "base/base64.h"
+#include "net/digest.h"
 
 namespace nunc {
 namespace {
@@ -64,17 +63,7 @@ bool IsKey(std::string_view key) {
 }
 
 std::string AcceptKeyFor(std::string_view key) {
-  constexpr int kSha1Bytes = 20;
-  const std::string text = std::string(key).append(kKeyGuid);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned digest_bytes = 0;
-  const int ok =
-      EVP_Digest(text.data(), text.size(), digest.data(), &digest_bytes, EVP_sha1(), nullptr);
-  CHECK(ok == 1);
-  CHECK(digest_bytes == kSha1Bytes);
-  std::array<unsigned char, 32> base64{};  // 28 and a zero byte
-  const int size = EVP_EncodeBlock(base64.data(), digest.data(), kSha1Bytes);
-  return {base64.begin(), base64.begin() + size};
+  return EncodeBase64(Sha1(std::string(key).append(kKeyGuid)));
 }
 
 // Reads RFC 6455 §9.1's grammar:

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/little_endian.h"
 #include "base/secret.h"
-#include "net/hmac.h"
+#include "net/digest.h"
 
 namespace nunc {
 namespace {

@@ -1,4 +1,4 @@
-#include "net/hmac.h"
+#include "net/digest.h"
 
 #include <string>
 #include <string_view>
@@ -17,6 +17,12 @@ std::string Hex(std::string_view bytes) {
     text += kDigits[value & 15U];
   }
   return text;
+}
+
+TEST(Sha1, IsThatOfTheStandardsVectors) {
+  // FIPS 180-2, appendix A.1, and the empty message.
+  EXPECT_EQ(Hex(Sha1("abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(Hex(Sha1("")), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
 }
 
 TEST(Hmac, IsThatOfTheStandardsVectors) {

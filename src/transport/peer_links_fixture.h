@@ -107,7 +107,7 @@ class PeerLinksTest : public testing::Test {
   }
   // The greeting and the proof of a node that knows the secret.
   void ProveAsDialer(const Socket& socket) {
-    PeerNonce nonce{};
+    const PeerNonce nonce{};
     const std::string greeting = EncodePeerGreeting(nonce);
     Say(socket, greeting);
     const std::string theirs = Hear(socket, kPeerGreetingBytes);

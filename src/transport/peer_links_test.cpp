@@ -46,7 +46,7 @@ TEST_F(PeerLinksTest, AFrameSentAtTheOpeningComesBehindTheProof) {
 
 TEST_F(PeerLinksTest, AnotherSecretOpensNothingOnEitherSide) {
   PeerTestNode& a = AddNode("another secret");
-  PeerTestNode& b = AddNode();
+  const PeerTestNode& b = AddNode();
   a.Dial(b.links.address());
   ASSERT_TRUE(TurnUntil([&] { return !a.heard.failed.empty(); }));
   EXPECT_EQ(a.heard.failed.front().failure, DialFailure::kNotAuthentic);
@@ -92,7 +92,7 @@ TEST_F(PeerLinksTest, ANameIsDialedByAllItsAddresses) {
   const auto addresses = ResolveTcp("localhost:1");
   ASSERT_TRUE(addresses);
   for (const TcpAddress& address : *addresses) {
-    PeerTestNode& b = AddNode(kPeerSecret, kPeerUnsentBytesMax, HostOf(address));
+    const PeerTestNode& b = AddNode(kPeerSecret, kPeerUnsentBytesMax, HostOf(address));
     const std::string port = b.links.address().substr(b.links.address().rfind(':'));
     a.heard.opened.clear();
     a.Dial("localhost" + port);
@@ -103,7 +103,7 @@ TEST_F(PeerLinksTest, ANameIsDialedByAllItsAddresses) {
 
 TEST_F(PeerLinksTest, AProbeTellsOnlyThatNobodyListens) {
   PeerTestNode& a = AddNode();
-  PeerTestNode& b = AddNode();
+  const PeerTestNode& b = AddNode();
   Result<Listener> gone = ListenTcp("127.0.0.1", 0);
   ASSERT_TRUE(gone);
   gone->socket.Close();
@@ -162,7 +162,7 @@ TEST_F(PeerLinksTest, AFrameThatIsNeverWholeEndsTheLinkAtTheLimit) {
   ProveAsDialer(peer);
   Hear(peer, kPeerProofBytes);
   const LinkId at_b = b.heard.opened.front().link;
-  std::string bytes(kPeerFrameBytesMax - 1, '\xFF');  // says that it is longer than it may be
+  const std::string bytes(kPeerFrameBytesMax - 1, '\xFF');  // says that it is longer than it may be
   Say(peer, bytes);
   ASSERT_TRUE(TurnUntil([&] { return b.heard.offered == kPeerFrameBytesMax - 1; }));
   TurnSomeTimes();

@@ -13,7 +13,7 @@ namespace nunc {
 namespace {
 
 TEST_F(PeerLinksTest, GarbageIsClosedAtOnce) {
-  PeerTestNode& b = AddNode();
+  const PeerTestNode& b = AddNode();
   const Socket stranger = Stranger(b);
   Say(stranger, "GET / HTTP/1.1\r\n");
   EXPECT_TRUE(HearsTheEnd(stranger));
@@ -22,7 +22,7 @@ TEST_F(PeerLinksTest, GarbageIsClosedAtOnce) {
 }
 
 TEST_F(PeerLinksTest, HalfAHandshakeAndAnEndOpensNothing) {
-  PeerTestNode& b = AddNode();
+  const PeerTestNode& b = AddNode();
   const Socket stranger = Stranger(b);
   Say(stranger, EncodePeerGreeting(PeerNonce{}).substr(0, 20));
   ShutdownSending(stranger);
@@ -32,7 +32,7 @@ TEST_F(PeerLinksTest, HalfAHandshakeAndAnEndOpensNothing) {
 }
 
 TEST_F(PeerLinksTest, AProofOfAnEarlierLinkOpensNothing) {
-  PeerTestNode& b = AddNode();
+  const PeerTestNode& b = AddNode();
   const std::string greeting = EncodePeerGreeting(PeerNonce{});
   const Socket first = Stranger(b);
   Say(first, greeting);

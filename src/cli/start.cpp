@@ -19,6 +19,9 @@ namespace {
 void Announce(const Config& config, const Addresses& addresses) {
   std::cout << "nunc ws " << addresses.ws << "\nnunc http " << addresses.http << "\nnunc tcp "
             << addresses.tcp << '\n';
+  if (!addresses.peers.empty()) {
+    std::cout << "nunc peers " << addresses.peers << '\n';
+  }
   if (config.demo) {
     std::cout << "nunc demo http://" << addresses.http << "/demo\n";
   }

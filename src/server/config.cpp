@@ -190,6 +190,23 @@ Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, st
   return duration;
 }
 
+template <auto Field>
+Result<void> SetTiming(std::string_view text, Config& config) {
+  const Result<std::int64_t> duration = ReadDuration(text, 1'000, kElectionTimingUsMax);
+  if (!duration) {
+    return tl::unexpected(duration.error());
+  }
+  config.cluster.timing.*Field = *duration;
+  return {};
+}
+
+Result<void> SetBootstrap(std::string_view text, Config& config) {
+  config.cluster.bootstrap = text == "true" || text == "1";
+  return text == "false" || text == "0" || config.cluster.bootstrap
+             ? Result<void>()
+             : Fail(Fault::kInvalid, "allowed is true or false");
+}
+
 template <auto Field, std::int64_t Min, std::int64_t Max>
 Result<void> SetPersistenceDuration(std::string_view text, Config& config) {
   const Result<std::int64_t> duration = ReadDuration(text, Min, Max);
@@ -285,6 +302,36 @@ constexpr std::array kSettings = std::to_array<Setting>({
     {"ping_interval_ms", "--ping-interval-ms", "NUNC_PING_INTERVAL_MS", "", "MS",
      "a quiet peer is pinged after this time (30000)",
      SetNumber<&Config::ping_interval_ms, 1, kMillisecondsMax>},
+    {"id", "--id", "NUNC_ID", "", "NUMBER",
+     "of this node, unique in its cluster (made at its first start)", SetId},
+    {"priority", "--priority", "NUNC_PRIORITY", "", "NUMBER",
+     "the highest one is primary when it has all of the log; 0: never (the id)", SetPriority},
+    {"listen", "--listen", "NUNC_LISTEN", "", "HOST:PORT",
+     "where the other nodes of the cluster reach this one (none)", SetListen},
+    {"advertise", "--advertise", "NUNC_ADVERTISE", "", "HOST:PORT",
+     "that address as others must dial it (as bound)", SetAdvertise},
+    {"join", "--join", "NUNC_JOIN", "", "LIST",
+     "enter the cluster that nodes at these addresses are members of", SetJoin},
+    {"bootstrap", "--bootstrap", "NUNC_BOOTSTRAP", "", "",
+     "begin a cluster with this node, and with what its folder holds", SetBootstrap},
+    {"cluster_secret_file", "--cluster-secret-file", "NUNC_CLUSTER_SECRET_FILE", "", "FILE",
+     "holds the secret that all nodes of the cluster share", SetSecretFile},
+    {"cluster_secret", "", "NUNC_CLUSTER_SECRET", "", "SECRET", "", SetSecret},
+    {"ping", "--ping", "NUNC_PING", "", "TIME", "a primary says so often that it is there (100ms)",
+     SetTiming<&Timing::ping_us>},
+    {"lease", "--lease", "NUNC_LEASE", "", "TIME",
+     "a primary that a majority has not answered for so long steps down (800ms)",
+     SetTiming<&Timing::lease_us>},
+    {"election_timeout", "--election-timeout", "NUNC_ELECTION_TIMEOUT", "", "TIME",
+     "an election begins when no primary was heard for so long (1s)",
+     SetTiming<&Timing::election_timeout_us>},
+    {"rank_delay", "--rank-delay", "NUNC_RANK_DELAY", "", "TIME",
+     "later by so much for each node of a higher priority (120ms)",
+     SetTiming<&Timing::rank_delay_us>},
+    {"takeover", "--takeover", "NUNC_TAKEOVER", "", "on|off",
+     "the highest priority becomes primary (on)", SetTakeover},
+    {"takeover_after", "--takeover-after", "NUNC_TAKEOVER_AFTER", "", "TIME",
+     "when it has been connected for so long (3s)", SetTiming<&Timing::takeover_after_us>},
     {"replicate_address", "-r,--replicate-address", "NUNC_REPLICATE_ADDR", "NUN_REPLICATE_ADDR",
      "LIST", "nodes of the cluster; has no effect yet"},
     {"election_timeout_ms", "", "", "NUN_ELECTION_TIMEOUT", "MS", ""},
@@ -356,7 +403,7 @@ Given Find(const Setting& setting, const Sources& sources) {
 }
 
 std::string Shown(const Setting& setting, std::string_view text) {
-  if (setting.key == "password") {
+  if (setting.key == "password" || setting.key == "cluster_secret") {
     return text.empty() ? "(empty)" : "(not shown)";
   }
   return "\"" + std::string(text) + "\"";
@@ -521,6 +568,9 @@ Result<Config> LoadConfig(const GivenFlags& flags, const Environment& environmen
     }
   }
   if (const Result<void> checked = CheckTogether(config, all); !checked) {
+    return tl::unexpected(checked.error());
+  }
+  if (const Result<void> checked = CheckCluster(config); !checked) {
     return tl::unexpected(checked.error());
   }
   return config;

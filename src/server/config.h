@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "core/record.h"
 #include "node/persistence.h"
+#include "server/cluster_config.h"
 
 namespace nunc {
 
@@ -65,6 +66,7 @@ struct Config {
   AckLevel ack = AckLevel::kWritten;
   std::size_t memory_bytes_max = SIZE_MAX;
   PersistenceOptions persistence;
+  ClusterConfig cluster;
 };
 
 // One setting under all its names. An empty name: not to be had in that way.

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/log.h"
 
 namespace nunc {
@@ -53,24 +54,63 @@ Result<std::unique_ptr<PosixDisk>> OpenFolder(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node& node, Heap& heap,
-                                                     const ShowProgress& show) {
+                                                     const ShowProgress& show,
+                                                     std::string_view address) {
   std::unique_ptr<DataFolder> folder(new DataFolder);
   if (Result<void> opened = folder->OpenFolders(config); !opened) {
     return tl::unexpected(opened.error());
   }
-  Result<Recovered> recovered = Recover(folder->World(), config.persistence.segment_bytes,
-                                        node.store(), Throttled(folder->clock_, heap, show));
+  if (config.cluster.active()) {
+    node.store().KeepUndo(kUndoBytesMax);
+  }
+  Result<Recovered> recovered =
+      Recover(folder->World(), config.persistence.segment_bytes, node.store(),
+              Throttled(folder->clock_, heap, show),
+              config.cluster.join.empty() ? FirstStart::kOwnCluster : FirstStart::kJoins);
   if (!recovered) {
     return tl::unexpected(recovered.error());
   }
   LogReport(*recovered);
   Result<std::unique_ptr<Persistence>> persistence =
-      Persistence::Start(folder->World(), node, config.persistence, std::move(*recovered));
+      folder->Begin(config, node, std::move(*recovered), address);
   if (!persistence) {
     return tl::unexpected(persistence.error());
   }
   folder->persistence_ = std::move(*persistence);
   return folder;
+}
+
+Result<std::unique_ptr<Persistence>> DataFolder::Begin(const Config& config, Node& node,
+                                                       Recovered recovered,
+                                                       std::string_view address) {
+  const bool is_member = !node.store().members().empty();
+  if (!config.cluster.active()) {
+    if (is_member) {
+      return Fail(Fault::kInvalid, data_->PathOf("") +
+                                       " is that of a member of a cluster: give --listen and "
+                                       "--cluster-secret-file, as it was started before");
+    }
+    return Persistence::Start(World(), node, config.persistence, std::move(recovered));
+  }
+  if (!is_member && !config.cluster.bootstrap && config.cluster.join.empty()) {
+    return Fail(Fault::kInvalid, data_->PathOf("") +
+                                     " is in no cluster yet: give --bootstrap to begin one with "
+                                     "it, or --join to enter one that is there");
+  }
+  if (!is_member && !config.cluster.join.empty() && recovered.log.end.revision.value > 0 &&
+      !(recovered.meta->value().cluster == ClusterId{})) {
+    return Fail(Fault::kInvalid, data_->PathOf("") +
+                                     " has data of its own, and would lose it: --join needs an "
+                                     "empty folder; to build a cluster on this data, give "
+                                     "--bootstrap");
+  }
+  Membership membership{.id = config.cluster.id, .members = {}};
+  if (config.cluster.bootstrap) {
+    membership.members = FirstMembers(recovered.meta->value(), config.cluster.id,
+                                      config.cluster.priority, address, config.cluster.timing);
+  }
+  return Persistence::StartMember(World(), node, config.persistence, std::move(recovered),
+                                  membership);
 }
 
 Result<void> DataFolder::OpenFolders(const Config& config) {

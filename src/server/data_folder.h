@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "base/result.h"
 #include "net/loop.h"
@@ -24,8 +25,10 @@ namespace nunc {
 class DataFolder {
  public:
   // Progress is shown once loading has taken a second.
+  // `address` is this node's in the list of members, of a member.
   static Result<std::unique_ptr<DataFolder>> Open(const Config& config, Node& node, Heap& heap,
-                                                  const ShowProgress& show);
+                                                  const ShowProgress& show,
+                                                  std::string_view address);
   ~DataFolder();
 
   Result<void> Watch(Loop& loop);
@@ -40,6 +43,8 @@ class DataFolder {
 
   DataFolder() = default;
   Result<void> OpenFolders(const Config& config);
+  Result<std::unique_ptr<Persistence>> Begin(const Config& config, Node& node, Recovered recovered,
+                                             std::string_view address);
   [[nodiscard]] PersistenceWorld World() {
     return {.data = *data_,
             .log = log_ != nullptr ? *log_ : *data_,

@@ -16,6 +16,7 @@
 #include "node/node.h"
 #include "posix/heap.h"
 #include "posix/random.h"
+#include "server/cluster_member.h"
 #include "server/data_folder.h"
 #include "server/door.h"
 #include "transport/hub.h"
@@ -26,6 +27,8 @@ namespace {
 // How long a stop waits for readers: once until all that was read has run, once more until all
 // answers are taken.
 constexpr std::int64_t kStopUs = 5'000'000;
+// And for another node to become primary in its place.
+constexpr std::int64_t kHandOverUs = 1'000'000;
 
 constexpr std::string_view kDemoDatabase = "demo";
 
@@ -66,6 +69,32 @@ ExecutorOptions ExecutorOptionsOf(const Config& config) {
           .has_log = !config.memory};
 }
 
+// All addresses, taken but not served yet.
+struct Doors {
+  Listener tcp{};
+  Listener ws{};
+  Listener http{};
+  Listener peers{};  // of a member of a cluster
+
+  Result<void> Open(const Config& config) {
+    const auto listen = [](const HostPort& address, Listener& into) -> Result<void> {
+      Result<Listener> listener = ListenTcp(address.host, address.port);
+      if (!listener) {
+        return tl::unexpected<Error>(listener.error());
+      }
+      into = std::move(*listener);
+      return {};
+    };
+    Result<void> opened = listen(config.tcp, tcp);
+    opened = opened ? listen(config.ws, ws) : opened;
+    opened = opened ? listen(config.http, http) : opened;
+    if (opened && config.cluster.active()) {
+      opened = listen(*ParseHostPort(config.cluster.listen), peers);
+    }
+    return opened;
+  }
+};
+
 // SIGINT and SIGTERM as something to read, so that a stop happens between turns.
 class StopSignals final : public Loop::Handler {
  public:
@@ -101,10 +130,14 @@ class Server::Parts {
   Parts(const Config& config, Loop loop)
       : loop_(std::move(loop)), node_(ExecutorOptionsOf(config)) {}
 
-  // Everything that the data folder holds, before anybody can ask for it.
-  Result<void> Load(const Config& config, const ShowProgress& show) {
+  // Everything that the data folder holds, before anybody can ask for it. `client` is where this
+  // node's clients reach it, of a member of a cluster.
+  Result<void> Load(const Config& config, const ShowProgress& show, Listener peers,
+                    std::string_view client) {
+    const std::string address = OwnMemberAddress(config.cluster, peers.address, client);
     if (!config.memory) {
-      Result<std::unique_ptr<DataFolder>> folder = DataFolder::Open(config, node_, heap_, show);
+      Result<std::unique_ptr<DataFolder>> folder =
+          DataFolder::Open(config, node_, heap_, show, address);
       if (!folder) {
         return tl::unexpected(folder.error());
       }
@@ -113,11 +146,26 @@ class Server::Parts {
         return watched;
       }
     }
+    if (config.cluster.active()) {
+      Result<std::unique_ptr<ClusterMember>> member =
+          ClusterMember::Open({.loop = loop_,
+                               .random = random_,
+                               .node = node_,
+                               .persistence = folder_->persistence(),
+                               .heard = [this](const Output& output) { Hear(output); }},
+                              config.cluster, std::move(peers), address);
+      if (!member) {
+        return tl::unexpected(member.error());
+      }
+      cluster_ = std::move(*member);
+    }
     signals_.emplace(stop_);
     hub_.emplace(HubWorld{.loop = loop_,
                           .node = node_,
                           .persistence = folder_ == nullptr ? nullptr : &folder_->persistence(),
-                          .random = random_},
+                          .random = random_,
+                          .cluster = cluster_ == nullptr ? nullptr : &cluster_->driver(),
+                          .peers = cluster_ == nullptr ? nullptr : &cluster_->links()},
                  LimitsOf(config), FindStaticPage);
     if (config.demo) {
       node_.EnsureDatabase(kDemoDatabase, kDemoDatabase);
@@ -127,6 +175,9 @@ class Server::Parts {
 
   Result<void> OpenDoors(Listener tcp, Listener ws, Listener http) {
     addresses_ = {.ws = ws.address, .http = http.address, .tcp = tcp.address};
+    if (cluster_ != nullptr) {
+      addresses_.peers = cluster_->links().address();
+    }
     node_.SetDefaultAddress(tcp.address);
     doors_.push_back(std::make_unique<ListeningDoor>(*hub_, std::move(tcp), Door::kTcp));
     doors_.push_back(std::make_unique<ListeningDoor>(*hub_, std::move(ws), Door::kWebSocket));
@@ -150,6 +201,9 @@ class Server::Parts {
       }
     }
     LogInfo("stopping connections=" + std::to_string(hub_->connections()));
+    if (Result<void> handed = HandOver(); !handed) {
+      return handed;
+    }
     for (const auto& door : doors_) {
       door->Stop();
     }
@@ -176,9 +230,25 @@ class Server::Parts {
   [[nodiscard]] const Addresses& addresses() const { return addresses_; }
 
  private:
+  // Before the hub is there, nobody is there to hear.
+  void Hear(const Output& output) {
+    if (hub_) {
+      hub_->Hear(output);
+    }
+  }
+
+  // A primary whose process just ended would be missed for longer.
+  Result<void> HandOver() {
+    if (cluster_ == nullptr || node_.role() != NodeRole::kPrimary) {
+      return {};
+    }
+    cluster_->driver().HandOver();
+    return TurnWhile([this] { return node_.role() == NodeRole::kPrimary; }, kHandOverUs);
+  }
+
   template <class Condition>
-  Result<void> TurnWhile(Condition condition) {
-    const std::int64_t until_us = MonotonicUs() + kStopUs;
+  Result<void> TurnWhile(Condition condition, std::int64_t longest_us = kStopUs) {
+    const std::int64_t until_us = MonotonicUs() + longest_us;
     while (condition() && MonotonicUs() < until_us) {
       if (Result<void> turned = hub_->Turn(); !turned) {
         return turned;
@@ -193,7 +263,8 @@ class Server::Parts {
   Loop loop_;
   std::optional<StopSignals> signals_;
   Node node_;
-  std::unique_ptr<DataFolder> folder_;  // null: in memory only
+  std::unique_ptr<DataFolder> folder_;      // null: in memory only
+  std::unique_ptr<ClusterMember> cluster_;  // null: in none
   std::optional<Hub> hub_;
   std::vector<std::unique_ptr<ListeningDoor>> doors_;
   Addresses addresses_;
@@ -205,19 +276,26 @@ Result<std::unique_ptr<Server>> Server::Open(const Config& config, const ShowPro
     return tl::unexpected<Error>(loop.error());
   }
   auto parts = std::make_unique<Parts>(config, std::move(*loop));
-  if (const Result<void> loaded = parts->Load(config, show); !loaded) {
+  Doors doors;
+  // Where others reach it is part of what a member begins or joins a cluster with.
+  if (config.cluster.active()) {
+    if (Result<void> opened = doors.Open(config); !opened) {
+      return tl::unexpected<Error>(opened.error());
+    }
+  }
+  const std::string client =
+      config.external_address.empty() ? doors.tcp.address : config.external_address;
+  if (const Result<void> loaded = parts->Load(config, show, std::move(doors.peers), client);
+      !loaded) {
     return tl::unexpected<Error>(loaded.error());
   }
-  Result<Listener> tcp = ListenTcp(config.tcp.host, config.tcp.port);
-  Result<Listener> ws = ListenTcp(config.ws.host, config.ws.port);
-  Result<Listener> http = ListenTcp(config.http.host, config.http.port);
-  for (const Result<Listener>* listener : {&tcp, &ws, &http}) {
-    if (!*listener) {
-      return tl::unexpected<Error>(listener->error());
+  if (!config.cluster.active()) {
+    if (Result<void> opened = doors.Open(config); !opened) {
+      return tl::unexpected<Error>(opened.error());
     }
   }
   if (const Result<void> opened =
-          parts->OpenDoors(std::move(*tcp), std::move(*ws), std::move(*http));
+          parts->OpenDoors(std::move(doors.tcp), std::move(doors.ws), std::move(doors.http));
       !opened) {
     return tl::unexpected<Error>(opened.error());
   }

@@ -20,6 +20,7 @@ struct Addresses {  // as bound, HOST:PORT
   std::string ws;
   std::string http;
   std::string tcp;
+  std::string peers{};  // empty: in no cluster
 };
 
 class Server {

@@ -91,7 +91,7 @@ void Connection::DiscardInput() {
 
 bool Connection::MayRun() const {
   return state_ == State::kOpen && out_.size() < kUnsentBytesMax && !hub_.turn_used_up() &&
-         awaited_ < kHeldRepliesMax && !hub_.gate_full() && !(throttled_ && hub_.fan_out_full()) &&
+         awaited_ < kHeldRepliesMax && !hub_.halted() && !(throttled_ && hub_.fan_out_full()) &&
          (commands_left_ > 0 || commands_turn_ != hub_.turn());
 }
 
@@ -362,7 +362,7 @@ void Connection::UpdateEvents() {
   const bool reads =
       state_ == State::kLingering ||
       (state_ == State::kOpen && !peer_ended_ && !stopping_ && out_.size() < kUnsentBytesMax &&
-       !(HasUnrun() && (AwaitsReplies() || hub_.gate_full())));
+       !(HasUnrun() && (AwaitsReplies() || hub_.halted())));
   const std::uint32_t wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
   if (wanted != events_) {
     events_ = wanted;

@@ -60,6 +60,8 @@ Hub::Hub(HubWorld world, HubLimits limits, PageFinder pages)
     : loop_(world.loop),
       node_(world.node),
       persistence_(world.persistence),
+      cluster_(world.cluster),
+      peers_(world.peers),
       random_(world.random),
       limits_(limits),
       pages_(std::move(pages)),
@@ -87,16 +89,22 @@ void Hub::StartTurn() {
   turn_used_up_ = false;
   commands_ = 0;
   turn_log_room_ = persistence_ == nullptr ? SIZE_MAX : persistence_->log_room();
+  // A primary whose lease is over does nothing more as one.
+  if (cluster_ != nullptr) {
+    peers_->Turn(now_.mono_us);
+    cluster_->StartTurn(now_);
+  }
   node_.Step(TurnStarted{.now = now_,
                          .counters = counters_,
                          .last_turn = std::exchange(last_turn_, {}),
-                         .log_room = turn_log_room_},
+                         .log_room = turn_log_room_,
+                         .accepting = cluster_ == nullptr || cluster_->accepting()},
              output_);
   Route(output_);
 }
 
 std::int64_t Hub::WaitUs() const {
-  const bool resumes = !resume_.empty() && !gate_full();
+  const bool resumes = !resume_.empty() && !halted();
   if (told_too_late_ || resumes || !fresh_.empty() || !backlog_.empty() ||
       node_.store().has_dropped() || node_.has_work()) {
     return 0;
@@ -104,6 +112,9 @@ std::int64_t Hub::WaitUs() const {
   std::int64_t next_us = next_tick_us_;
   if (persistence_ != nullptr) {
     next_us = std::min(next_us, persistence_->next_us());
+  }
+  if (cluster_ != nullptr) {
+    next_us = std::min({next_us, cluster_->next_us(), peers_->next_us()});
   }
   next_us = std::min(next_us, node_.next_deadline_us().value_or(next_us));
   return std::max<std::int64_t>(0, next_us - MonotonicUs());
@@ -121,6 +132,9 @@ Result<void> Hub::TakeNews() {
   if (news.durable > node_.gate().durable()) {
     node_.Step(LogSynced{news.durable}, output_);
     Route(output_);
+  }
+  if (cluster_ != nullptr) {
+    cluster_->TakeNews();
   }
   for (const OperationResult& result : news.results) {
     node_.Step(OperationEnded{&result}, output_);
@@ -163,6 +177,13 @@ Result<void> Hub::RunTurn() {
   node_.Step(TurnEnded{}, output_);
   Route(output_);
   turn_ended_ = true;
+  // The records are on their way to the others before they are on the disk.
+  if (cluster_ != nullptr) {
+    if (Result<void> ended = cluster_->EndTurn(); !ended) {
+      return ended;
+    }
+    peers_->Flush();
+  }
   // Nobody hears of a change that is not with the operating system at least.
   if (persistence_ != nullptr) {
     if (Result<void> ended = persistence_->EndTurn(now_); !ended) {
@@ -186,7 +207,7 @@ Result<void> Hub::RunTurn() {
 
 void Hub::ResumeAll() {
   // Who does not get a turn stays in front of those who had one.
-  for (std::size_t left = resume_.size(); left > 0 && !turn_used_up_ && !gate_full(); --left) {
+  for (std::size_t left = resume_.size(); left > 0 && !turn_used_up_ && !halted(); --left) {
     const std::uint32_t slot = resume_.front();
     resume_.pop_front();
     if (Connection* connection = Find(slot); connection != nullptr) {

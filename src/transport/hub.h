@@ -28,10 +28,12 @@
 #include "language/nunc1_request.h"
 #include "net/deflate.h"
 #include "net/loop.h"
+#include "node/cluster_driver.h"
 #include "node/node.h"
 #include "node/persistence.h"
 #include "transport/connection.h"
 #include "transport/hub_limits.h"
+#include "transport/peer_links.h"
 
 namespace nunc {
 
@@ -48,6 +50,9 @@ struct HubWorld {
   Node& node;
   Persistence* persistence = nullptr;  // null where nothing is kept
   Random& random;
+  // Null where it is a member of no cluster; else both.
+  ClusterDriver* cluster = nullptr;
+  PeerLinks* peers = nullptr;
 };
 
 enum class Door : std::uint8_t { kTcp, kWebSocket, kHttp };
@@ -111,8 +116,12 @@ class Hub {
   [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }
   // So much is on its way to watchers that those who cause it must wait for the backlog.
   [[nodiscard]] bool fan_out_full() const { return fan_out_bytes_ >= kFanOutBytesMax; }
-  // So much waits for the disk that nothing is run meanwhile.
-  [[nodiscard]] bool gate_full() const { return node_.gate().bytes() >= kHeldBytesMax; }
+  // Nothing is run meanwhile: too much waits for the disk, or the role goes to another node.
+  [[nodiscard]] bool halted() const {
+    return node_.gate().bytes() >= kHeldBytesMax || (cluster_ != nullptr && !cluster_->accepting());
+  }
+  // What the node says outside its turn's own inputs.
+  void Hear(const Output& output) { Route(output); }
   // For inputs that nobody hears of.
   void Step(const Input& input);
   void Drain(SessionId session);
@@ -149,6 +158,8 @@ class Hub {
   Loop& loop_;
   Node& node_;
   Persistence* persistence_;
+  ClusterDriver* cluster_;
+  PeerLinks* peers_;
   Random& random_;
   HubLimits limits_;
   PageFinder pages_;

@@ -1,0 +1,155 @@
+#include "server/cluster_config.h"
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "base/limits.h"
+#include "server/config.h"
+
+namespace nunc {
+namespace {
+
+constexpr std::size_t kSecretBytesMin = 16;
+constexpr std::string_view kWhitespace = " \t\r\n";
+
+template <class Number>
+Result<Number> ParseWhole(std::string_view text, Number min) {
+  Number number = 0;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || stopped != text.data() + text.size() || number < min) {
+    return Fail(Fault::kInvalid, "allowed is a whole number from " + std::to_string(min) + " to " +
+                                     std::to_string(std::numeric_limits<Number>::max()));
+  }
+  return number;
+}
+
+Result<std::string> AddressOf(std::string_view text) {
+  const Result<HostPort> address = ParseHostPort(text);
+  if (!address) {
+    return tl::unexpected(address.error());
+  }
+  return ToText(*address);
+}
+
+}  // namespace
+
+Result<void> SetId(std::string_view text, Config& config) {
+  const Result<std::uint64_t> id = ParseWhole<std::uint64_t>(text, 1);
+  if (!id) {
+    return tl::unexpected(id.error());
+  }
+  config.cluster.id = {*id};
+  return {};
+}
+
+Result<void> SetPriority(std::string_view text, Config& config) {
+  const Result<std::uint32_t> priority = ParseWhole<std::uint32_t>(text, 0);
+  if (!priority) {
+    return tl::unexpected(priority.error());
+  }
+  config.cluster.priority = {*priority};
+  config.cluster.has_priority = true;
+  return {};
+}
+
+Result<void> SetListen(std::string_view text, Config& config) {
+  Result<std::string> address = AddressOf(text);
+  if (!address) {
+    return tl::unexpected(address.error());
+  }
+  config.cluster.listen = *std::move(address);
+  return {};
+}
+
+Result<void> SetAdvertise(std::string_view text, Config& config) {
+  Result<std::string> address = AddressOf(text);
+  if (!address) {
+    return tl::unexpected(address.error());
+  }
+  config.cluster.advertise = *std::move(address);
+  return {};
+}
+
+Result<void> SetJoin(std::string_view text, Config& config) {
+  config.cluster.join.clear();
+  for (bool more = true; more;) {
+    const std::size_t comma = text.find(',');
+    Result<std::string> address = AddressOf(text.substr(0, comma));
+    if (!address) {
+      return tl::unexpected(address.error());
+    }
+    config.cluster.join.push_back(*std::move(address));
+    more = comma != std::string_view::npos;
+    text.remove_prefix(more ? comma + 1 : text.size());
+  }
+  if (config.cluster.join.size() > kMembersMax) {
+    return Fail(Fault::kInvalid, "allowed are at most " + std::to_string(kMembersMax) +
+                                     " addresses, HOST:PORT[,HOST:PORT]");
+  }
+  return {};
+}
+
+Result<void> SetSecret(std::string_view text, Config& config) {
+  if (text.size() < kSecretBytesMin || text.size() > kSecretBytesMax) {
+    return Fail(Fault::kInvalid, "allowed are " + std::to_string(kSecretBytesMin) + " to " +
+                                     std::to_string(kSecretBytesMax) +
+                                     " bytes, as random as `openssl rand -hex 32` makes them");
+  }
+  config.cluster.secret = text;
+  return {};
+}
+
+Result<void> SetSecretFile(std::string_view text, Config& config) {
+  std::ifstream file{std::string(text), std::ios::binary};
+  std::string secret(std::istreambuf_iterator<char>(file), {});
+  if (!file) {
+    return Fail(Fault::kInvalid, "it cannot be read");
+  }
+  // An editor ends a file with a new line.
+  secret.erase(secret.find_last_not_of(kWhitespace) + 1);
+  return SetSecret(secret, config);
+}
+
+Result<void> SetTakeover(std::string_view text, Config& config) {
+  if (text != "on" && text != "off") {
+    return Fail(Fault::kInvalid, "allowed is on or off");
+  }
+  config.cluster.timing.takeover = text == "on";
+  return {};
+}
+
+Result<void> CheckCluster(Config& config) {
+  ClusterConfig& cluster = config.cluster;
+  const bool wants = cluster.bootstrap || !cluster.join.empty();
+  if (!wants && !cluster.active()) {
+    return {};
+  }
+  if (cluster.bootstrap && !cluster.join.empty()) {
+    return Fail(Fault::kInvalid,
+                "--bootstrap begins a cluster, --join enters one that is there: give one of them");
+  }
+  if (!cluster.active()) {
+    return Fail(Fault::kInvalid,
+                "a member of a cluster needs an address for the other nodes: give --listen");
+  }
+  if (cluster.secret.empty()) {
+    return Fail(Fault::kInvalid,
+                "a member of a cluster needs the secret of the cluster: give "
+                "--cluster-secret-file, or NUNC_CLUSTER_SECRET");
+  }
+  if (config.memory) {
+    return Fail(Fault::kInvalid,
+                "a member of a cluster keeps its votes and its log on disk: no --memory");
+  }
+  if (!cluster.has_priority) {
+    const std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+    cluster.priority = {static_cast<std::uint32_t>(cluster.id.value > most ? most
+                                                   : cluster.id.value == 0 ? 1
+                                                                           : cluster.id.value)};
+  }
+  return CheckTiming(cluster.timing);
+}
+
+}  // namespace nunc

@@ -1,0 +1,48 @@
+// What a server is told of the cluster that it is a member of.
+//
+// Shape:   a part of Config, filled from the same table of settings (config.cpp).
+// Units:   microseconds.
+// Errors:  kInvalid says what is allowed.
+// Secrets: `secret` never appears in an error, a warning or a help text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/members.h"
+
+namespace nunc {
+
+struct Config;
+
+struct ClusterConfig {
+  NodeId id{};                // 0: the folder's
+  bool has_priority = false;  // false: as the id
+  Priority priority{};
+  std::string listen;             // `host:port` for other nodes; empty: none
+  std::string advertise;          // as others are told; empty: as bound
+  std::vector<std::string> join;  // of nodes that are there
+  bool bootstrap = false;
+  std::string secret;
+  Timing timing{};
+
+  // A member, or one that will be.
+  [[nodiscard]] bool active() const { return !listen.empty(); }
+};
+
+Result<void> SetId(std::string_view text, Config& config);
+Result<void> SetPriority(std::string_view text, Config& config);
+Result<void> SetListen(std::string_view text, Config& config);
+Result<void> SetAdvertise(std::string_view text, Config& config);
+Result<void> SetJoin(std::string_view text, Config& config);
+Result<void> SetSecretFile(std::string_view text, Config& config);
+Result<void> SetSecret(std::string_view text, Config& config);
+Result<void> SetTakeover(std::string_view text, Config& config);
+
+// What no single setting can say alone.
+Result<void> CheckCluster(Config& config);
+
+}  // namespace nunc

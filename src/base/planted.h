@@ -72,6 +72,7 @@ enum class Bug : std::uint8_t {
   kWatchConnectionsLost,  // `$connections` is not told again
   kWatchTrailingLost,     // a watch with an interval is not told what came in it
   kWatchRateExceeded,     // it is told more often
+  kWatchKeyRightsKept,    // a watch of a key outlives the right to read it
   kWatchOldUser,          // a session that is another user now is told nothing of that
   kWatchGapUntold,        // a watch of all changes is cut and not told so
   kWatchAllReordered,     // what comes behind the cut is told before what was cut

@@ -26,6 +26,7 @@ struct CatchUp {
   };
   Phase phase = Phase::kBehind;
   std::string begins;     // with what; empty: it has been told
+  bool begun = false;     // so, and a kReady ends it
   Revision from{};        // kBehind to kTelling: all up to there has been told
   std::string listed_to;  // of kListing: all keys up to it have been told
   // Of kListing and kClosing: all up to there has been told, except what the listing has yet to

@@ -103,7 +103,7 @@ void Delivery::Tell(Database& database, std::uint64_t hash, Change change, Outpu
 
 // The keys of a transaction are one unit, which only a `ready` closes.
 void Delivery::CloseUnit(WatchingSession& to, const Change& change) {
-  if (!change.more || !to.wants_tokens || Planted(Bug::kWatchUnitOpen)) {
+  if (!change.more || !(to.wants_tokens || to.knows_ready) || Planted(Bug::kWatchUnitOpen)) {
     return;
   }
   if (const std::shared_ptr<WatchingSession> watching = to.weak_from_this().lock();
@@ -112,21 +112,6 @@ void Delivery::CloseUnit(WatchingSession& to, const Change& change) {
     closing_is_new_ = true;
     CloseLater(watching);
   }
-}
-
-bool Delivery::MaySee(PatternWatch& watch, const Database& database, std::string_view key) {
-  if (IsSecureKey(key)) {
-    return watch.admin || Planted(Bug::kWatchSecureShown);
-  }
-  if (watch.permissions_epoch != database.permissions_epoch()) {
-    watch.permissions_epoch = database.permissions_epoch();
-    watch.permissions = database.PermissionsOf(watch.rights_of());
-  }
-  if (Planted(Bug::kWatchRightsIgnored)) {
-    return true;
-  }
-  return watch.permissions == nullptr ? watch.user.empty()
-                                      : watch.permissions->Allows(Permission::kRead, key);
 }
 
 // What the watch has yet to come to, it will come to, and so it is once it has missed something;

@@ -77,10 +77,11 @@ class Delivery {
                 const Begin& begin, Output& output);
   // The key's watch has ended, also if it has yet to begin; empty: those of all keys.
   void Unwatch(const WatchingSession& watching, std::string_view key);
-  // Who watched a pattern in it hears that nothing of it is there any more.
+  // Who watches something in it hears that nothing of it is there any more.
   static void Forget(Database& database, Revision dropped, Output& output);
-  // Rights of a user have changed: its watches of patterns begin again.
-  void BeginAgain(const Database& database, std::string_view user);
+  // Its rights have changed (delivery_rights.cpp): watches of keys that may no longer be read ask
+  // for them at each change from now on, as those of patterns do, and all of these begin again.
+  void BeginAgain(WatchingSession& watching);
   // So do those of a session that has become another user of `selected`, or an admin.
   void BeginAs(const Session& session, const Database* selected);
 
@@ -118,6 +119,8 @@ class Delivery {
                    Output& output);
   void CloseUnit(WatchingSession& to, const Change& change);
   static bool MaySee(PatternWatch& watch, const Database& database, std::string_view key);
+  static bool MayRead(const WatchingSession& watching, std::string_view key);
+  void WithholdKeys(WatchingSession& watching);
   // It may have to hear of a change that waits for the disk.
   [[nodiscard]] bool MayWait(const WatchingSession& to) const;
   // All that may be seen up to there has been told to who is live.
@@ -127,11 +130,11 @@ class Delivery {
   [[nodiscard]] Revision ToldBefore(const Change& change, const WatchingSession& to) const;
   [[nodiscard]] std::string RewindTo(Revision shared, const Database& database) const;
   [[nodiscard]] std::string RewoundTo(Revision shared, const Database& database) const;
-  void TellRewindTo(const std::shared_ptr<PatternWatch>& watch, bool told,
+  void TellRewindTo(const std::shared_ptr<PatternWatch>& watch, bool other_rights,
                     std::span<const Undo::Cut> cuts, Output& output);
   void TellCuts(PatternWatch& watch, std::span<const Undo::Cut> cuts, Output& output);
   std::size_t TellBegun(WatchingSession& to, Output& output) const;
-  static Revision RightsOf(const PatternWatch& watch);
+  static Revision RightsOf(const WatchingSession& watching);
   // One whose listing has not begun may have to say why.
   static bool WillList(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
@@ -147,6 +150,7 @@ class Delivery {
   static void Stir(PatternWatch& watch);
   void Wake();
   static bool MayTellClosing(PatternWatch& watch, const Change& change);
+  static bool EndsWithReady(const PatternWatch& watch);
   void TellBegins(PatternWatch& watch, Output& output) const;
   void BeginTelling(PatternWatch& watch, std::string_view key, Output& output) const;
   std::size_t TellTo(PatternWatch& watch, const Entry& entry, Output& output) const;
@@ -168,7 +172,6 @@ class Delivery {
   void CloseLater(const std::shared_ptr<WatchingSession>& watching);
   void CloseKeys(const std::shared_ptr<WatchingSession>& watching, Output& output);
   static void TellOne(const WatchingSession& to, Change change, Output& output);
-  std::size_t TellEntry(const WatchingSession& to, const Entry& entry, Output& output) const;
   void TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
                  Output& output) const;
 

@@ -6,14 +6,6 @@
 #include "core/delivery.h"
 
 namespace nunc {
-namespace {
-
-Change RemovedChange(const Entry& tombstone) {
-  return {.kind = ChangeKind::kRemoved, .key = tombstone.key(), .revision = tombstone.revision()};
-}
-
-}  // namespace
-
 // ---- tokens and the words around what is told
 
 bool Delivery::MayWait(const WatchingSession& to) const {
@@ -31,19 +23,6 @@ void Delivery::TellOne(const WatchingSession& to, Change change, Output& output)
   change.count = 1;
   output.targets.push_back(to.id());
   output.items.emplace_back(change);
-}
-
-// As a part of what a watch has yet to hear; gives its bytes. It waits at the gate for what has
-// come to it since its own change.
-std::size_t Delivery::TellEntry(const WatchingSession& to, const Entry& entry,
-                                Output& output) const {
-  const Database& database = to.database();
-  Change change = entry.is_tombstone() ? RemovedChange(entry) : ChangeOf(entry);
-  const Revision shown = NeededFor(database, entry.key(), database.ShownRevision(entry));
-  change.after = shown > durable_ ? shown : Revision{};
-  change.more = true;
-  TellOne(to, change, output);
-  return change.key.size() + change.value.size();
 }
 
 void Delivery::TellReady(const WatchingSession& to, std::string_view pattern, Revision revision,
@@ -93,15 +72,7 @@ bool Delivery::Judge(const Database& database, std::string_view since, Begin& be
 void Delivery::StartListing(PatternWatch& watch, std::string_view with) {
   watch.Become(std::make_unique<CatchUp>());
   watch.catch_up->phase = CatchUp::Phase::kListing;
-  watch.catch_up->begins = with;
-}
-
-// When they were last changed.
-Revision Delivery::RightsOf(const PatternWatch& watch) {
-  const Database& database = watch.session->database();
-  const std::string key = std::string(kPermissionKeyPrefix).append(watch.rights_of());
-  const Entry* list = database.FindAny(key, database.Hash(key));
-  return list == nullptr ? Revision{} : list->revision();
+  watch.catch_up->begins = watch.silent ? std::string_view() : with;
 }
 
 std::string Delivery::RewindTo(Revision shared, const Database& database) const {
@@ -123,7 +94,7 @@ void Delivery::BeginPattern(const std::shared_ptr<PatternWatch>& watch, const Be
   if (begin.from_now) {
     return;
   }
-  if (begin.judged.worth == History::Worth::kGood && RightsOf(*watch) > begin.since &&
+  if (begin.judged.worth == History::Worth::kGood && RightsOf(session) > begin.since &&
       !Planted(Bug::kWatchRightsAway)) {
     StartListing(*watch, "rights");
   } else if (begin.judged.worth == History::Worth::kGood) {
@@ -158,7 +129,8 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
     return;
   }
   const Entry* entry = database.FindAny(key, database.Hash(key));
-  const bool delta = begin.judged.worth == History::Worth::kGood;
+  const bool good = begin.judged.worth == History::Worth::kGood;
+  const bool delta = good && RightsOf(*watching) <= begin.since;
   const Revision changed = entry != nullptr                 ? entry->revision()
                            : Planted(Bug::kWatchKeyHorizon) ? Revision{}
                                                             : database.horizon();
@@ -167,9 +139,10 @@ void Delivery::BeginKey(const std::shared_ptr<WatchingSession>& watching, std::s
   const bool there = entry != nullptr && !entry->is_tombstone();
   Change started{.kind = ChangeKind::kStarted,
                  .key = output.Keep(std::string(key)),
-                 .value = !delta ? "snapshot"
-                          : news ? "delta"
-                                 : "current"};
+                 .value = !good    ? "snapshot"
+                          : !delta ? "rights"
+                          : news   ? "delta"
+                                   : "current"};
   if (begin.judged.worth == History::Worth::kRewound) {
     started.value = output.Keep(RewindTo(begin.judged.shared, database));
   }
@@ -204,49 +177,28 @@ void Delivery::Unwatch(const WatchingSession& watching, std::string_view key) {
 }
 
 void Delivery::Forget(Database& database, Revision dropped, Output& output) {
-  for (const PatternWatch* watch : database.watches().patterns().All()) {
-    TellOne(*watch->session,
-            {.kind = ChangeKind::kStarted,
-             .key = output.Keep(watch->pattern()),
-             .value = "dropped",
-             .after = dropped},
+  const auto tell = [&](const WatchingSession& to, std::string_view what) {
+    TellOne(to, {.kind = ChangeKind::kStarted, .key = what, .value = kDropped, .after = dropped},
             output);
-  }
-}
-
-bool Delivery::WillList(const PatternWatch& watch) {
-  return watch.catch_up != nullptr && watch.catch_up->phase == CatchUp::Phase::kListing &&
-         !watch.catch_up->begins.empty();
-}
-
-void Delivery::BeginAs(const Session& session, const Database* selected) {
-  for (const Session::DatabaseWatches& watching : session.watches) {
-    watching.watches->admin = watching.watches->admin || session.admin;
-    for (const auto& [prefix, watch] : watching.watches->patterns()) {
-      const bool another = watching.database == selected && watch->user != session.user;
-      if (!another && watch->admin == session.admin) {
-        continue;
-      }
-      if (another) {
-        watch->user = session.user;
-      }
-      watch->admin = session.admin;
-      watch->permissions_epoch = 0;
-      if (!WillList(*watch) && !Planted(Bug::kWatchOldUser)) {
-        Stir(*watch);
-        StartListing(*watch, "rights");
-        Queue(watch);
+  };
+  for (const WatchedKey* watched : database.watches().All()) {
+    const std::string_view key = output.Keep(std::string(watched->key()));
+    for (const WatchedKey::Watcher& watcher : watched->watchers()) {
+      if (!watcher.session->IsSilent()) {
+        tell(*watcher.session, key);
       }
     }
   }
-}
-
-void Delivery::BeginAgain(const Database& database, std::string_view user) {
   for (PatternWatch* watch : database.watches().patterns().All()) {
-    if (user == watch->rights_of() && !WillList(*watch) && !Planted(Bug::kWatchRightsKept)) {
-      Stir(*watch);
-      StartListing(*watch, "rights");
-      Queue(watch->session->FindPattern(watch->prefix, watch->one_key));
+    if (!watch->silent) {
+      tell(*watch->session, output.Keep(watch->pattern()));
+    } else if (MaySee(*watch, database, watch->prefix)) {
+      output.items.emplace_back(Change{.kind = ChangeKind::kRemoved,
+                                       .key = output.Keep(watch->prefix),
+                                       .first = output.targets.size(),
+                                       .count = 1,
+                                       .after = dropped});
+      output.targets.push_back(watch->session->id());
     }
   }
 }
@@ -264,10 +216,15 @@ void Delivery::Advance(Output& output) {
   AdvancePatterns(output);
   for (const BeginLater& later : std::exchange(begin_later_, {})) {
     const std::shared_ptr<WatchingSession> watching = later.watching.lock();
-    if (watching != nullptr) {
-      Database& database = watching->database();
-      database.watches().Add(*watching, later.key, database.Hash(later.key), later.begin.policy);
+    if (watching == nullptr) {
+      continue;
+    }
+    Database& database = watching->database();
+    database.watches().Add(*watching, later.key, database.Hash(later.key), later.begin.policy);
+    if (MayRead(*watching, later.key)) {
       BeginKey(watching, later.key, later.begin, output);
+    } else {
+      BeginAgain(*watching);
     }
   }
   closing_is_new_ = false;
@@ -336,15 +293,15 @@ Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Ou
   if (watch.session->database().secure_revision() > durable_) {
     return Step::kWaits;
   }
+  if (std::exchange(watch.gap, false) && !Planted(Bug::kWatchGapUntold)) {
+    TellOne(*watch.session, {.kind = ChangeKind::kGap, .key = output.Keep(watch.pattern())},
+            output);
+  }
   if (watch.catch_up->phase == CatchUp::Phase::kBehind) {
     if (watch.one_key) {
       return AdvanceKey(watch, budget, output);
     }
     StartSeeking(watch);
-  }
-  if (std::exchange(watch.gap, false) && !Planted(Bug::kWatchGapUntold)) {
-    TellOne(*watch.session, {.kind = ChangeKind::kGap, .key = output.Keep(watch.pattern())},
-            output);
   }
   if (!watch.catch_up->lazy) {
     TellBegins(watch, output);
@@ -561,8 +518,10 @@ Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
   }
   if (catch_up.missed && !Planted(Bug::kWatchMissedForgotten)) {
     const Revision from = *catch_up.missed;
+    const bool begun = catch_up.begun;
     catch_up = {};
     catch_up.from = from;
+    catch_up.begun = begun;
     if (MustRest(watch) || watch.one_key) {
       return GoBehind(watch);
     }
@@ -571,7 +530,7 @@ Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
   }
   WatchingSession& session = *watch.session;
   catch_up.from = ToldUpTo(session);
-  if (watch.wants_tokens && !catch_up.lazy) {
+  if (EndsWithReady(watch) && !catch_up.lazy) {
     session.token_at = catch_up.from;
     TellReady(session, watch.pattern(), session.token_at, output);
   }

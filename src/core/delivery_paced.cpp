@@ -8,6 +8,13 @@
 #include "core/delivery.h"
 
 namespace nunc {
+namespace {
+
+Change RemovedChange(const Entry& tombstone) {
+  return {.kind = ChangeKind::kRemoved, .key = tombstone.key(), .revision = tombstone.revision()};
+}
+
+}  // namespace
 
 // What it was told of a moment ago may be told again an interval later.
 void Delivery::NoteTold(PatternWatch& watch) const {
@@ -110,15 +117,28 @@ void Delivery::BeginTelling(PatternWatch& watch, std::string_view key, Output& o
   }
 }
 
-// An entry to a watch that is behind.
+// Who is told what a part begins with is told when it ends.
+bool Delivery::EndsWithReady(const PatternWatch& watch) {
+  return watch.wants_tokens || watch.catch_up->begun;
+}
+
+// An entry to a watch that is behind. It waits at the gate for what has come to it since its own
+// change.
 std::size_t Delivery::TellTo(PatternWatch& watch, const Entry& entry, Output& output) const {
   BeginTelling(watch, entry.key(), output);
-  return TellEntry(*watch.session, entry, output);
+  const Database& database = watch.session->database();
+  Change change = entry.is_tombstone() ? RemovedChange(entry) : ChangeOf(entry);
+  const Revision shown = NeededFor(database, entry.key(), database.ShownRevision(entry));
+  change.after = shown > durable_ ? shown : Revision{};
+  change.more = EndsWithReady(watch);
+  TellOne(*watch.session, change, output);
+  return change.key.size() + change.value.size();
 }
 
 void Delivery::TellBegins(PatternWatch& watch, Output& output) const {
   watch.catch_up->lazy = false;
   if (std::string begins = std::exchange(watch.catch_up->begins, {}); !begins.empty()) {
+    watch.catch_up->begun = true;
     TellOne(*watch.session,
             {.kind = ChangeKind::kStarted,
              .key = output.Keep(watch.pattern()),
@@ -145,7 +165,9 @@ Delivery::Step Delivery::AdvanceKey(PatternWatch& watch, std::size_t& budget, Ou
     if (database.horizon() > catch_up.from) {
       BeginTelling(watch, watch.prefix, output);
       TellOne(*watch.session,
-              {.kind = ChangeKind::kRemoved, .key = output.Keep(watch.prefix), .more = true},
+              {.kind = ChangeKind::kRemoved,
+               .key = output.Keep(watch.prefix),
+               .more = EndsWithReady(watch)},
               output);
     }
   } else if (entry->revision() == Revision{}) {

@@ -57,8 +57,15 @@ void Delivery::TellRewind(Session& session, std::span<const Undo::Cut> cuts, Out
     if (to.closes_at) {
       to.closes_at = std::min(*to.closes_at, newest_);
     }
+    const std::string rights = std::string(kPermissionKeyPrefix).append(to.rights_of());
+    const bool other_rights = std::ranges::any_of(cuts, [&](const Undo::Cut& cut) {
+      return cut.database == watching.database && cut.key == rights;
+    });
+    if (other_rights) {
+      WithholdKeys(to);
+    }
     for (const auto& [prefix, watch] : to.patterns()) {
-      TellRewindTo(watch, to.rewound.has_value(), cuts, output);
+      TellRewindTo(watch, other_rights, cuts, output);
     }
     if (!to.wants_tokens || to.size() == to.patterns().size()) {
       to.rewound.reset();  // its patterns have each been told
@@ -85,17 +92,15 @@ void Delivery::TellRewind(Session& session, std::span<const Undo::Cut> cuts, Out
 
 // Of one that is live it is known what it has been told: all. Of one that is behind, only while it
 // holds exactly what there was at some revision; any other begins again.
-void Delivery::TellRewindTo(const std::shared_ptr<PatternWatch>& watch, bool told,
+void Delivery::TellRewindTo(const std::shared_ptr<PatternWatch>& watch, bool other_rights,
                             std::span<const Undo::Cut> cuts, Output& output) {
   const Database& database = watch->session->database();
   const CatchUp* catch_up = watch->catch_up.get();
   const bool live = catch_up == nullptr;
-  if ((live && !told) || Planted(Bug::kRewindPatternUntold)) {
+  const bool told = watch->session->rewound.has_value();
+  if ((live && !told && !other_rights) || Planted(Bug::kRewindPatternUntold)) {
     return;
   }
-  const std::string rights = std::string(kPermissionKeyPrefix).append(watch->rights_of());
-  const bool other_rights = std::ranges::any_of(
-      cuts, [&](const Undo::Cut& cut) { return cut.database == &database && cut.key == rights; });
   if (live && !watch->session->lagging() && !other_rights) {
     return TellCuts(*watch, cuts, output);
   }
@@ -113,12 +118,11 @@ void Delivery::TellRewindTo(const std::shared_ptr<PatternWatch>& watch, bool tol
 void Delivery::TellCuts(PatternWatch& watch, std::span<const Undo::Cut> cuts, Output& output) {
   const WatchingSession& to = *watch.session;
   const Database& database = to.database();
-  TellOne(to,
-          {.kind = ChangeKind::kStarted,
-           .key = output.Keep(watch.pattern()),
-           .value = output.Keep(RewoundTo(newest_, database))},
-          output);
   watch.Become(std::make_unique<CatchUp>());
+  if (!watch.silent) {
+    watch.catch_up->begins = RewoundTo(newest_, database);
+  }
+  TellBegins(watch, output);
   for (const Undo::Cut& cut : cuts) {
     if (cut.database != &database || !cut.shown || !watch.Matches(cut.key) ||
         !MaySee(watch, database, cut.key)) {

@@ -46,7 +46,7 @@ std::optional<std::int64_t> Executor::next_deadline_us() const {
 
 // ---- sessions
 
-void Executor::Open(SessionId id, SessionKind kind, const SessionName& name) {
+void Executor::Open(SessionId id, SessionKind kind, const SessionName& name, bool knows_ready) {
   if (sessions_.size() <= id.slot) {
     sessions_.resize(std::size_t{id.slot} + 1);
   }
@@ -55,6 +55,7 @@ void Executor::Open(SessionId id, SessionKind kind, const SessionName& name) {
   sessions_[id.slot]->id = id;
   sessions_[id.slot]->kind = kind;
   sessions_[id.slot]->name = name;
+  sessions_[id.slot]->knows_ready = knows_ready;
   sessions_[id.slot]->owner = name.owner();
 }
 
@@ -477,7 +478,13 @@ Entry* Executor::WriteKey(const Place& place, const NewValue& fresh, Output& out
 
 void Executor::NoteRights(const Place& place) {
   if (place.key.starts_with(kPermissionKeyPrefix)) {
-    delivery_.BeginAgain(place.database, place.key.substr(kPermissionKeyPrefix.size()));
+    const std::string_view user = place.key.substr(kPermissionKeyPrefix.size());
+    for (const std::unique_ptr<Session>& session : sessions_) {
+      const auto watching = session == nullptr ? nullptr : session->FindWatching(place.database);
+      if (watching != nullptr && watching->rights_of() == user) {
+        delivery_.BeginAgain(*watching);
+      }
+    }
   }
 }
 

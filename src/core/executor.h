@@ -41,7 +41,7 @@ class Executor {
   void SetNow(Now now);
   void SetDefaultAddress(std::string_view address);
   void NoteTurn(const TurnTime& turn, const Counters& measured = {});
-  void Open(SessionId id, SessionKind kind, const SessionName& name = {});
+  void Open(SessionId id, SessionKind kind, const SessionName& name = {}, bool knows_ready = false);
   void Close(SessionId id);
   void Execute(SessionId id, const Command& command, Output& output);
   void Expect(SessionId id, std::span<const std::string_view> keys);

@@ -32,9 +32,10 @@ class ExecutorTest : public testing::Test {
 
   void SetTime(std::int64_t us) { executor_.SetNow({.mono_us = us, .wall_us = us}); }
 
-  SessionId Connect(SessionKind kind = SessionKind::kConnection, const SessionName& name = {}) {
+  SessionId Connect(SessionKind kind = SessionKind::kConnection, const SessionName& name = {},
+                    bool knows_ready = false) {
     const SessionId id{.slot = next_slot_++, .generation = 1};
-    executor_.Open(id, kind, name);
+    executor_.Open(id, kind, name, knows_ready);
     return id;
   }
   SessionId ConnectAdmin() {
@@ -54,6 +55,10 @@ class ExecutorTest : public testing::Test {
   }
   SessionId JoinAdmin(std::string_view database = "db") {
     return Selected(ConnectAdmin(), database);
+  }
+  // One whose client reads what a watch is told of itself.
+  SessionId JoinKnowing(std::string_view database = "db") {
+    return Selected(Connect(SessionKind::kConnection, {}, /*knows_ready=*/true), database);
   }
   void Disconnect(SessionId id) { executor_.Close(id); }
 

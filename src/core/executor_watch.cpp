@@ -56,9 +56,7 @@ void Executor::WatchPattern(const Session& session, WatchingSession& watching,
     watches.Remove(watching, prefix, watching.database().Hash(prefix));
     delivery_.Unwatch(watching, prefix);
   }
-  watch->user = session.user;
-  watch->admin = session.admin;
-  watch->permissions_epoch = 0;
+  watch->silent = false;
   delivery_.BeginPattern(watch, begin);
   Ok(session, output);
 }

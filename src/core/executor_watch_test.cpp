@@ -130,16 +130,6 @@ TEST_F(ExecutorWatchTest, AClosedSessionIsToldNoMoreInAnyDatabase) {
   EXPECT_TRUE(output_.targets.empty());
 }
 
-TEST_F(ExecutorWatchTest, AWatchOutlivesThePermissionItWasMadeWith) {
-  const SessionId admin = JoinAdmin();
-  Watch(watcher_, "k");
-  EXPECT_EQ(Run(admin, ask::SetPermissions("all", "w *")), kFine);
-  EXPECT_EQ(Run(watcher_, ask::Watch("j")), ErrorCode::kPermissionDenied);
-  Take(watcher_);
-  Write("k", "v");
-  EXPECT_EQ(Take(watcher_), Lines{"set k v 0"});
-}
-
 TEST_F(ExecutorWatchTest, UsersAndPermissionsAreToldLikeOtherKeys) {
   const SessionId admin = JoinAdmin();
   Watch(admin, "$$user_ada");

@@ -97,10 +97,13 @@ enum class ChangeKind : std::uint8_t {
   kRemoved,
   kConflict,  // for arbiters: value is the whole message
   // What a watch is told of itself; key is its pattern, empty: those of keys in the database.
-  kStarted,  // value says what follows: `snapshot`, `delta` or `current`
+  kStarted,  // value says what follows: `snapshot`, `delta`, `current` or another of protocol.md's
   kReady,    // all up to here has been told; value is a token to go on from
   kGap,      // changes have been left out of what was to be all of them; key is the pattern or key
 };
+
+// Of kStarted: nothing follows, as the database has gone.
+inline constexpr std::string_view kDropped = "dropped";
 
 // The version existing clients see while a conflict on a key is open.
 inline constexpr std::int64_t kVersionInConflict = -2;

@@ -36,11 +36,10 @@ struct PatternWatch {
 
   WatchingSession* session = nullptr;
   std::string prefix;
-  bool one_key = false;  // of `prefix` itself
-  // Whose rights decide what it is told: those of who made it.
-  std::string user;
-  bool admin = false;
+  // Of `prefix` itself: with an interval, or one that was withheld from its user.
+  bool one_key = false;
   bool wants_tokens = false;  // kStarted and kReady, too
+  bool silent = false;        // neither, whatever happens: its client knows no such words
   WatchPolicy policy = WatchPolicy::kLatest;
   bool gap = false;  // changes were left out of all that it wants, and it has not been told so
   // Looked up again when the database's epoch has moved on.
@@ -76,10 +75,6 @@ struct PatternWatch {
   [[nodiscard]] std::string pattern() const { return one_key ? prefix : prefix + '*'; }
   [[nodiscard]] bool Matches(std::string_view key) const {
     return one_key ? key == prefix : key.starts_with(prefix);
-  }
-  // The user whose list counts.
-  [[nodiscard]] std::string_view rights_of() const {
-    return user.empty() ? std::string_view("all") : user;
   }
 
  private:

@@ -62,6 +62,8 @@ std::shared_ptr<WatchingSession> Session::WatchingIn(Database& in) {
     return found;
   }
   watches.push_back({.database = &in, .watches = std::make_shared<WatchingSession>(id, in)});
+  watches.back().watches->user = user;
+  watches.back().watches->knows_ready = knows_ready;
   watches.back().watches->set_lagging(lagging);
   watches.back().watches->set_allowance(&allowance);
   return watches.back().watches;

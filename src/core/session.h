@@ -34,7 +34,8 @@ struct Session {
   SessionId id;
   SessionKind kind = SessionKind::kConnection;
   SessionName name;
-  std::uint64_t owner = 0;  // of keys that live with it; 0: it has had none and no name
+  std::uint64_t owner = 0;   // of keys that live with it; 0: it has had none and no name
+  bool knows_ready = false;  // as in WatchingSession
   bool admin = false;
   bool lagging = false;
   std::size_t allowance = 0;     // bytes that watches of `all` may still be given while it lags

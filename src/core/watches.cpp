@@ -198,6 +198,23 @@ void Watches::RemoveAll(WatchingSession& session) {
   }
 }
 
+std::vector<std::shared_ptr<PatternWatch>> Watches::Withhold(WatchingSession& session,
+                                                             Allows allows) {
+  std::vector<std::shared_ptr<PatternWatch>> withheld;
+  for (std::size_t i = session.interests_.size(); i > 0; --i) {  // the last takes a free place
+    const WatchingSession::Interest taken = session.interests_[i - 1];
+    if (allows(session, taken.key->key())) {
+      continue;
+    }
+    const std::string key(taken.key->key());
+    Drop(session, static_cast<std::uint32_t>(i - 1));
+    withheld.push_back(AddPattern(session, key, /*one_key=*/true));
+    withheld.back()->policy = taken.policy;
+    withheld.back()->gap = taken.gap;
+  }
+  return withheld;
+}
+
 void Watches::Drop(WatchingSession& session, std::uint32_t interest) {
   if (session.interests_[interest].dirty) {
     session.Unlink(interest);

@@ -70,8 +70,18 @@ class WatchingSession : public std::enable_shared_from_this<WatchingSession> {
   bool BeginTelling(std::uint64_t change) { return std::exchange(told_, change) != change; }
   [[nodiscard]] bool WasTold(std::uint64_t change) const { return told_ == change; }
 
+  // Whose rights decide what it is told. Empty: it came with the database's token.
+  std::string user;
+  // The user whose list counts.
+  [[nodiscard]] std::string_view rights_of() const {
+    return user.empty() ? std::string_view("all") : user;
+  }
   // An admin's: it may see `$$` keys, which wait for the disk in every database.
   bool admin = false;
+  // Its client reads kStarted and kReady, also of watches without a token.
+  bool knows_ready = false;
+  // It is told changes alone.
+  [[nodiscard]] bool IsSilent() const { return !wants_tokens && !knows_ready; }
   std::size_t behind = 0;  // patterns that have yet to hear something
   bool in_closing = false;
   bool keys_begun = false;  // that changes of keys may be left out up to the next kReady is told
@@ -147,6 +157,10 @@ class Watches {
   std::shared_ptr<PatternWatch> AddPattern(WatchingSession& session, std::string_view prefix,
                                            bool one_key = false);
   bool RemovePattern(WatchingSession& session, std::string_view prefix, bool one_key = false);
+  // Those of keys that are not allowed become such that ask for it at each change
+  // (PatternWatch::one_key). Gives them.
+  using Allows = bool (*)(const WatchingSession& session, std::string_view key);
+  std::vector<std::shared_ptr<PatternWatch>> Withhold(WatchingSession& session, Allows allows);
   // Those of keys and of patterns.
   void RemoveAll(WatchingSession& session);
 

@@ -79,7 +79,9 @@ void Node::Step(const Input& input, Output& output) {
           },
           [&](const TurnEnded&) { executor_.EndTurn(output); },
           [&](const Tick&) { executor_.Tick(output); },
-          [&](const SessionOpened& in) { executor_.Open(in.session, in.kind, in.name); },
+          [&](const SessionOpened& in) {
+            executor_.Open(in.session, in.kind, in.name, in.knows_ready);
+          },
           [&](const SessionClosed& in) {
             executor_.Close(in.session);
             gate_.Forget(in.session);

@@ -42,7 +42,8 @@ struct Tick {};
 struct SessionOpened {
   SessionId session;
   SessionKind kind = SessionKind::kConnection;
-  SessionName name{};  // that its client may come back to
+  SessionName name{};        // that its client may come back to
+  bool knows_ready = false;  // as in WatchingSession
 };
 struct SessionClosed {
   SessionId session;

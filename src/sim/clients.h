@@ -122,6 +122,9 @@ class Clients {
     std::size_t before = 0;  // events from before the watch need not come, and may come twice
     bool dropped = false;
     Revision dropped_at{};
+    // It may not have been read for a while: what came then is not told, and the present value
+    // again (watch_oracle.h holds against that what is told).
+    bool withheld = false;
   };
   struct Session {
     SessionId id{};
@@ -158,6 +161,7 @@ class Clients {
   Result<void> OnKeyEvent(Watch& watch, const Change& change);
   Result<void> OnConflict(const Change& change, DatabaseId database);
   void AddEvent(const Place& place, KeyEvent event);
+  void Withhold(DatabaseId database, const RecordItem& rights);
   void Hash(std::uint64_t number, std::string_view text);
 
   Oracle* oracle_;

@@ -248,8 +248,7 @@ std::string WatchView::CheckFilter(const Change& change) const {
       (!removed && (*past->value != change.value || past->version != change.version))) {
     return Broken("filter (never happened)", change);
   }
-  // Of a single key it is asked for when the watch is made.
-  if (is_pattern_ && !history_.MayRead(reader_, change.key)) {
+  if (!history_.MayRead(reader_, change.key)) {
     return Broken("filter (may not be read)", change);
   }
   const bool waits = history_.waits() || IsSecureKey(change.key);

@@ -2,7 +2,7 @@
 //
 // Shape:   WatchHistory is fed every record; a WatchView every event of one watch, over all its
 //          connections. Each answers with what is broken, by the name of the contract; empty: fine.
-//            filter       only keys of the pattern, and only those that its user may read now
+//            filter       only what is watched, and only what its user may read now
 //            ordered      what is told live comes in the order of revisions
 //            unique       no change of a key twice
 //            atomic       at each `ready` the client holds what was there at that revision

@@ -48,6 +48,8 @@ WatchWorld::WatchWorld(std::uint64_t seed)
   AddClient("key", {"c"}, {.user = "fixed"});
   AddClient("changing", {"*"}, {.user = "changing"});
   AddClient("changing two", {"a*", "b*"}, {.user = "changing"});
+  AddClient("changing keys", {"b/1", "c"}, {.user = "changing"});
+  AddClient("every change of a key", {"ab"}, {.user = "changing"}, WatchPolicy::kAll);
   AddClient("admin", {"*"}, {.admin = true});
   AddClient("every change", {"*"}, {}, WatchPolicy::kAll);
   AddClient("every change of some", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"},
@@ -55,7 +57,7 @@ WatchWorld::WatchWorld(std::uint64_t seed)
   AddClient("now and then", {"*"}, {}, WatchPolicy::kEvery);
   AddClient("some now and then", {"a/b*", "b*", "c", "ab"}, {.user = "fixed"}, WatchPolicy::kEvery);
   AddClient("admin now and then", {"*"}, {.admin = true}, WatchPolicy::kEvery);
-  AddClient("changing now and then", {"a*"}, {.user = "changing"}, WatchPolicy::kEvery);
+  AddClient("changing now and then", {"a*", "c"}, {.user = "changing"}, WatchPolicy::kEvery);
 }
 
 // What is loaded is in `log_`, up to `end`.
@@ -411,8 +413,9 @@ void WatchWorld::Reconnect() {
 // One of the users logs in as the other, over its connection.
 void WatchWorld::BecomeAnother() {
   turn_ends_ = true;  // as with ChangeRights
-  const auto found = std::ranges::find_if(
-      clients_, [](const auto& client) { return client->name == "changing two"; });
+  const std::string_view name = prng_.Below(2) == 0 ? "changing two" : "changing keys";
+  const auto found =
+      std::ranges::find_if(clients_, [name](const auto& client) { return client->name == name; });
   Client& client = **found;
   client.reader.user = client.reader.user == "fixed" ? "changing" : "fixed";
   for (WatchView& view : client.views) {
@@ -453,6 +456,7 @@ void WatchWorld::Connect(Client& client) {
   ++client.session.generation;
   client.lagging = false;
   client.connections.clear();
+  std::ranges::for_each(client.views, &WatchView::Unwatch);
   Step(SessionOpened{client.session});
   if (client.reader.admin) {
     Run(client.session, {.verb = Verb::kAuth, .name = "a", .secret = "b"});
@@ -466,6 +470,9 @@ void WatchWorld::Connect(Client& client) {
 
 void WatchWorld::Watch(const Client& client, WatchView& view) {
   view.Resume();
+  if (!view.pattern().ends_with('*') && !history_.MayRead(client.reader, view.pattern())) {
+    view.Unwatch();  // it is refused
+  }
   const std::string since = view.token();
   Run(client.session, {.verb = Verb::kWatch,
                        .key = view.pattern(),

@@ -267,7 +267,7 @@ void Connection::Drained() {
 
 // ---- sessions and the end
 
-void Connection::OpenSession(SessionKind kind) {
+void Connection::OpenSession(SessionKind kind, bool knows_ready) {
   session_ = hub_.NextSession(slot_);
   session_open_ = true;
   lagging_ = false;
@@ -277,7 +277,8 @@ void Connection::OpenSession(SessionKind kind) {
   if (kind == SessionKind::kConnection) {
     session_name_ = {.high = hub_.random().Next(), .low = hub_.random().Next()};
   }
-  hub_.Step(SessionOpened{.session = session_, .kind = kind, .name = session_name_});
+  hub_.Step(SessionOpened{
+      .session = session_, .kind = kind, .name = session_name_, .knows_ready = knows_ready});
 }
 
 void Connection::CloseSession() {

@@ -52,7 +52,7 @@ class Connection final : public Loop::Handler {
   void SwitchTo(std::unique_ptr<Protocol> protocol) { next_protocol_ = std::move(protocol); }
   // From now on changes are told, in that form.
   void Hear(WireForm form) { form_ = form; }
-  void OpenSession(SessionKind kind);
+  void OpenSession(SessionKind kind, bool knows_ready = false);
   void CloseSession();
   [[nodiscard]] SessionId session() const { return session_; }
   [[nodiscard]] const SessionName& session_name() const { return session_name_; }

@@ -97,7 +97,8 @@ RestDoor::RestDoor(Connection& connection, const HttpRequest& request)
   if (lasting && request.version_minor == 0) {
     Refuse(400, {.code = "http-version", .message = "a watch is for HTTP/1.1"});
   } else if (ReadConditions() && Authorize()) {
-    connection_.OpenSession(lasting ? SessionKind::kConnection : SessionKind::kRequest);
+    connection_.OpenSession(lasting ? SessionKind::kConnection : SessionKind::kRequest,
+                            /*knows_ready=*/lasting);
   }
 }
 

@@ -22,7 +22,8 @@ Hub& WsProtocol::hub() {
 }
 
 void WsProtocol::OnOpen() {
-  connection_.OpenSession(SessionKind::kConnection);
+  const bool json = form_ == WireForm::kJson || form_ == WireForm::kJsonDeflate;
+  connection_.OpenSession(SessionKind::kConnection, /*knows_ready=*/json);
 }
 
 std::size_t WsProtocol::OnBytes(std::span<char> input) {

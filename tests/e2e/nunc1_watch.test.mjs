@@ -1,7 +1,7 @@
 // Several keys at once, conditions and resumed watches over nunc.1: docs/protocol.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createDatabase, startServer, stopCleanly } from './harness.mjs';
+import { createDatabase, openAdmin, startServer, stopCleanly } from './harness.mjs';
 import { JsonClient } from './json_client.mjs';
 
 let server;
@@ -85,5 +85,69 @@ describe('watches that go on', () => {
     assert.deepEqual([bad.code, bad.field], ['bad-since', 'since']);
     await second.close();
     await writer.close();
+  });
+
+  const heard = async (client) =>
+    (await pushesUntilReady(client)).map(({ push, key, with: word, value }) =>
+      push === 'set' ? [key, value] : [push, key ?? word],
+    );
+
+  test('a key that may no longer be read is not told, and the watch says so', async () => {
+    const db = await createDatabase(server, 'json-rights', {
+      more: ['create-user ann ann-token', 'set-permissions ann r k'],
+    });
+    const admin = await openAdmin(server, db);
+    const ann = await JsonClient.connect(server.ws);
+    await ann.ok({ op: 'use-db', db, user: 'ann', token: 'ann-token' });
+    await ann.ok({ op: 'watch', key: 'k' });
+    await admin.expectOk('set-permissions ann r j');
+    assert.deepEqual(await heard(ann), [
+      ['started', 'rights'],
+      ['ready', undefined],
+    ]);
+    await admin.expectOk('set k 1');
+    await admin.expectOk('set-permissions ann r k');
+    assert.deepEqual(await heard(ann), [
+      ['started', 'rights'],
+      ['k', 1],
+      ['ready', undefined],
+    ]);
+    await ann.close();
+    await admin.close();
+  });
+
+  test('a transaction is closed for a watch without a token, too', async () => {
+    const db = await createDatabase(server, 'json-unit');
+    const client = await JsonClient.open(server.ws, db);
+    await client.ok({ op: 'watch', key: 'a' });
+    await client.ok({ op: 'multi' });
+    await client.ok({ op: 'set', key: 'a', value: 1 });
+    await client.ok({ op: 'set', key: 'b', value: 1 });
+    client.send({ id: 'exec', op: 'exec' });
+    assert.deepEqual(
+      (await pushesUntilReady(client)).filter(({ push }) => push).map(({ push, more }) => [push, more]),
+      [
+        ['set', true],
+        ['ready', undefined],
+      ],
+    );
+    await client.close();
+  });
+
+  test('each watch of a dropped database is told so', async () => {
+    const db = await createDatabase(server, 'json-dropped');
+    const client = await JsonClient.open(server.ws, db);
+    await client.ok({ op: 'watch', key: 'k' });
+    await client.ok({ op: 'watch', key: 'a*' });
+    const admin = await openAdmin(server);
+    await admin.expectOk(`drop-db ${db}`);
+    const told = [await client.next(), await client.next(), await client.next()];
+    assert.deepEqual(told, [
+      { push: 'removed', key: 'k' },
+      { push: 'started', with: 'dropped', watch: 'k' },
+      { push: 'started', with: 'dropped', watch: 'a*' },
+    ]);
+    await admin.close();
+    await client.close();
   });
 });

@@ -119,6 +119,7 @@ constexpr NamedBug kBugs[] = {
     {"watch-connections-lost", Bug::kWatchConnectionsLost},
     {"watch-trailing-lost", Bug::kWatchTrailingLost},
     {"watch-rate-exceeded", Bug::kWatchRateExceeded},
+    {"watch-key-rights-kept", Bug::kWatchKeyRightsKept},
     {"watch-old-user", Bug::kWatchOldUser},
     {"watch-gap-untold", Bug::kWatchGapUntold},
     {"watch-all-reordered", Bug::kWatchAllReordered},

@@ -292,14 +292,18 @@ void HttpDoor::Answer(HttpResponse response) {
 
 void HttpDoor::OnStop() {
   body_.reset();
-  if (Streams()) {
+  EndStream();
+}
+
+void HttpDoor::EndStream() {
+  if (Streams() && !std::exchange(stream_ended_, true)) {
     rest_->EndStream();
   }
 }
 
 void HttpDoor::OnTick(std::int64_t now_us) {
   if (Streams()) {
-    return rest_->OnTick(now_us);
+    return stream_ended_ ? connection_.CloseAfterSending() : rest_->OnTick(now_us);
   }
   // While an answer is on its way the peer owes nothing, but to take a backup in time: the log is
   // kept for it.

@@ -40,6 +40,8 @@ class HttpDoor final : public Protocol {
   void OnTick(std::int64_t now_us) override;
   [[nodiscard]] bool Waits() const override { return body_ != nullptr && body_waits_; }
   void OnStop() override;
+  // The stream has no other watch.
+  void OnDropped() override { EndStream(); }
   [[nodiscard]] std::size_t BufferedBytes() const override;
 
  private:
@@ -53,6 +55,8 @@ class HttpDoor final : public Protocol {
   void StartRest();
   bool RunRest();
   [[nodiscard]] bool Streams() const { return rest_ != nullptr && rest_->streams(); }
+  // The connection goes with the next tick.
+  void EndStream();
   // Backup and restore (http_backup.cpp).
   [[nodiscard]] bool IsAdmin() const;
   void RefuseStranger();
@@ -72,6 +76,7 @@ class HttpDoor final : public Protocol {
   HttpParser parser_;
   std::optional<NqlSplitter> commands_;  // of the request that is being run
   std::unique_ptr<RestDoor> rest_;       // likewise
+  bool stream_ended_ = false;            // its stream
   std::string answer_;
   std::unique_ptr<BodySource> body_;  // of the answer that is being sent
   std::string piece_;                 // of it

@@ -448,6 +448,9 @@ void Hub::Route(const Output& output) {
       Connection* connection = Find(target.slot);
       if (connection != nullptr && connection->session() == target) {
         connection->Deliver(frames_, change.database, commit_us);
+        if (change.kind == ChangeKind::kStarted && change.value == kDropped) {
+          connection->protocol().OnDropped();
+        }
         if (change.count > kFewWatchersMax) {
           FlushInBacklog(*connection);
         } else {

@@ -31,6 +31,8 @@ class Protocol {
   // What is left waits for somebody else, who will have the connection resumed.
   [[nodiscard]] virtual bool Waits() const { return false; }
   virtual void OnReply(const Reply& reply, const Output& output) = 0;
+  // A watch of the session has been told that its database is gone.
+  virtual void OnDropped() {}
   // About every tick: timeouts and pings.
   virtual void OnTick(std::int64_t now_us) = 0;
   // The server stops: say goodbye in the protocol's own way.

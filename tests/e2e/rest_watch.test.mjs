@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import {
   createDatabase,
   makeFolder,
+  openAdmin,
   startServer,
   stopCleanly,
   TcpClient,
@@ -148,6 +149,44 @@ describe('rest: watches', () => {
     await rest.put('k', 1);
     await socket.inbox.takeThrough((line) => line.startsWith('event: set'), 'set');
     socket.socket.destroy();
+  });
+
+  test('the stream of a dropped database says so and ends', async () => {
+    const admin = await openAdmin(server);
+    for (const query of ['prefix=', 'key=k']) {
+      const rest = await open('rest-dropped');
+      await rest.put('k', 1);
+      const events = await Events.open(rest, query);
+      await events.untilEvent('ready');
+      await admin.expectOk(`drop-db ${rest.db}`);
+      const told = await events.untilEvent('started');
+      assert.equal(told.at(-1).data.with, 'dropped');
+      assert.equal(await within(events.ended, 'the stream to end'), 'end');
+      assert.equal((await rest.error('GET', `watch?${query}`)).status, 401);
+    }
+    await admin.close();
+  });
+
+  test('the stream of a key that may no longer be read says so, and goes on when it may', async () => {
+    const rest = await open('rest-rights', {
+      more: ['create-user ann ann-token', 'set-permissions ann r k', 'set k 1'],
+    });
+    const admin = await openAdmin(server, rest.db);
+    const ann = new Rest(rest.db, { to: server, headers: basic('ann', 'ann-token') });
+    const events = await Events.open(ann, 'key=k');
+    await events.untilEvent('ready');
+    await admin.expectOk('set-permissions ann r j');
+    const [started, ready] = await events.untilEvent('ready');
+    assert.deepEqual([started.data.with, ready.data.watch], ['rights', 'k']);
+    await rest.put('k', 2);
+    await admin.expectOk('set-permissions ann r k');
+    const again = await events.untilEvent('ready');
+    assert.deepEqual(
+      again.map(({ event, data }) => data.with ?? data.value ?? event),
+      ['rights', 2, 'ready'],
+    );
+    events.close();
+    await admin.close();
   });
 
   test('the query is in no line of the log', async () => {

@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -94,6 +95,52 @@ TEST(NodeGateTest, WhatIsSyncedLeavesThoughOthersOfItsSessionStillWait) {
   EXPECT_TRUE(output.items.empty());
   EXPECT_EQ(sync(first), 1U);
   EXPECT_EQ(sync(node.end().revision), 3U);  // a status, a value, its status
+}
+
+// A token of what is not on disk is waited for, by who asks alone.
+TEST(NodeGateTest, WhoWaitsForATokenIsAnsweredWhenItIsOnDisk) {
+  constexpr SessionId kWriter{.slot = 0, .generation = 1};
+  constexpr SessionId kWaiter{.slot = 1, .generation = 1};
+  Node node({.user = "a",
+             .password = "b",
+             .address = "x:1",
+             .start_time_ms = 1,
+             .hash_seed = 1,
+             .value_bytes_max = 100,
+             .ack_default = AckLevel::kDisk,
+             .has_log = true});
+  node.BeginTerm({.value = 1}, {}, 7, {});
+  Output output;
+  const auto step = [&](SessionId session, const Command& command) {
+    node.Step(ClientCommand{.session = session, .command = &command}, output);
+    return output.items.size();
+  };
+  node.Step(TurnStarted{.now = {.mono_us = 1, .wall_us = 1}, .log_room = 1 << 20}, output);
+  node.Step(SessionOpened{.session = kWriter}, output);
+  node.Step(SessionOpened{.session = kWaiter}, output);
+  step(kWriter, {.verb = Verb::kAuth, .name = "a", .secret = "b"});
+  step(kWriter, {.verb = Verb::kCreateDb, .name = "d", .secret = "t"});
+  node.Step(LogSynced{node.end().revision}, output);
+  for (const SessionId session : {kWriter, kWaiter}) {
+    step(session, {.verb = Verb::kUseDb, .name = "d", .secret = "t"});
+  }
+  step(kWriter, {.verb = Verb::kSet, .key = "k", .value = "1"});
+  const DatabaseId database = node.store().Find("d")->id();
+  History history;
+  history.Begin(7, {.value = 1}, {});
+  const std::string held = FormatToken(history.At(node.end().revision, database));
+  const std::string synced = FormatToken(history.At({node.end().revision.value - 1}, database));
+  EXPECT_EQ(step(kWaiter, {.verb = Verb::kWait, .since = synced}), 1U);
+  EXPECT_EQ(step(kWaiter, {.verb = Verb::kWait, .since = held}), 0U);
+  EXPECT_EQ(step(kWriter, {.verb = Verb::kPing}), 0U) << "behind the write of its own session";
+  node.Step(LogSynced{node.end().revision}, output);
+  EXPECT_EQ(std::count_if(output.items.begin(), output.items.end(),
+                          [&](const auto& item) {
+                            const auto* reply = std::get_if<Reply>(&item);
+                            return reply != nullptr && reply->session == kWaiter &&
+                                   reply->kind == ReplyKind::kOk;
+                          }),
+            1);
 }
 
 // How long a key lives is seen when it is on disk, and so is its end.

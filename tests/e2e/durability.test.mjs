@@ -328,6 +328,32 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
     await stopCleanly(server);
   });
 
+  test('a token of level disk is waited for until it is synced', async () => {
+    const { data, env } = shimmed('waits');
+    const server = await startServer({ data, env, args: ['--ack', 'disk'] });
+    await createDatabase(server, 'db');
+    const [writer, waiter] = [
+      await TcpClient.open(server.tcp, 'db'),
+      await TcpClient.open(server.tcp, 'db'),
+    ];
+    await waiter.expectOk('watch k since 0');
+    const ready = await waiter.inbox.takeThrough((line) => line.startsWith('ready '), 'ready');
+    await waiter.expectOk('unwatch-all');
+    const [term, revision, mark] = ready.at(-1).trimEnd().split(' ').at(-1).split('.');
+    const next = `${term}.${Number(revision) + 1}.${mark}`;
+    writeFileSync(control(), `delay ${kDelayMs}`);
+    const begun = performance.now();
+    const answered = writer.expectOk('set k new');
+    // Refused as long as the write is not there, and then held.
+    await until(async () => (await status(waiter, `wait ${next}`)) === 'ok', 'the token');
+    assert.ok(performance.now() - begun >= kDelayMs);
+    await answered;
+    writeFileSync(control(), '');
+    await writer.close();
+    await waiter.close();
+    await stopCleanly(server);
+  });
+
   test('nobody reads a value of level disk before it is synced', async () => {
     const { data, env } = shimmed('reads');
     const server = await startServer({ data, env, args: ['--ack', 'disk'] });

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/planted.h"
+#include "core/delta_walk.h"
 
 namespace nunc {
 namespace {
@@ -207,11 +208,9 @@ void Delivery::MarkLagging(Session& session) const {
   for (const Session::DatabaseWatches& watching : session.watches) {
     watching.watches->set_lagging(true);
     for (const auto& [prefix, watch] : watching.watches->patterns()) {
-      CatchUp* catch_up = watch->catch_up.get();
-      if (catch_up != nullptr && catch_up->walk != nullptr) {
+      if (watch->catch_up != nullptr) {
         // It would hold a place in the order of revisions for as long as the client likes.
-        catch_up->walk = nullptr;
-        catch_up->phase = CatchUp::Phase::kBehind;
+        DeltaWalk::Leave(*watch->catch_up);
       }
     }
   }

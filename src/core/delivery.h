@@ -82,7 +82,7 @@ class Delivery {
   // Its rights have changed (delivery_rights.cpp): watches of keys that may no longer be read ask
   // for them at each change from now on, as those of patterns do, and all of these begin again.
   void BeginAgain(WatchingSession& watching);
-  // So do those of a session that has become another user of `selected`, or an admin.
+  // So do those of one that has become another user of `selected`, or an admin.
   void BeginAs(const Session& session, const Database* selected);
 
   // All behind `shared` is about to be taken back, and a session may have been told of it. Then
@@ -104,7 +104,12 @@ class Delivery {
   // How much a session or a watch is given at once, so that it cannot fill its socket's queue.
   static constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
 
-  enum class Step : std::uint8_t { kMore, kWaits, kRests, kDone };
+  enum class Step : std::uint8_t { kMore, kWaits, kRests, kJoined, kDone };
+  // A watch, or a walk that several share.
+  struct Job {
+    std::weak_ptr<PatternWatch> watch{};
+    std::weak_ptr<DeltaWalk> walk{};
+  };
   // A watch of a key whose status waits for the disk.
   struct BeginLater {
     std::weak_ptr<WatchingSession> watching;
@@ -125,7 +130,6 @@ class Delivery {
   [[nodiscard]] bool MayWait(const WatchingSession& to) const;
   // All that may be seen up to there has been told to who is live.
   [[nodiscard]] Revision ToldUpTo(const WatchingSession& to) const;
-
   // As of just before the change.
   [[nodiscard]] Revision ToldBefore(const Change& change, const WatchingSession& to) const;
   [[nodiscard]] std::string RewindTo(Revision shared, const Database& database) const;
@@ -135,10 +139,7 @@ class Delivery {
   void TellCuts(PatternWatch& watch, std::span<const Undo::Cut> cuts, Output& output);
   std::size_t TellBegun(WatchingSession& to, Output& output) const;
   static Revision RightsOf(const WatchingSession& watching);
-  // One whose listing has not begun may have to say why.
-  static bool WillList(const PatternWatch& watch);
   static void StartListing(PatternWatch& watch, std::string_view with);
-  static void StartSeeking(PatternWatch& watch);
 
   // Watches that rest (delivery_paced.cpp).
   void NoteTold(PatternWatch& watch) const;
@@ -157,10 +158,16 @@ class Delivery {
   Step AdvanceKey(PatternWatch& watch, std::size_t& budget, Output& output);
   void Queue(const std::shared_ptr<PatternWatch>& watch);
   void AdvancePatterns(Output& output);
-  Step AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output);
+  void End(const std::shared_ptr<PatternWatch>& watch, Step step);
+  Step AdvanceOne(const std::shared_ptr<PatternWatch>& watch, std::size_t& budget, Output& output);
   Step AdvanceListing(PatternWatch& watch, std::size_t& budget, Output& output) const;
-  Step AdvanceSeeking(PatternWatch& watch, std::size_t& budget, Output& output) const;
-  Step AdvanceTelling(PatternWatch& watch, std::size_t& budget, Output& output) const;
+
+  // Ways through the revisions (delivery_walk.cpp).
+  void Join(const std::shared_ptr<PatternWatch>& watch);
+  Step AdvanceWalk(DeltaWalk& walk, std::size_t& budget, Output& output);
+  void CheckHorizon(DeltaWalk& walk);
+  std::size_t TellNext(DeltaWalk& walk, std::size_t& budget, Output& output) const;
+  Step EndWalk(DeltaWalk& walk, bool behind, std::size_t& budget, Output& output);
   Step Close(PatternWatch& watch, Output& output) const;
   Step GoBehind(PatternWatch& watch) const;
   static bool IsNews(const PatternWatch& watch, const Entry& connections);
@@ -183,8 +190,8 @@ class Delivery {
   std::int64_t now_us_ = 0;
   WatchTimers timers_;
   std::uint64_t told_ = 0;  // changes
-  std::deque<std::weak_ptr<PatternWatch>> advancing_;
-  std::vector<std::weak_ptr<PatternWatch>> waiting_;     // for the disk
+  std::deque<Job> advancing_;
+  std::vector<Job> waiting_;                             // for the disk
   std::vector<std::weak_ptr<WatchingSession>> closing_;  // so do these
   std::vector<BeginLater> begin_later_;                  // and these
   bool closing_is_new_ = false;                          // one of them has not been looked at

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/planted.h"
 #include "core/delivery.h"
+#include "core/delta_walk.h"
 
 namespace nunc {
 // ---- tokens and the words around what is told
@@ -242,7 +243,7 @@ void Delivery::Advance(Output& output) {
 
 void Delivery::Queue(const std::shared_ptr<PatternWatch>& watch) {
   if (!std::exchange(watch->queued, true)) {
-    advancing_.push_back(watch);
+    advancing_.push_back({.watch = watch});
   }
 }
 
@@ -253,89 +254,84 @@ void Delivery::AdvancePatterns(Output& output) {
   std::size_t budget = entries_per_turn_;
   const std::size_t at_once = std::clamp<std::size_t>(advancing_.size(), 1, kCatchUpsAtOnce);
   const std::size_t share = std::max<std::size_t>(1, entries_per_turn_ / at_once);
-  std::deque<std::weak_ptr<PatternWatch>> left;
+  std::deque<Job> left;
   while (left.size() < kCatchUpsAtOnce && budget > 0 && !advancing_.empty()) {
-    const std::shared_ptr<PatternWatch> watch = advancing_.front().lock();
+    const Job job = advancing_.front();
     advancing_.pop_front();
-    if (watch == nullptr) {
-      continue;
-    }
-    watch->queued = false;
-    // Drain comes back to one that lags.
-    if (watch->catch_up == nullptr || watch->resting || watch->session->lagging()) {
-      continue;
-    }
+    const std::shared_ptr<PatternWatch> watch = job.watch.lock();
+    const std::shared_ptr<DeltaWalk> walk = job.walk.lock();
     std::size_t own = std::min(share, budget);
     budget -= own;
-    const Step step = AdvanceOne(*watch, own, output);
-    budget += own;
-    watch->queued = step == Step::kMore || step == Step::kWaits;
-    if (step == Step::kMore) {
-      left.push_back(watch);
-    } else if (step == Step::kWaits) {
-      waiting_.push_back(watch);
-    } else if (step == Step::kRests) {
+    Step step = Step::kDone;
+    if (walk != nullptr) {
+      step = AdvanceWalk(*walk, own, output);
+    } else if (watch != nullptr) {
       watch->queued = false;
-      GoOnLater(watch);
-    } else if (MustRest(*watch)) {
-      Rest(*watch, watch->catch_up->from);
-      watch->session->database().watches().patterns().Settle(*watch);
-    } else {
-      watch->Become(nullptr);
+      // Drain comes back to one that lags.
+      if (watch->catch_up != nullptr && !watch->resting && !watch->session->lagging()) {
+        step = AdvanceOne(watch, own, output);
+        watch->queued = step == Step::kMore || step == Step::kWaits;
+        End(watch, step);
+      }
+    }
+    budget += own;
+    if (step == Step::kMore) {
+      left.push_back(job);
+    } else if (step == Step::kWaits) {
+      waiting_.push_back(job);
     }
   }
   // In front again: no more than these hold a place in the order of revisions.
   advancing_.insert(advancing_.begin(), left.begin(), left.end());
 }
 
-Delivery::Step Delivery::AdvanceOne(PatternWatch& watch, std::size_t& budget, Output& output) {
-  // No one may act on a right that a power cut takes back; the status of the watch waits as well.
-  if (watch.session->database().secure_revision() > durable_) {
-    return Step::kWaits;
+// What follows when it has nothing more to do for now.
+void Delivery::End(const std::shared_ptr<PatternWatch>& watch, Step step) {
+  if (step == Step::kRests) {
+    GoOnLater(watch);
+  } else if (step == Step::kDone && MustRest(*watch)) {
+    Rest(*watch, watch->catch_up->from);
+    watch->session->database().watches().patterns().Settle(*watch);
+  } else if (step == Step::kDone) {
+    watch->Become(nullptr);
   }
-  if (std::exchange(watch.gap, false) && !Planted(Bug::kWatchGapUntold)) {
-    TellOne(*watch.session, {.kind = ChangeKind::kGap, .key = output.Keep(watch.pattern())},
-            output);
-  }
-  if (watch.catch_up->phase == CatchUp::Phase::kBehind) {
-    if (watch.one_key) {
-      return AdvanceKey(watch, budget, output);
-    }
-    StartSeeking(watch);
-  }
-  if (!watch.catch_up->lazy) {
-    TellBegins(watch, output);
-  }
-  switch (watch.catch_up->phase) {
-    case CatchUp::Phase::kBehind:
-      break;
-    case CatchUp::Phase::kListing:
-      return AdvanceListing(watch, budget, output);
-    case CatchUp::Phase::kSeeking:
-      return AdvanceSeeking(watch, budget, output);
-    case CatchUp::Phase::kTelling:
-      return AdvanceTelling(watch, budget, output);
-    case CatchUp::Phase::kClosing:
-      return Close(watch, output);
-  }
-  return Step::kMore;
 }
 
-// From now on what changes is met by the walk, which comes to the end of the order.
-void Delivery::StartSeeking(PatternWatch& watch) {
-  Database& database = watch.session->database();
-  CatchUp& catch_up = *watch.catch_up;
-  if (database.horizon() > catch_up.from && !Planted(Bug::kWatchHorizonIgnored)) {
-    return StartListing(watch, "snapshot");
+Delivery::Step Delivery::AdvanceOne(const std::shared_ptr<PatternWatch>& watch, std::size_t& budget,
+                                    Output& output) {
+  const Database& database = watch->session->database();
+  // No one may act on a right that a power cut takes back; the status of the watch waits as well.
+  if (database.secure_revision() > durable_) {
+    return Step::kWaits;
   }
-  if (!catch_up.begins.empty() && !catch_up.lazy && database.newest_revision() <= catch_up.from) {
-    catch_up.begins = "current";
+  if (std::exchange(watch->gap, false) && !Planted(Bug::kWatchGapUntold)) {
+    TellOne(*watch->session, {.kind = ChangeKind::kGap, .key = output.Keep(watch->pattern())},
+            output);
   }
-  catch_up.exact = false;
-  catch_up.upto = database.newest_revision();
-  catch_up.walk =
-      std::make_unique<RevisionWalk>(database.revision_order(), RevisionWalk::From::kNewest);
-  catch_up.phase = CatchUp::Phase::kSeeking;
+  if (watch->catch_up->phase == CatchUp::Phase::kBehind) {
+    if (watch->one_key) {
+      return AdvanceKey(*watch, budget, output);
+    }
+    if (database.horizon() > watch->catch_up->from && !Planted(Bug::kWatchHorizonIgnored)) {
+      StartListing(*watch, "snapshot");
+    } else {
+      Join(watch);
+    }
+  }
+  if (!watch->catch_up->lazy) {
+    TellBegins(*watch, output);
+  }
+  switch (watch->catch_up->phase) {
+    case CatchUp::Phase::kListing:
+      return AdvanceListing(*watch, budget, output);
+    case CatchUp::Phase::kClosing:
+      return Close(*watch, output);
+    case CatchUp::Phase::kBehind:
+    case CatchUp::Phase::kWalking:
+      break;
+  }
+  --budget;
+  return Step::kJoined;
 }
 
 void Delivery::StartClosing(PatternWatch& watch, Output& output) const {
@@ -417,35 +413,6 @@ Delivery::Step Delivery::AdvanceListing(PatternWatch& watch, std::size_t& budget
   return Close(watch, output);
 }
 
-Delivery::Step Delivery::AdvanceSeeking(PatternWatch& watch, std::size_t& budget,
-                                        Output& output) const {
-  CatchUp& catch_up = *watch.catch_up;
-  if (watch.session->database().horizon() > catch_up.from && !Planted(Bug::kWatchHorizonIgnored)) {
-    StartListing(watch, "snapshot");
-    return Step::kMore;
-  }
-  for (; budget > 0; --budget) {
-    const Entry* entry = catch_up.walk->Previous();
-    if (entry == nullptr || entry->revision() <= catch_up.from) {
-      catch_up.phase = CatchUp::Phase::kTelling;
-      for (int late = 0; Planted(Bug::kWatchDeltaLate) && late < 2; ++late) {
-        catch_up.walk->Next();
-      }
-      // In the same turn, so that less changes meanwhile.
-      return budget > 0 && catch_up.lazy ? AdvanceTelling(watch, budget, output) : Step::kMore;
-    }
-  }
-  return Step::kMore;
-}
-
-// Its place in the order of revisions is given back meanwhile.
-Delivery::Step Delivery::GoBehind(PatternWatch& watch) const {
-  watch.catch_up->walk = nullptr;
-  watch.catch_up->closing_keys.clear();
-  watch.catch_up->phase = CatchUp::Phase::kBehind;
-  return MustRest(watch) ? Step::kRests : Step::kMore;
-}
-
 bool Delivery::IsNews(const PatternWatch& watch, const Entry& connections) {
   return watch.policy != WatchPolicy::kEvery || connections.version() != watch.live_version;
 }
@@ -462,55 +429,6 @@ void Delivery::TellConnections(PatternWatch& watch, Output& output) const {
   }
 }
 
-Delivery::Step Delivery::AdvanceTelling(PatternWatch& watch, std::size_t& budget,
-                                        Output& output) const {
-  const Database& database = watch.session->database();
-  CatchUp& catch_up = *watch.catch_up;
-  // A tombstone that it had yet to come to may be gone.
-  if (database.horizon() > catch_up.from && !Planted(Bug::kWatchHorizonOnce) &&
-      !Planted(Bug::kWatchHorizonIgnored)) {
-    StartListing(watch, "snapshot");
-    return Step::kMore;
-  }
-  // Keys that were changed as one are told as one: a slice does not end between them.
-  bool whole = true;
-  for (std::size_t bytes = 0; (bytes < kSliceBytes && budget > 0) || !whole;) {
-    const Entry* entry = catch_up.walk->Peek();
-    const bool waits = entry != nullptr &&
-                       NeededFor(database, entry->key(), entry->revision()) > durable_ &&
-                       !Planted(Bug::kWatchUnsyncedWalked);
-    // Where all keys wait, what follows is newer, waits at the gate, and is told from there as to
-    // who is live; under steady writing the walk would never come to an end.
-    if (entry == nullptr || (waits && database.level() == AckLevel::kDisk)) {
-      TellConnections(watch, output);
-      StartClosing(watch, output);
-      return Close(watch, output);
-    }
-    if (waits && MaySee(watch, database, entry->key())) {
-      return Step::kWaits;
-    }
-    // Of what has changed since this time began, some may have been told in it.
-    if (watch.policy == WatchPolicy::kEvery && entry->revision() > catch_up.upto &&
-        !Planted(Bug::kWatchRateExceeded)) {
-      catch_up.from = std::max(catch_up.from, catch_up.upto);
-      return GoBehind(watch);
-    }
-    budget -= budget > 0 ? 1 : 0;
-    catch_up.walk->Next();
-    if (!(Planted(Bug::kWatchTombstoneUntold) && entry->is_tombstone()) &&
-        entry->revision() > catch_up.from && watch.Matches(entry->key()) &&
-        MaySee(watch, database, entry->key())) {
-      bytes += TellTo(watch, *entry, output);
-    }
-    const Entry* next = catch_up.walk->Peek();
-    whole = next == nullptr || next->revision() > entry->revision();
-    if (whole || Planted(Bug::kWatchUnitSplit)) {
-      catch_up.from = std::max(catch_up.from, entry->revision());
-    }
-  }
-  return Step::kMore;
-}
-
 Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
   CatchUp& catch_up = *watch.catch_up;
   if (!MayClose(*watch.session, catch_up.closes_at)) {
@@ -522,11 +440,7 @@ Delivery::Step Delivery::Close(PatternWatch& watch, Output& output) const {
     catch_up = {};
     catch_up.from = from;
     catch_up.begun = begun;
-    if (MustRest(watch) || watch.one_key) {
-      return GoBehind(watch);
-    }
-    StartSeeking(watch);
-    return Step::kMore;
+    return GoBehind(watch);
   }
   WatchingSession& session = *watch.session;
   catch_up.from = ToldUpTo(session);

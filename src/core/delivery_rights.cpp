@@ -3,6 +3,15 @@
 #include "core/delivery.h"
 
 namespace nunc {
+namespace {
+
+// One whose listing has not begun may have to say why.
+bool WillList(const PatternWatch& watch) {
+  return watch.catch_up != nullptr && watch.catch_up->phase == CatchUp::Phase::kListing &&
+         !watch.catch_up->begins.empty();
+}
+
+}  // namespace
 
 bool Delivery::MaySee(PatternWatch& watch, const Database& database, std::string_view key) {
   const WatchingSession& to = *watch.session;
@@ -36,11 +45,6 @@ Revision Delivery::RightsOf(const WatchingSession& watching) {
   const std::string key = std::string(kPermissionKeyPrefix).append(watching.rights_of());
   const Entry* list = database.FindAny(key, database.Hash(key));
   return list == nullptr ? Revision{} : list->revision();
-}
-
-bool Delivery::WillList(const PatternWatch& watch) {
-  return watch.catch_up != nullptr && watch.catch_up->phase == CatchUp::Phase::kListing &&
-         !watch.catch_up->begins.empty();
 }
 
 // As long as a key may be read, its watch costs a change nothing for that.

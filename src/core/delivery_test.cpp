@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -232,6 +233,74 @@ TEST_F(DeliveryTest, ALongListingIsToldInSlicesAndMeetsWhatChangesMeanwhile) {
   EXPECT_EQ(Run(writer_, ask::Remove("b/2")), kFine);  // and will not be there
   EXPECT_EQ(TakeAll(),
             (Lines{"set a/0 2 1", "set a/998 1 0", "set a/999 1 0", "set b/1 2 1", "ready *"}));
+}
+
+// A turn looks at no more than kCatchUpEntriesPerTurn entries, so turns say how many were.
+TEST_F(DeliveryTest, PatternsThatGoOnTogetherLookAtWhatHasChangedOnce) {
+  constexpr std::size_t kPatterns = 2'000;
+  constexpr std::size_t kChanges = 5'000;
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  TakeAll();
+  const std::string token = token_;
+  EXPECT_EQ(Run(watcher_, ask::Unwatch("*")), kFine);
+  for (std::size_t i = 0; i < kChanges; ++i) {
+    Write("other/" + std::to_string(i), "1");
+  }
+  Write("p7/k", "1");
+  Take(watcher_);
+  for (std::size_t i = 0; i < kPatterns; ++i) {
+    ASSERT_EQ(Watch("p" + std::to_string(i) + "/*", token), kFine);
+  }
+  std::size_t turns = 0;
+  Lines lines;
+  do {
+    EndTurn();
+    ++turns;
+    const Lines more = Take(watcher_);
+    lines.insert(lines.end(), more.begin(), more.end());
+  } while (executor_.delivery().has_work());
+  // Each begins and ends, and the changes are gone through twice: back and forth.
+  EXPECT_LE(turns * kCatchUpEntriesPerTurn, 2 * (kPatterns + kChanges) + kCatchUpEntriesPerTurn);
+  EXPECT_EQ(lines.size(), 2 * kPatterns + 1);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "set p7/k 1 0"), 1);
+  Write("p7/k", "2");
+  EXPECT_EQ(Take(watcher_), Lines{"set p7/k 2 1"});
+}
+
+TEST_F(DeliveryTest, OneThatLeavesTheOthersGoesOnFromWhereTheyWere) {
+  EXPECT_EQ(Watch("*", "0"), kFine);
+  TakeAll();
+  const std::string token = token_;
+  EXPECT_EQ(Run(watcher_, ask::Unwatch("*")), kFine);
+  const SessionId other = Join();
+  for (std::size_t i = 0; i < kCatchUpEntriesPerTurn; ++i) {
+    Write("a/" + std::to_string(i), "1");
+    Write("b/" + std::to_string(i), "1");
+  }
+  Take(watcher_);
+  Command watch = ask::Watch("b/*");
+  watch.since = token;
+  EXPECT_EQ(Watch("a/*", token), kFine);
+  EXPECT_EQ(Run(other, watch), kFine);
+  Lines told;
+  while (told.size() < 5) {
+    EndTurn();
+    told = Take(watcher_);
+  }
+  executor_.MarkLagging(watcher_);
+  Write("a/0", "2");
+  do {
+    EndTurn();
+  } while (executor_.delivery().has_work());
+  // The other one has been told everything meanwhile.
+  EXPECT_EQ(Take(other).size(), kCatchUpEntriesPerTurn + 3);
+  EXPECT_EQ(Take(watcher_), Lines{});
+  EXPECT_FALSE(Drain(watcher_));
+  const Lines rest = TakeAll();
+  told.insert(told.end(), rest.begin(), rest.end());
+  EXPECT_EQ(told.size(), kCatchUpEntriesPerTurn + 2 + (told[1] == "set a/0 1 0" ? 1 : 0));
+  EXPECT_EQ(told[told.size() - 2], "set a/0 2 1");
+  EXPECT_EQ(told.back(), "ready a/*");
 }
 
 TEST_F(DeliveryTest, OneThatLagsIsToldOnceWhatChangedMeanwhile) {

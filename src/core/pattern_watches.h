@@ -9,6 +9,7 @@
 // Source:  docs/architecture.md §3.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -87,8 +88,13 @@ inline bool IsWatchPattern(std::string_view key) {
   return key.ends_with('*');
 }
 
+class DeltaWalk;
+
 class PatternWatches {
  public:
+  // Those that can be joined, by whether they are for admins, and for such that rest in between.
+  std::array<std::array<std::weak_ptr<DeltaWalk>, 2>, 2> open_walks;
+
   void Add(PatternWatch& watch);
   void Remove(PatternWatch& watch);
   // It has begun or ceased to rest.

@@ -12,6 +12,9 @@
 namespace nunc {
 namespace {
 
+// Between the terms of two starts.
+constexpr std::uint64_t kTermStepMax = std::uint64_t{1} << 24;
+
 // The durable mark is a lower bound: it need not follow every sync.
 constexpr std::int64_t kMarkIntervalUs = 1'000'000;
 // When a full disk is asked again.
@@ -99,7 +102,9 @@ Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& 
   Meta meta = recovered.meta->value();
   if (!recovered.report.fresh) {
     meta.term = std::max(meta.term, end.term);
-    meta.term.value += Planted(Bug::kTermNotRaised) ? 0U : 1U;
+    // Copies of a folder are the same history up to here, and then no more: by some distance, so
+    // that none takes the terms of another for its own.
+    meta.term.value += Planted(Bug::kTermNotRaised) ? 0U : 1 + world.random.Next() % kTermStepMax;
   }
   meta.durable = end.revision;
   // Before any record of the term exists.

@@ -343,8 +343,8 @@ TEST_F(PersistenceTest, EveryStartBeginsATerm) {
     terms.push_back(life->node().end().term.value);
     device_.KillProcess();
   }
-  EXPECT_EQ(terms[1], terms[0] + 1);
-  EXPECT_EQ(terms[2], terms[0] + 2);
+  EXPECT_GT(terms[1], terms[0]);
+  EXPECT_GT(terms[2], terms[1]);
   EXPECT_GT(terms[0], 1'600'000'000U);
 }
 

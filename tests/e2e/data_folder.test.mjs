@@ -7,6 +7,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -273,6 +274,39 @@ describe('damage', () => {
     await expectValues(data, kValues);
     assert.equal(readFileSync(foreign, 'utf8'), 'mine');
   });
+});
+
+test('a token of a copy of the folder is not taken for one of here', async () => {
+  const data = makeFolder('copied');
+  const first = await startServer({ data });
+  await createDatabase(first, 'db');
+  await stopCleanly(first);
+  const copy = makeFolder('copy');
+  cpSync(data, copy, { recursive: true });
+  const tokens = [];
+  const clients = [];
+  const servers = await Promise.all([data, copy].map((folder) => startServer({ data: folder })));
+  for (const [i, server] of servers.entries()) {
+    const client = await TcpClient.open(server.tcp, 'db');
+    await client.expectOk(`set k ${i}`);
+    await client.expectOk('watch k since 0');
+    const lines = await client.inbox.takeThrough((line) => line.startsWith('ready '), 'ready');
+    tokens.push(lines.at(-1).trimEnd().split(' ').at(-1));
+    clients.push(client);
+  }
+  assert.equal(new Set(tokens.map((token) => token.split('.').slice(1).join('.'))).size, 1);
+  for (const [i, client] of clients.entries()) {
+    const [answer] = await client.command(`watch k since ${tokens[1 - i]}`);
+    if (answer.startsWith('ok')) {
+      const lines = await client.inbox.takeThrough((line) => line.startsWith('ready '), 'ready');
+      assert.match(lines[0], /^started k rewind /);
+      assert.equal(lines[1].trimEnd(), `changed k ${i}`);
+    } else {
+      assert.match(answer, /^error no place of this database to go on from/);
+    }
+    await client.close();
+    await stopCleanly(servers[i]);
+  }
 });
 
 test('a second server on the folder is refused, and the first is unharmed', async () => {

@@ -432,7 +432,7 @@ describe('rest: its description', () => {
   test('each path and method that it has is there, and others are not', async () => {
     const document = await describe31();
     assert.equal(document.openapi, '3.1.0');
-    const methods = ['get', 'put', 'post', 'patch', 'delete'];
+    const methods = ['get', 'head', 'put', 'post', 'patch', 'delete'];
     for (const [path, item] of Object.entries(document.paths)) {
       const at = path.replace('{db}', 'none').replace('{key}', 'k');
       for (const method of methods) {
@@ -443,6 +443,7 @@ describe('rest: its description', () => {
         });
         const there = status !== 404 && status !== 405;
         assert.equal(there, method in item, `${method} ${path}: ${status}`);
+        if (there) assert.ok(item[method].responses[503], `${method} ${path}: 503`);
       }
     }
   });

@@ -36,6 +36,8 @@ inline constexpr std::size_t kClosedConflictsPerDatabaseMax = 1'000;
 inline constexpr std::size_t kCatchUpEntriesPerTurn = 1'000;
 // So many of them are worked on at a time; the others wait for their turn.
 inline constexpr std::size_t kCatchUpsAtOnce = 64;
+// So many go through the changes together, those that have left included; others begin anew.
+inline constexpr std::size_t kWalkWatchesMax = 100'000;
 // Of the changes that watches of the policy `all` are given while their session lags: keys, values
 // and something for each change. At the limit: cut, with a gap, and newest values later.
 inline constexpr std::size_t kAllBytesMax = std::size_t{1} << 20;

@@ -20,7 +20,7 @@ void Delivery::Join(const std::shared_ptr<PatternWatch>& watch) {
   const bool every = watch->policy == WatchPolicy::kEvery;
   std::weak_ptr<DeltaWalk>& open = database.watches().patterns().open_walks[admin][every];
   std::shared_ptr<DeltaWalk> walk = open.lock();
-  if (walk == nullptr || !walk->goes_back()) {
+  if (walk == nullptr || !walk->CanBeJoined()) {
     walk = std::make_shared<DeltaWalk>(database, admin, every);
     open = walk;
     // Behind those that are about to begin, who can join it.
@@ -30,7 +30,7 @@ void Delivery::Join(const std::shared_ptr<PatternWatch>& watch) {
 }
 
 Delivery::Step Delivery::AdvanceWalk(DeltaWalk& walk, std::size_t& budget, Output& output) {
-  Database& database = walk.database();
+  const Database& database = walk.database();
   if (database.secure_revision() > durable_) {
     return Step::kWaits;
   }

@@ -36,7 +36,7 @@ void DeltaWalk::GoBack() {
 }
 
 std::shared_ptr<PatternWatch> DeltaWalk::At(std::size_t member) const {
-  std::shared_ptr<PatternWatch> watch = members_[member].lock();
+  const std::shared_ptr<PatternWatch> watch = members_[member].lock();
   const CatchUp* catch_up = watch == nullptr ? nullptr : watch->catch_up.get();
   const bool here =
       catch_up != nullptr && catch_up->walk.get() == this && catch_up->member == member;

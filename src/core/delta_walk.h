@@ -4,6 +4,7 @@
 // Shape:   an entry finds the watches that want it by its prefixes, so the cost follows the changes
 //          and what is told of them, however many watches there are. One joins as long as the way
 //          goes back. One that has left (CatchUp::walk) is passed over.
+// Limits:  kWalkWatchesMax, those that have left included: then another one begins.
 // Owner:   its watches. It holds a place in the order of revisions from Start on.
 // Source:  docs/delivery.md.
 #pragma once
@@ -19,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "core/catch_up.h"
 #include "core/database.h"
 #include "core/entry.h"
@@ -39,6 +41,7 @@ class DeltaWalk {
   [[nodiscard]] bool admin() const { return admin_; }
   [[nodiscard]] bool every() const { return every_; }
   [[nodiscard]] bool goes_back() const { return goes_back_; }
+  [[nodiscard]] bool CanBeJoined() const { return goes_back_ && members_.size() < kWalkWatchesMax; }
   // All up to there has been told to all of them.
   [[nodiscard]] Revision passed() const { return passed_; }
   void Pass(Revision revision) { passed_ = std::max(passed_, revision); }
@@ -47,7 +50,7 @@ class DeltaWalk {
   // As of the last look at what its watches may have missed.
   Revision horizon{};
 
-  // While it goes back.
+  // While it can be joined.
   void Join(const std::shared_ptr<DeltaWalk>& self, const std::shared_ptr<PatternWatch>& watch);
   // It goes on later from where the walk is; nothing to one that is in none.
   static void Leave(CatchUp& catch_up);

@@ -106,6 +106,7 @@ const std::vector<NamedLimit> kLimits = {
     {"kHeldBytesMax", kHeldBytesMax},
     {"kCatchUpEntriesPerTurn", kCatchUpEntriesPerTurn},
     {"kCatchUpsAtOnce", kCatchUpsAtOnce},
+    {"kWalkWatchesMax", kWalkWatchesMax},
     {"kProgressIntervalUs", kProgressIntervalUs},
     {"kAllBytesMax", kAllBytesMax},
     {"kEveryMsMax", static_cast<std::uint64_t>(kEveryMsMax)},

@@ -124,8 +124,9 @@ describe('watches that go on', () => {
     await client.ok({ op: 'set', key: 'a', value: 1 });
     await client.ok({ op: 'set', key: 'b', value: 1 });
     client.send({ id: 'exec', op: 'exec' });
+    const pushes = (await pushesUntilReady(client)).filter(({ push }) => push);
     assert.deepEqual(
-      (await pushesUntilReady(client)).filter(({ push }) => push).map(({ push, more }) => [push, more]),
+      pushes.map(({ push, more }) => [push, more]),
       [
         ['set', true],
         ['ready', undefined],

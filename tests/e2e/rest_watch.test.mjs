@@ -167,7 +167,7 @@ describe('rest: watches', () => {
     await admin.close();
   });
 
-  test('the stream of a key that may no longer be read says so, and goes on when it may', async () => {
+  test('a stream whose key may not be read says so, and goes on when it may', async () => {
     const rest = await open('rest-rights', {
       more: ['create-user ann ann-token', 'set-permissions ann r k', 'set k 1'],
     });

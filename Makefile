@@ -9,11 +9,12 @@ NIGHTLY_POWER_CUTS ?= 100
 SIM_SEEDS ?= 20000
 DATA ?= ./data
 
-.PHONY: help build run test lint format bench fuzz nightly clean
+.PHONY: help build run cluster test lint format bench fuzz nightly clean
 
 help:
 	@echo 'make build    install what is missing, build build/release/nunc'
 	@echo 'make run      build, then start the server with its data in $(DATA)'
+	@echo 'make cluster  build, then start three nodes on loopback, with their data in $(DATA)/cluster'
 	@echo 'make test     install what is missing, build and run every test ($(PRESETS))'
 	@echo 'make lint     formatter, clang-tidy, layers, sizes and banned words'
 	@echo 'make format   let the formatter write its changes'
@@ -29,6 +30,9 @@ build:
 
 run: build
 	exec build/release/nunc start --data $(DATA)
+
+cluster: build
+	exec tools/cluster.sh build/release/nunc $(DATA)/cluster
 
 test:
 	tools/deps.sh test

@@ -73,7 +73,7 @@ enum class ErrorCode : std::uint8_t {
   kKeyTwice,       // in one transaction; text: the key
   kTransactionTooLarge,
   kTransactionSpoiled,  // something in it was refused
-  kUnknownOutcome,      // it rests on what was taken back before it could be confirmed
+  kUnknownOutcome,      // not confirmed in time, or taken back before
   kNotPrimary,          // text: the primary's address; -: none is known
 };
 

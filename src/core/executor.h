@@ -45,7 +45,6 @@ class Executor {
   void Close(SessionId id);
   void Execute(SessionId id, const Command& command, Output& output);
   void Expect(SessionId id, std::span<const std::string_view> keys);
-  // As in Delivery.
   void MarkLagging(SessionId id);
   void Drain(SessionId id, Output& output);
 
@@ -54,19 +53,17 @@ class Executor {
   void AnnounceNow(const Change& change, Output& output);
   // Some of the keys whose time or session has ended; what finds no room in the log waits.
   void EndKeys(Output& output);
-
   // Tells watchers of `$connections` the newest count, and those that are behind some of the rest.
   void EndTurn(Output& output);
-  // Drops tombstones that have come of age, gives newer tokens; call it about once a second.
+  // Drops tombstones that have come of age, gives newer tokens: about once a second.
   void Tick(Output& output);
   [[nodiscard]] std::optional<std::int64_t> next_deadline_us() const;
 
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const;
   // All of it as one, for an admin. Ok's number is the id of the database.
   void Import(SessionId id, const Imported& imported, Output& output);
-  // For the server's own use: the demo database.
   void CreateDatabase(const DatabaseSpec& spec, Output& output);
-  // Makes the record that begins a term. Of sessions those are there that are here.
+  // The record that begins a term. Of sessions those are there that are here.
   void BeginTerm(Output& output);
   void ChangeMembers(std::string_view members, Output& output);
 

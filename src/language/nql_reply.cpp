@@ -334,7 +334,7 @@ std::string_view ErrorText(ErrorCode code) {
     case ErrorCode::kTransactionSpoiled:
       return "nothing was done: a command of the transaction was refused";
     case ErrorCode::kUnknownOutcome:
-      return "unknown: what this rests on was taken back before it was confirmed";
+      return "unknown: this was not confirmed in time, or was taken back";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:

@@ -9,6 +9,11 @@
 #include "storage/oplog_reader.h"
 
 namespace nunc {
+namespace {
+
+constexpr std::int64_t kGiveUpUs = 100'000;  // how often it is looked what is held too long
+
+}  // namespace
 
 MemberAddress ParseMemberAddress(std::string_view address) {
   const std::size_t space = address.find(' ');
@@ -33,6 +38,10 @@ void ClusterDriver::StartTurn(Now now) {
   now_ = {.mono_us = std::max(now.mono_us, now_.mono_us), .wall_us = now.wall_us};
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});
+  }
+  if (!world_.node.gate().empty() && now_.mono_us >= next_give_up_us_) {
+    next_give_up_us_ = now_.mono_us + kGiveUpUs;
+    Tell(HeldTooLong{.before_us = now_.mono_us - options_.quorum_timeout_us});
   }
   DialWhoIsMissing();
 }

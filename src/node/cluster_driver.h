@@ -39,6 +39,7 @@ struct MemberOptions {
   std::string address;            // of this node, as MemberAddress
   Priority priority{};            // when it joins
   std::vector<std::string> join;  // peer addresses of a cluster that is there; empty: none
+  std::int64_t quorum_timeout_us = 2'000'000;
 };
 
 class ClusterDriver final : public PeerEvents {
@@ -73,6 +74,7 @@ class ClusterDriver final : public PeerEvents {
 
  private:
   struct Link {
+    LinkOrigin origin = LinkOrigin::kAccepted;
     std::string dialed;          // empty: it was accepted
     std::optional<NodeId> peer;  // since its Hello
   };
@@ -102,6 +104,7 @@ class ClusterDriver final : public PeerEvents {
   // cluster_links.cpp
   bool Receive(LinkId id, const Frame& frame);
   bool Greet(LinkId id, const Frame& frame, const Hello& hello);
+  [[nodiscard]] bool IsFromLower(const Link& link, NodeId peer) const;
   [[nodiscard]] std::string_view WhyNot(const Replicate& replicate);
   void Refuse(LinkId id, std::string_view why);
   void Forget(LinkId id);
@@ -123,6 +126,7 @@ class ClusterDriver final : public PeerEvents {
   std::map<NodeId, LinkId> by_peer_;
   std::map<std::string, Dialing, std::less<>> dialing_;
   std::int64_t next_dial_us_ = 0;
+  std::int64_t next_give_up_us_ = 0;
   RecordDecoder decoder_;
   std::string scratch_;
   Output output_;

@@ -18,11 +18,11 @@ constexpr std::int64_t kRedialAwayUs = 1'000'000;
 
 // ---- what comes
 
-void ClusterDriver::OnLinkOpen(LinkId link, LinkOrigin /*origin*/, std::string_view address) {
+void ClusterDriver::OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view address) {
   if (const auto dialing = dialing_.find(address); dialing != dialing_.end()) {
     dialing->second = {};
   }
-  links_[link] = {.dialed = std::string(address), .peer = {}};
+  links_[link] = {.origin = origin, .dialed = std::string(address), .peer = {}};
   scratch_.clear();
   EncodeFrame({.term = member_->term(), .message = member_->Greeting()}, scratch_);
   world_.net.Send(link, scratch_);
@@ -85,9 +85,15 @@ bool ClusterDriver::Greet(LinkId id, const Frame& frame, const Hello& hello) {
     return false;
   }
   const NodeId peer = hello.name.id;
-  // A node dials when it has no link, so the one that is here is dead.
   if (const auto before = by_peer_.find(peer); before != by_peer_.end()) {
     const LinkId old = before->second;
+    // When both have dialed at once, both keep the same one. Else a node dials when it has none, so
+    // that the one that is here is dead.
+    if (IsFromLower(links_.at(old), peer) && !IsFromLower(links_.at(id), peer)) {
+      Forget(id);
+      world_.net.Close(id);
+      return false;
+    }
     Forget(old);
     world_.net.Close(old);
   }
@@ -95,6 +101,10 @@ bool ClusterDriver::Greet(LinkId id, const Frame& frame, const Hello& hello) {
   by_peer_[peer] = id;
   Step(LinkUp{.hello = hello});
   return links_.contains(id);
+}
+
+bool ClusterDriver::IsFromLower(const Link& link, NodeId peer) const {
+  return (link.origin == LinkOrigin::kDialed) == (member_->Greeting().name.id < peer);
 }
 
 // Empty: they are whole records that follow each other, and there is a place for them.

@@ -52,7 +52,7 @@ void Gate::Filter(Output& output) {
 }
 
 void Gate::Hold(const Reply& reply, const Output& output) {
-  HeldReply held{.reply = reply, .text = std::string(reply.text), .rows = {}};
+  HeldReply held{.reply = reply, .text = std::string(reply.text), .rows = {}, .since_us = now_us_};
   held.reply.text = {};
   for (std::size_t i = 0; i < reply.row_count; ++i) {
     const Output::Row& row = output.rows[reply.first_row + i];
@@ -152,7 +152,7 @@ void Gate::Rewind(Revision shared, Output& output) {
     if (waiting.empty()) {
       continue;
     }
-    FailReplies(waiting, shared);
+    FailReplies(waiting, [shared](const HeldReply& held) { return held.reply.after > shared; });
     const SessionId session = waiting.session;
     ReleaseReady(waiting, output);
     if (HoldsFor(session) && waiting.front().reply.operation == OperationId{}) {
@@ -161,18 +161,32 @@ void Gate::Rewind(Revision shared, Output& output) {
   }
 }
 
-// Of a command that rests on what is gone, the data go, and its status becomes an error.
-void Gate::FailReplies(Waiting& waiting, Revision shared) {
+void Gate::GiveUp(std::int64_t held_before_us, Output& output) {
+  for (Waiting& waiting : by_slot_) {
+    if (waiting.empty() || waiting.front().since_us >= held_before_us) {
+      continue;
+    }
+    FailReplies(waiting, [&](const HeldReply& held) {
+      return held.since_us < held_before_us && held.reply.after > durable_;
+    });
+    if (!waiting.empty()) {
+      ReleaseReady(waiting, output);
+    }
+  }
+}
+
+// The data of such a command go, and its status becomes an error.
+template <class Fails>
+void Gate::FailReplies(Waiting& waiting, const Fails& fails) {
   const auto first = waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first);
-  const auto rests = [shared](const HeldReply& held) { return held.reply.after > shared; };
   std::erase_if(running_, [&](const Running& running) {
     return running.session == waiting.session &&
            std::any_of(first, waiting.replies.end(), [&](const HeldReply& held) {
-             return rests(held) && held.reply.operation == running.operation;
+             return fails(held) && held.reply.operation == running.operation;
            });
   });
   for (auto held = first; held != waiting.replies.end(); ++held) {
-    if (!rests(*held)) {
+    if (!fails(*held)) {
       continue;
     }
     bytes_ -= held->bytes();
@@ -185,7 +199,7 @@ void Gate::FailReplies(Waiting& waiting, Revision shared) {
       bytes_ += held->bytes();
     }
   }
-  waiting.replies.erase(std::remove_if(first, waiting.replies.end(), rests), waiting.replies.end());
+  waiting.replies.erase(std::remove_if(first, waiting.replies.end(), fails), waiting.replies.end());
 }
 
 void Gate::ReleaseReady(Waiting& waiting, Output& output) {

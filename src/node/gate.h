@@ -5,6 +5,7 @@
 //          put back what may go. Replies of one session stay in their order: behind one that waits
 //          all later ones wait. Changes wait in the order of their revisions, and leave before the
 //          replies that rest on the same one, so that a writer's own change precedes its status.
+// Units:   microseconds of the monotonic clock.
 // Limits:  none of its own: the driver runs no more commands of a connection with kHeldRepliesMax
 //          of its replies waiting, and none at all while kHeldBytesMax are held.
 // Owner:   Node; loop thread only.
@@ -39,7 +40,11 @@ class Gate {
   // What came behind `shared` has been taken back. Changes that rest on it are dropped; replies
   // become errors that say so. Filter with SetDurable before, so that what has come of it waits.
   void Rewind(Revision shared, Output& output);
+  // What has been held since before that time, and still waits for the log, is given up: replies
+  // become errors that say so. Whether it becomes final nobody knows yet.
+  void GiveUp(std::int64_t held_before_us, Output& output);
   void SetDurable(Revision durable) { durable_ = durable; }
+  void SetNow(std::int64_t now_us) { now_us_ = now_us; }
   // The session is gone, and what it waited for with it.
   void Forget(SessionId session);
 
@@ -66,6 +71,7 @@ class Gate {
     Reply reply;  // its views are empty
     std::string text;
     std::vector<HeldRow> rows;
+    std::int64_t since_us = 0;
     [[nodiscard]] std::size_t bytes() const;
   };
   struct Waiting {
@@ -92,12 +98,14 @@ class Gate {
   void Hold(const Reply& reply, const Output& output);
   void Hold(const Change& change, const Output& output);
   void ReleaseReady(Waiting& waiting, Output& output);
-  void FailReplies(Waiting& waiting, Revision shared);
+  template <class Fails>
+  void FailReplies(Waiting& waiting, const Fails& fails);
   static void Release(HeldReply held, Output& output);
 
   // Where nothing is ever synced, nothing waits.
   Revision durable_{UINT64_MAX};
   Revision awaited_;
+  std::int64_t now_us_ = 0;
   std::size_t bytes_ = 0;
   std::deque<HeldChange> changes_;
   std::vector<Waiting> by_slot_;

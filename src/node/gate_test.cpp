@@ -178,6 +178,23 @@ TEST_F(GateTest, AnOperationBehindAWaitingReplyFinishesInItsTurn) {
   EXPECT_EQ(Finish({.id = {2}}).size(), 2U);
 }
 
+TEST_F(GateTest, WhatIsHeldTooLongIsAnsweredAsUnknown) {
+  const auto unknown = "ann " + std::to_string(static_cast<int>(ReplyKind::kError)) + " ";
+  gate_.SetNow(100);
+  EXPECT_EQ(Filter({Value(kAnn, "old", 11), Ok(kAnn, 11)}), Lines{});
+  gate_.SetNow(200);
+  EXPECT_EQ(Filter({Value(kAnn, "new", 12), Ok(kAnn, 12), Set("k", 11)}), Lines{});
+  Output output;
+  gate_.GiveUp(100, output);
+  EXPECT_EQ(Shown(output), Lines{});
+  gate_.GiveUp(101, output);
+  EXPECT_EQ(Shown(output), Lines{unknown});
+  // What came later still waits, and changes do: they may become final.
+  EXPECT_EQ(Open(12).size(), 3U);
+  EXPECT_TRUE(gate_.empty());
+  EXPECT_EQ(gate_.bytes(), 0U);
+}
+
 TEST_F(GateTest, WhoLeavesIsForgottenAndTheNextOneOfTheSlotIsNotTold) {
   Filter({Ok(kAnn, 12)});
   Filter({Ok(kAnn, 0, 1)});

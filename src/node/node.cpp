@@ -67,6 +67,7 @@ void Node::Step(const Input& input, Output& output) {
             log_room_ = in.log_room;
             executor_.SetLogRoom(log_room_);
             executor_.SetNow(in.now);
+            gate_.SetNow(in.now.mono_us);
             executor_.NoteTurn(in.last_turn, in.counters);
             if (role_ == NodeRole::kSecondary && !Planted(Bug::kWatchFollowExpires)) {
               return;  // the primary ends keys
@@ -100,14 +101,15 @@ void Node::Step(const Input& input, Output& output) {
           [&](const MembersChanged& in) { executor_.ChangeMembers(in.members, output); },
           [&](const RecordsReceived& in) { Note(Receive(in.bytes, output), output); },
           [&](const LogCommitted& in) { executor_.store().SetFinal(in.committed); },
+          [&](const HeldTooLong& in) { gate_.GiveUp(in.before_us, output); },
           [&](const LogRewound& in) { Note(Rewind(in.end, output), output); },
       },
       input);
   Settle(output);
   // What the gate has just let go would be taken for newer than what still waits behind it.
-  const bool released = std::holds_alternative<LogSynced>(input) ||
-                        std::holds_alternative<OperationEnded>(input) ||
-                        std::holds_alternative<LogRewound>(input);
+  const bool released =
+      std::holds_alternative<LogSynced>(input) || std::holds_alternative<OperationEnded>(input) ||
+      std::holds_alternative<HeldTooLong>(input) || std::holds_alternative<LogRewound>(input);
   if (has_log_ && (!released || Planted(Bug::kHeldAgain))) {
     gate_.Filter(output);
   }

@@ -94,15 +94,19 @@ struct RecordsReceived {
 struct LogCommitted {
   Revision committed;
 };
+// What is held since before that time and is still not final is answered as unknown.
+struct HeldTooLong {
+  std::int64_t before_us = 0;
+};
 // The log ends there again, of a secondary: MayRewind has been asked before it was cut.
 struct LogRewound {
   ChainEnd end;
 };
 
-using Input =
-    std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened, SessionClosed,
-                 SessionLagging, SessionDrained, LogSynced, OperationEnded, BlockImported,
-                 RoleChanged, MembersChanged, RecordsReceived, LogCommitted, LogRewound>;
+using Input = std::variant<ClientCommand, TurnStarted, TurnEnded, Tick, SessionOpened,
+                           SessionClosed, SessionLagging, SessionDrained, LogSynced, OperationEnded,
+                           BlockImported, RoleChanged, MembersChanged, RecordsReceived,
+                           LogCommitted, HeldTooLong, LogRewound>;
 
 class Node {
  public:

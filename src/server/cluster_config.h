@@ -28,6 +28,7 @@ struct ClusterConfig {
   bool bootstrap = false;
   std::string secret;
   Timing timing{};
+  std::int64_t quorum_timeout_us = 2'000'000;
 
   // A member, or one that will be.
   [[nodiscard]] bool active() const { return !listen.empty(); }

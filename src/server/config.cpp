@@ -200,6 +200,15 @@ Result<void> SetTiming(std::string_view text, Config& config) {
   return {};
 }
 
+Result<void> SetQuorumTimeout(std::string_view text, Config& config) {
+  const Result<std::int64_t> duration = ReadDuration(text, 1'000, kElectionTimingUsMax);
+  if (!duration) {
+    return tl::unexpected(duration.error());
+  }
+  config.cluster.quorum_timeout_us = *duration;
+  return {};
+}
+
 Result<void> SetBootstrap(std::string_view text, Config& config) {
   config.cluster.bootstrap = text == "true" || text == "1";
   return text == "false" || text == "0" || config.cluster.bootstrap
@@ -332,6 +341,8 @@ constexpr std::array kSettings = std::to_array<Setting>({
      "the highest priority becomes primary (on)", SetTakeover},
     {"takeover_after", "--takeover-after", "NUNC_TAKEOVER_AFTER", "", "TIME",
      "when it has been connected for so long (3s)", SetTiming<&Timing::takeover_after_us>},
+    {"quorum_timeout", "--quorum-timeout", "NUNC_QUORUM_TIMEOUT", "", "TIME",
+     "what a majority has not confirmed for so long is answered as unknown (2s)", SetQuorumTimeout},
     {"replicate_address", "-r,--replicate-address", "NUNC_REPLICATE_ADDR", "NUN_REPLICATE_ADDR",
      "LIST", "nodes of the cluster; has no effect yet"},
     {"election_timeout_ms", "", "", "NUN_ELECTION_TIMEOUT", "MS", ""},

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,41 +20,16 @@
 #include <vector>
 
 #include "base/limits.h"
-#include "env/random.h"
 #include "language/json.h"
 #include "language/nql_parse.h"
 #include "language/nunc1_reply.h"
 #include "language/nunc1_request.h"
 #include "net/deflate.h"
-#include "net/loop.h"
-#include "node/cluster_driver.h"
-#include "node/node.h"
-#include "node/persistence.h"
 #include "transport/connection.h"
 #include "transport/hub_limits.h"
-#include "transport/peer_links.h"
+#include "transport/hub_world.h"
 
 namespace nunc {
-
-struct StaticPage {
-  std::string_view content_type;
-  std::string_view body;
-  std::string_view security_policy;
-};
-using PageFinder = std::function<std::optional<StaticPage>(std::string_view path)>;
-
-// What a hub works with; it outlives the hub.
-struct HubWorld {
-  Loop& loop;
-  Node& node;
-  Persistence* persistence = nullptr;  // null where nothing is kept
-  Random& random;
-  // Null where it is a member of no cluster; else both.
-  ClusterDriver* cluster = nullptr;
-  PeerLinks* peers = nullptr;
-};
-
-enum class Door : std::uint8_t { kTcp, kWebSocket, kHttp };
 
 class Hub {
  public:

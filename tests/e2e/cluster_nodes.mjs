@@ -1,0 +1,74 @@
+// Nodes of one cluster as processes on loopback.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { kAdmin, makeFolder, removeFolder, startServer, TcpClient, until } from './harness.mjs';
+
+export const kSecret = '0123456789abcdef0123456789abcdef';
+
+export class ClusterNodes {
+  nodes = new Map(); // by id: what runs
+  #homes = new Map(); // by id: its folder, and its addresses since its first start
+
+  constructor() {
+    this.folder = makeFolder('cluster');
+    this.secretFile = path.join(this.folder, 'secret');
+    writeFileSync(this.secretFile, `${kSecret}\n`);
+  }
+
+  /** The first one begins the cluster, the others enter it. */
+  async start(id, { secretFile = this.secretFile, args = [] } = {}) {
+    const home = this.#homes.get(id) ?? { data: path.join(this.folder, `node-${id}`) };
+    const enters = this.#homes.size === 0 || id === this.first;
+    this.first ??= id;
+    const join = enters ? ['--bootstrap'] : ['--join', this.#homes.get(this.first).peers];
+    const server = await startServer({
+      data: home.data,
+      addresses: home,
+      args: [
+        '--id',
+        String(id),
+        '--listen',
+        home.peers ?? '127.0.0.1:0',
+        '--cluster-secret-file',
+        secretFile,
+        ...join,
+        ...args,
+      ],
+    });
+    Object.assign(home, { ws: server.ws, http: server.http, tcp: server.tcp, peers: server.peers });
+    this.#homes.set(id, home);
+    this.nodes.set(id, server);
+    return server;
+  }
+
+  async kill(id) {
+    await this.nodes.get(id).stop('SIGKILL');
+    this.nodes.delete(id);
+  }
+
+  async stopAll() {
+    for (const [id, server] of [...this.nodes]) {
+      await server.stop('SIGKILL');
+      this.nodes.delete(id);
+    }
+    removeFolder(this.folder);
+  }
+
+  async admin(id) {
+    const client = await TcpClient.open(this.nodes.get(id).tcp);
+    await client.expectOk(`auth ${kAdmin.user} ${kAdmin.password}`);
+    return client;
+  }
+
+  /** The id of the node that takes a write, once there is one. */
+  async writer(line, clients) {
+    return until(async () => {
+      for (const [id, client] of clients) {
+        if (!this.nodes.has(id)) continue;
+        const reply = await client.command(line);
+        if (reply.at(-1) === 'ok ') return id;
+      }
+      return null;
+    }, `a node that takes ${line}`);
+  }
+}

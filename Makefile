@@ -71,6 +71,7 @@ nightly: test
 	  NUNC_RESUME_CUTS=200 NUNC_RESUME_WRITES=5000 node --test resume.test.mjs
 	ctest --preset dev --label-regex planted
 	NUNC_WATCH_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Watches.*'
+	NUNC_FLEET_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Fleet.*'
 	tools/deps.sh build
 	cmake --preset release
 	cmake --build --preset release --parallel $(JOBS) --target nunc

@@ -104,6 +104,11 @@ enum class Bug : std::uint8_t {
   kClusterTwoChanges,         // members change before the last change is committed
   kClusterTakeOverEarly,      // the role is handed to a node that lacks records
 
+  // Of a whole node in a cluster.
+  kFleetShownEarly,      // what one disk has is shown, though it is not final
+  kFleetLoadedUntold,    // nobody hears of what was loaded and has become final since
+  kFleetRewindMarkKept,  // the durable mark stays above the end of the log
+
   // Of a node that takes records of another one, and takes some of them back.
   kWatchFollowRights,    // a change of rights that comes so is not noted
   kWatchFollowExpires,   // it ends keys by itself

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/planted.h"
 #include "storage/oplog_reader.h"
 
 namespace nunc {
@@ -143,9 +144,11 @@ void ClusterDriver::Settle() {
             " primary=" + (primary.empty() ? "unknown" : primary));
     Tell(RoleChanged{.role = NodeRole::kSecondary, .primary = told_primary_});
   }
-  if (commit > world_.node.gate().durable() && !failure_) {
+  const Revision shown =
+      Planted(Bug::kFleetShownEarly) ? world_.persistence.log().durable() : commit;
+  if (shown > world_.node.gate().durable() && !failure_) {
     Tell(LogCommitted{.committed = commit});
-    Tell(LogSynced{.durable = commit});
+    Tell(LogSynced{.durable = shown});
   }
 }
 

@@ -32,7 +32,9 @@ void Node::BeginFollowing(const ChainEnd& end, std::uint64_t cluster, std::vecto
   Output unheard;
   executor_.delivery().SetDurable(committed);
   gate_.Open(committed, unheard, [](const Change&) {});
-  executor_.AnnounceLoaded(committed, unheard);
+  if (!Planted(Bug::kFleetLoadedUntold)) {
+    executor_.AnnounceLoaded(committed, unheard);
+  }
   gate_.Filter(unheard);
   executor_.Follow({});
   role_ = NodeRole::kSecondary;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/planted.h"
 #include "node/persistence.h"
 
 namespace nunc {
@@ -169,7 +170,9 @@ Result<ChainEnd> Persistence::Rewind(Revision to, Term by) {
   }
   // Before the log ends there: a mark above its end is damage.
   Meta meta = meta_->value();
-  meta.durable = std::min(meta.durable, to);
+  if (!Planted(Bug::kFleetRewindMarkKept)) {
+    meta.durable = std::min(meta.durable, to);
+  }
   done = meta_->Store(meta);
   if (done) {
     done = log_->Cut(*end);

@@ -125,6 +125,7 @@ void Fleet::Stop(std::size_t index, bool power_cut) {
   report_.unknown += machine.asked.size();
   net_.SetProcess(index, nullptr);
   machine.runs = false;
+  machine.will_crash = false;
   machine.was_primary = false;
   machine.driver.reset();
   machine.sync.Abandon();
@@ -163,7 +164,7 @@ void Fleet::Turn(std::size_t index) {
                             .accepting = machine.driver->accepting()});
   const Persistence::News& news = machine.persistence->Collect();
   if (news.failure) {
-    return Violate("node " + std::to_string(index) + ": " + news.failure->detail);
+    return Ended(index, *news.failure);
   }
   machine.driver->TakeNews();
   for (const OperationResult& result : news.results) {
@@ -182,7 +183,7 @@ void Fleet::Turn(std::size_t index) {
     ended = machine.persistence->EndTurn(now);
   }
   if (!ended) {
-    return Violate("node " + std::to_string(index) + " stops: " + ended.error().detail);
+    return Ended(index, ended.error());
   }
   const bool leads = machine.node->role() == NodeRole::kPrimary;
   if (leads && !std::exchange(machine.was_primary, leads)) {
@@ -197,6 +198,14 @@ void Fleet::Turn(std::size_t index) {
       PlanTurn(index);
     }
   });
+}
+
+// In the middle of what it did with its disk, if that was the fault.
+void Fleet::Ended(std::size_t index, const Error& error) {
+  if (machines_[index]->device.crashed()) {
+    return Stop(index, true);
+  }
+  Violate("node " + std::to_string(index) + " stops: " + error.detail);
 }
 
 void Fleet::Step(Machine& machine, const Input& input) {

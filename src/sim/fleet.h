@@ -84,6 +84,7 @@ class Fleet {
     std::unique_ptr<ClusterDriver> driver;
     bool runs = false;
     bool cut = false;
+    bool will_crash = false;  // in a call of its disk
     bool woken = false;
     bool ready = false;  // its sessions are in their databases
     bool was_primary = false;
@@ -98,6 +99,7 @@ class Fleet {
   void OpenSessions(Machine& machine);
   void PlanTurn(std::size_t index);
   void Turn(std::size_t index);
+  void Ended(std::size_t index, const Error& error);
   void Step(Machine& machine, const Input& input);
   void Run(Machine& machine, SessionId session, const Command& command);
   void Hear(Machine& machine, const Output& output);
@@ -105,6 +107,7 @@ class Fleet {
   void HearChange(Machine& machine, const Change& change);
   void WriteSomething(Machine& machine);
   void DoFault();
+  void RestartAll();
   void HealAll();
   void Advance(std::int64_t until_us);
   void CheckSame();

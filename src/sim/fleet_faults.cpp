@@ -79,7 +79,7 @@ void Fleet::DoFault() {
     Tell("node " + std::to_string(index) + " starts");
     return Start(index);
   }
-  switch (prng_.Below(6)) {
+  switch (prng_.Below(9)) {
     case 0:
       return Stop(index, true);
     case 1:
@@ -91,6 +91,15 @@ void Fleet::DoFault() {
       Tell("node " + std::to_string(index) + (machine.cut ? " is cut off" : " is back"));
       return net_.CutOff(index, machine.cut);
     case 4:
+    case 5:
+      // A node that was cut off soon takes records back, if it has any that nobody else has.
+      Tell("node " + std::to_string(index) + " will lose power in a call");
+      machine.device.CrashAtCall(1 + prng_.Below(60));
+      machine.will_crash = true;
+      return;
+    case 6:
+      return RestartAll();
+    case 7:
       machine.clock.JumpWall(prng_.InRange(-3'600'000'000, 3'600'000'000));
       return;
     default:
@@ -99,9 +108,25 @@ void Fleet::DoFault() {
   }
 }
 
+// What the logs hold that was not final yet may become so without anybody writing it again.
+void Fleet::RestartAll() {
+  const bool power_cut = prng_.Chance(1, 2);
+  for (std::size_t i = 0; i < machines_.size(); ++i) {
+    if (machines_[i]->runs) {
+      Stop(i, power_cut);
+    }
+  }
+  for (std::size_t i = 0; i < machines_.size() && !report_.violation; ++i) {
+    Start(i);
+  }
+}
+
 void Fleet::HealAll() {
   Tell("all is healed");
   for (std::size_t i = 0; i < machines_.size() && !report_.violation; ++i) {
+    if (machines_[i]->runs && machines_[i]->will_crash) {
+      Stop(i, true);
+    }
     if (std::exchange(machines_[i]->cut, false)) {
       net_.CutOff(i, false);
     }

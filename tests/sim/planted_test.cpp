@@ -25,6 +25,7 @@
 
 #include "sim/cluster_script.h"
 #include "sim/cluster_world.h"
+#include "sim/fleet.h"
 #include "sim/watch_world.h"
 #include "sim/world.h"
 
@@ -87,6 +88,9 @@ constexpr NamedBug kBugs[] = {
     {"cluster-learner-counts", Bug::kClusterLearnerCounts},
     {"cluster-two-changes", Bug::kClusterTwoChanges},
     {"cluster-take-over-early", Bug::kClusterTakeOverEarly},
+    {"fleet-shown-early", Bug::kFleetShownEarly},
+    {"fleet-loaded-untold", Bug::kFleetLoadedUntold},
+    {"fleet-rewind-mark-kept", Bug::kFleetRewindMarkKept},
     {"watch-delta-late", Bug::kWatchDeltaLate},
     {"watch-tombstone-untold", Bug::kWatchTombstoneUntold},
     {"watch-listed-twice", Bug::kWatchListedTwice},
@@ -169,12 +173,16 @@ std::optional<std::string> BrokenScript(const std::filesystem::path& folder) {
   return paths.empty() ? std::optional<std::string>("no scripts") : std::nullopt;
 }
 
-// What one seed finds. Bugs of the delivery to watchers, and of clusters, have worlds of their own.
+// What one seed finds. Bugs of the delivery to watchers, of clusters and of whole nodes in one have
+// worlds of their own.
 std::optional<std::string> Violation(std::string_view name, std::uint64_t seed) {
   if (name.starts_with("cluster-")) {
     return SimulateCluster(
                {.seed = seed, .nodes = seed % 2 == 0 ? 5U : 3U, .duration_us = kDurationUs})
         .violation;
+  }
+  if (name.starts_with("fleet-")) {
+    return SimulateFleet({.seed = seed}).violation;
   }
   if (!name.starts_with("watch-")) {
     return Simulate({.seed = seed, .duration_us = kDurationUs, .tell = {}}).violation;

@@ -102,8 +102,8 @@ void AddClients(CLI::App& app, Raw& raw) {
                    "what a conflicting write does: none, newer, arbiter")
       ->check(CLI::IsMember({"none", "newer", "arbiter"}))
       ->type_name("NAME");
-  create->add_option("--ack", raw.ack, "when a change counts: written, disk")
-      ->check(CLI::IsMember({"written", "disk"}))
+  create->add_option("--ack", raw.ack, "when a change counts: written, disk, quorum")
+      ->check(CLI::IsMember({"written", "disk", "quorum"}))
       ->type_name("LEVEL");
 
   CLI::App* drop = app.add_subcommand("drop-db", "remove a database with all its keys");

@@ -257,7 +257,7 @@ bool NqlParser::TakeScanOptions(std::string_view word, Rest& rest, Command& comm
   }
 }
 
-// [none|newer|arbiter] [ack written|disk]
+// [none|newer|arbiter] [ack written|disk|quorum]
 bool NqlParser::TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command) {
   if (word != "ack") {
     const std::optional<Strategy> strategy = word.empty() ? Strategy::kNone : StrategyOf(word);

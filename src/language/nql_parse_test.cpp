@@ -322,14 +322,16 @@ TEST(NqlParse, CreateDbTakesAnAckLevelBehindTheStrategyOrAlone) {
   EXPECT_EQ(parser.Parse("create-db d t newer").level, std::nullopt);
   EXPECT_EQ(parser.Parse("create-db d t ack disk").level, AckLevel::kDisk);
   EXPECT_EQ(parser.Parse("create-db d t ack written").level, AckLevel::kWritten);
+  EXPECT_EQ(parser.Parse("create-db d t ack quorum").level, AckLevel::kQuorum);
   const Command both = parser.Parse("create-db d t arbiter ack disk");
   EXPECT_EQ(both.strategy, Strategy::kArbiter);
   EXPECT_EQ(both.level, AckLevel::kDisk);
   // Existing scripts may have anything behind the strategy.
   EXPECT_EQ(parser.Parse("create-db d t none disk").level, std::nullopt);
-  EXPECT_EQ(RejectionOf("create-db d t ack"), "unknown ack level '': allowed are written, disk");
+  EXPECT_EQ(RejectionOf("create-db d t ack"),
+            "unknown ack level '': allowed are written, disk, quorum");
   EXPECT_EQ(RejectionOf("create-db d t none ack quick"),
-            "unknown ack level 'quick': allowed are written, disk");
+            "unknown ack level 'quick': allowed are written, disk, quorum");
 }
 
 }  // namespace

@@ -344,6 +344,25 @@ TEST(LoadConfig, DurabilitySettingsTakeSizesAndTimes) {
   EXPECT_EQ(config->memory_bytes_max, std::size_t{1} << 30);
 }
 
+GivenFlags Member(const GivenFlags& more) {
+  GivenFlags flags{{"listen", "127.0.0.1:0"}};
+  flags.insert(more.begin(), more.end());
+  return flags;
+}
+
+Result<Config> LoadMember(const GivenFlags& more) {
+  return Load(Member(more), {{"NUNC_CLUSTER_SECRET", std::string(16, 's')}});
+}
+
+TEST(LoadConfig, ChangesCountAtAMajorityByDefaultInACluster) {
+  EXPECT_EQ(Load({})->ack, AckLevel::kWritten);
+  EXPECT_EQ(Load({{"ack", "quorum"}})->ack, AckLevel::kQuorum);
+  EXPECT_EQ(LoadMember({})->ack, AckLevel::kQuorum);
+  EXPECT_EQ(LoadMember({{"ack", "written"}})->ack, AckLevel::kWritten);
+  EXPECT_EQ(LoadMember({{"ack", "disk"}})->ack, AckLevel::kDisk);
+  EXPECT_EQ(Refusal({{"ack", "all"}}), "--ack \"all\": allowed are written, disk, quorum");
+}
+
 TEST(LoadConfig, DurabilitySettingsStopAtTheirLimits) {
   const auto bytes = [](std::uint64_t number) { return std::to_string(number); };
   EXPECT_TRUE(Load({{"segment", bytes(kSegmentBytesMin)}}));
@@ -357,7 +376,6 @@ TEST(LoadConfig, DurabilitySettingsStopAtTheirLimits) {
   EXPECT_TRUE(Load({{"sync_interval", "60s"}}));
   EXPECT_FALSE(Load({{"sync_interval", "61s"}}));
   EXPECT_FALSE(Load({{"sync_interval", "50"}}));
-  EXPECT_FALSE(Load({{"ack", "quorum"}}));
   EXPECT_FALSE(Load({{"oplog_dir", ""}}));
 }
 

@@ -275,6 +275,7 @@ constexpr std::array kTable = {
     CommandRow{.verb = Verb::kClusterState,
                .name = "cluster-state",
                .level = Level::kAdmin,
+               .arguments = {OptionalWord("json", Field::kName)},
                .summary = "lists the members and their roles"},
     CommandRow{.verb = Verb::kWhoami,
                .name = "whoami",

@@ -356,9 +356,6 @@ void Executor::TellState(const Session& session, Verb verb, Output& output) {
     output.rows.push_back(
         {.name = "user", .detail = nowhere ? std::string_view{} : std::string_view(session.user)});
     output.rows.push_back({.name = "admin", .detail = session.admin ? "true" : "false"});
-  } else if (verb == Verb::kClusterState) {
-    reply.kind = ReplyKind::kCluster;
-    reply.text = options_.address;
   }
   Data(session, reply, output);
   Ok(session, output);

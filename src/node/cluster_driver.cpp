@@ -29,6 +29,7 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
       !start.configs.empty() && start.configs.back().members.Find(start.name) != nullptr;
   told_durable_ = start.terms.last().revision;
   member_.emplace(std::move(start), now.mono_us);
+  world_.node.SetCluster(*this);
   if (!is_member) {
     Step(JoinAsked{.priority = options_.priority, .voter = true, .address = options_.address});
   }

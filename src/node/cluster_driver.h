@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "cluster/member.h"
+#include "core/cluster_admin.h"
 #include "env/peer_net.h"
 #include "node/node.h"
 #include "node/persistence.h"
@@ -42,7 +43,7 @@ struct MemberOptions {
   std::int64_t quorum_timeout_us = 2'000'000;
 };
 
-class ClusterDriver final : public PeerEvents {
+class ClusterDriver final : public PeerEvents, public ClusterAdmin {
  public:
   struct World {
     Node& node;
@@ -66,6 +67,9 @@ class ClusterDriver final : public PeerEvents {
   void Leave() { Step(LeaveAsked{}); }
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
+
+  // cluster_show.cpp
+  [[nodiscard]] ClusterShown Show() const override;
 
   void OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view address) override;
   std::size_t OnLinkBytes(LinkId link, std::string_view bytes) override;

@@ -1,6 +1,7 @@
-// What an admin may see of the cluster that this node is a member of.
+// What an admin may see of the cluster that this node is a member of, and ask of it.
 //
-// Shape:   asked by the executor within a command; answered from what the node knows itself.
+// Shape:   asked by the executor within a command; answered from what the node knows itself. What
+//          is asked for is carried out at the end of the turn.
 // Owner:   the driver of the cluster, which outlives every command; loop thread only.
 // Source:  docs/language.md (cluster-state); docs/election.md.
 #pragma once
@@ -48,6 +49,10 @@ class ClusterAdmin {
   virtual ~ClusterAdmin() = default;
 
   [[nodiscard]] virtual ClusterShown Show() const = 0;
+  // The role goes to another, of a primary.
+  virtual void HandOver() = 0;
+  // This node is no member any more, once the cluster has agreed.
+  virtual void Leave() = 0;
 };
 
 }  // namespace nunc

@@ -261,7 +261,8 @@ constexpr std::array kTable = {
         .verb = Verb::kDebug,
         .name = "debug",
         .level = Level::kAdmin,
-        .arguments = {Word("delivery|list-dbs|loop|pending-conflicts|pending-ops|process-info",
+        .arguments = {Word("delivery|force-election|list-dbs|loop|pending-conflicts|pending-ops|"
+                           "process-info",
                            Field::kName, "command is mandatory")},
         .summary = "shows what is going on inside"},
     CommandRow{.verb = Verb::kListCommands,
@@ -306,6 +307,12 @@ constexpr std::array kTable = {
                .summary = "reports that a change, made at AT, has been shown"},
     CommandRow{
         .verb = Verb::kPing, .name = "ping", .level = Level::kOpen, .summary = "answers pong"},
+    CommandRow{.verb = Verb::kLeave,
+               .name = "leave",
+               .level = Level::kAdmin,
+               .arguments = {Word("NODE", Field::kName,
+                                  "leave must be followed by the id of the node it is sent to")},
+               .summary = "takes this node, which has the id NODE, out of its cluster"},
 };
 
 constexpr bool RowsAreInVerbOrder() {

@@ -309,6 +309,8 @@ void Executor::DispatchOther(Session& session, const Command& command, Output& o
       return TellState(session, command.verb, output);
     case Verb::kClusterState:
       return ClusterState(session, command, output);
+    case Verb::kLeave:
+      return Leave(session, command, output);
     case Verb::kHello:
       return Hello(session, command, output);
     case Verb::kWait:

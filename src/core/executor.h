@@ -130,7 +130,7 @@ class Executor {
   // Sessions and administration (executor_admin.cpp; executor_cluster.cpp).
   using Handler = void(Session& session, const Command& command, Output& output);
   Handler Auth, UseDb, CreateDb, CreateUser, SetPermissions, DropDb, Oplog, Snapshot, Debug;
-  Handler ClusterState;
+  Handler ClusterState, Leave, ForceElection, PendingOps;
   void Drop(Database& database, Output& output);
   [[nodiscard]] Refusal CheckNewDatabase(std::string_view name) const;
   // Writes the `$$` key PREFIX + NAME, whatever was there.

@@ -369,8 +369,9 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
     }
     Data(session, {.kind = ReplyKind::kDatabases}, output);
   } else if (command.name == "pending-ops") {
-    // Writes that other nodes have not confirmed; a single node waits for nobody.
-    Data(session, {.kind = ReplyKind::kPendingOps}, output);
+    return PendingOps(session, command, output);
+  } else if (command.name == "force-election") {
+    return ForceElection(session, command, output);
   } else if (command.name == "process-info") {
     Data(session, {.kind = ReplyKind::kProcess, .number = options_.start_time_ms}, output);
   } else if (command.name == "loop") {

@@ -241,9 +241,8 @@ TEST_F(ExecutorAdminTest, DebugShowsDatabasesProcessAndPendingOperations) {
   EXPECT_EQ(Ask(admin_, ask::Named(Verb::kDebug, "pending-ops")), "pending ops");
   EXPECT_EQ(Run(admin_, ask::Named(Verb::kDebug, "pending-conflicts")),
             ErrorCode::kNoDatabaseSelected);
-  EXPECT_EQ(Run(admin_, ask::Named(Verb::kDebug, "force-election")),
-            ErrorCode::kUnknownDebugCommand);
-  EXPECT_EQ(error_text_, "force-election");
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kDebug, "force")), ErrorCode::kUnknownDebugCommand);
+  EXPECT_EQ(error_text_, "force");
 }
 
 TEST_F(ExecutorAdminTest, DebugLoopShowsTheLongestTurnOnce) {

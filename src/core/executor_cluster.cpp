@@ -1,4 +1,4 @@
-// What an admin sees of the cluster that this node is a member of.
+// What an admin sees of the cluster that this node is a member of, and asks of it.
 #include <algorithm>
 #include <string>
 
@@ -48,6 +48,13 @@ void AddListed(Rows& rows, const ClusterShown& shown, Output& output) {
   std::ranges::sort(rows, {}, &Output::Row::name);
 }
 
+bool HasSuccessor(const ClusterShown& shown) {
+  return std::ranges::any_of(shown.members, [&shown](const ClusterShown::Member& member) {
+    return member.id != shown.id && member.linked && member.standing == "voter" &&
+           member.priority > 0;
+  });
+}
+
 }  // namespace
 
 void Executor::ClusterState(Session& session, const Command& command, Output& output) {
@@ -80,6 +87,50 @@ void Executor::ClusterState(Session& session, const Command& command, Output& ou
     AddMember(output.rows, shown, member, output);
   }
   Data(session, {.kind = ReplyKind::kClusterJson}, output);
+  Ok(session, output);
+}
+
+void Executor::Leave(Session& session, const Command& command, Output& output) {
+  if (options_.cluster == nullptr) {
+    return Error(session, ErrorCode::kNoCluster, output);
+  }
+  // Existing scripts name a node that is to go, and may say so to any.
+  const ClusterShown shown = options_.cluster->Show();
+  const std::string own = std::to_string(shown.id);
+  if (command.name != own) {
+    return Error(session, ErrorCode::kOtherNode, output, output.Keep(own));
+  }
+  if (!HasSuccessor(shown)) {
+    return Error(session, ErrorCode::kNoSuccessor, output);
+  }
+  options_.cluster->Leave();
+  Ok(session, output);
+}
+
+void Executor::ForceElection(Session& session, const Command& /*command*/, Output& output) {
+  if (options_.cluster == nullptr) {
+    return Error(session, ErrorCode::kNoCluster, output);
+  }
+  if (follows_) {
+    return Error(session, ErrorCode::kNotPrimary, output, primary_);
+  }
+  if (!HasSuccessor(options_.cluster->Show())) {
+    return Error(session, ErrorCode::kNoSuccessor, output);
+  }
+  options_.cluster->HandOver();
+  Ok(session, output);
+}
+
+void Executor::PendingOps(Session& session, const Command& /*command*/, Output& output) {
+  const std::uint64_t pending =
+      options_.cluster == nullptr ? 0
+                                  : store_.revision().value - options_.cluster->Show().commit.value;
+  if (pending == 0) {
+    Data(session, {.kind = ReplyKind::kPendingOps}, output);
+  } else {
+    output.rows.push_back({.name = output.Keep("not_final: " + std::to_string(pending))});
+    Data(session, {.kind = ReplyKind::kLines, .text = "pending-ops"}, output);
+  }
   Ok(session, output);
 }
 

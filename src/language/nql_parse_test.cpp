@@ -317,6 +317,16 @@ TEST(NqlParse, SurplusWordsAreIgnored) {
   EXPECT_EQ(parser.Parse("remove k v").verb, Verb::kRemove);
 }
 
+TEST(NqlParse, WordsOfNodesAreRefusedWithTheReason) {
+  for (const std::string word : {"election", "join", "set-primary", "set-secoundary"}) {
+    EXPECT_EQ(RejectionOf(word + " a:1"),
+              word +
+                  " is for nodes, which prove the secret of the cluster to each other: start "
+                  "one with --join");
+  }
+  EXPECT_EQ(RejectionOf("joining"), "unknown command: joining");
+}
+
 TEST(NqlParse, CreateDbTakesAnAckLevelBehindTheStrategyOrAlone) {
   NqlParser parser;
   EXPECT_EQ(parser.Parse("create-db d t newer").level, std::nullopt);

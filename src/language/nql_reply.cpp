@@ -190,6 +190,8 @@ TextAround AroundText(ErrorCode code) {
       return {"$$conflitct unresolved ", ""};
     case ErrorCode::kNotPrimary:
       return {"not-primary ", ""};
+    case ErrorCode::kOtherNode:
+      return {"leave takes the id of the node that it is sent to, which is ", ""};
     case ErrorCode::kUnknownForm:
       return {"unknown form '", "' of cluster-state: allowed is json, or none"};
     case ErrorCode::kConflictNotOpen:
@@ -211,9 +213,9 @@ TextAround AroundText(ErrorCode code) {
     case ErrorCode::kBadOplogCommand:
       return {"", ""};
     case ErrorCode::kUnknownDebugCommand:
-      return {
-          "unknown debug command '",
-          "': allowed are delivery, list-dbs, loop, pending-conflicts, pending-ops, process-info"};
+      return {"unknown debug command '",
+              "': allowed are delivery, force-election, list-dbs, loop, pending-conflicts, "
+              "pending-ops, process-info"};
     default:
       return {"", ""};
   }
@@ -338,6 +340,8 @@ std::string_view ErrorText(ErrorCode code) {
       return "nothing was done: a command of the transaction was refused";
     case ErrorCode::kUnknownOutcome:
       return "unknown: this was not confirmed in time, or was taken back";
+    case ErrorCode::kNoSuccessor:
+      return "no other voter that may be primary is linked: nobody could take this node's place";
     case ErrorCode::kNoCluster:
       return "this server is a member of no cluster: --bootstrap begins one, --join enters one";
     case ErrorCode::kNotArbiter:

@@ -88,6 +88,8 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kUnknownOutcome, "unknown-outcome"},
     Code{ErrorCode::kNoCluster, "no-cluster"},
     Code{ErrorCode::kUnknownForm, "unknown-form"},
+    Code{ErrorCode::kOtherNode, "other-node"},
+    Code{ErrorCode::kNoSuccessor, "no-successor"},
     Code{ErrorCode::kNotPrimary, "not-primary"},
 };
 
@@ -294,6 +296,8 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
       return "what";
     case ErrorCode::kUnknownForm:
       return "form";
+    case ErrorCode::kOtherNode:
+      return "node";
     case ErrorCode::kSnapshotUnknownDatabases:
     case ErrorCode::kReplicateSnapshotUnknown:
       return "dbs";

@@ -60,6 +60,12 @@ void ClusterDriver::TakeNews() {
 }
 
 Result<void> ClusterDriver::EndTurn() {
+  if (std::exchange(hands_over_, false)) {
+    Step(HandOverAsked{});
+  }
+  if (std::exchange(leaves_, false)) {
+    Step(LeaveAsked{});
+  }
   // What is left to send to who lags goes out one frame at a time.
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});
@@ -74,7 +80,7 @@ Result<void> ClusterDriver::EndTurn() {
 }
 
 std::int64_t ClusterDriver::next_us() const {
-  return std::min(member_->deadline_us(), next_dial_us_);
+  return hands_over_ || leaves_ ? now_.mono_us : std::min(member_->deadline_us(), next_dial_us_);
 }
 
 bool ClusterDriver::accepting() const {

@@ -62,9 +62,8 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
 
   // Commands may be run: a primary that hands over runs none for a moment.
   [[nodiscard]] bool accepting() const;
-  // The node will stop: another becomes primary first, if there is one.
-  void HandOver() { Step(HandOverAsked{}); }
-  void Leave() { Step(LeaveAsked{}); }
+  void HandOver() override { hands_over_ = true; }
+  void Leave() override { leaves_ = true; }
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
 
@@ -120,6 +119,8 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   Now now_;
   std::optional<Member> member_;
   std::optional<Error> failure_;
+  bool hands_over_ = false;  // at the end of the turn
+  bool leaves_ = false;
   RecentRecords recent_;
   std::size_t absorbed_ = 0;  // of the node's records of this turn
   Revision told_durable_;

@@ -31,6 +31,7 @@ struct Raw {
   std::string db_user;
   std::string key;
   std::string oplog_what;
+  std::string cluster_what;
   std::vector<std::string> oplog_rest;
   std::string folder;
   bool keep_prefix = false;
@@ -102,8 +103,8 @@ void AddClients(CLI::App& app, Raw& raw) {
                    "what a conflicting write does: none, newer, arbiter")
       ->check(CLI::IsMember({"none", "newer", "arbiter"}))
       ->type_name("NAME");
-  create->add_option("--ack", raw.ack, "when a change counts: written, disk")
-      ->check(CLI::IsMember({"written", "disk"}))
+  create->add_option("--ack", raw.ack, "when a change counts: written, disk, quorum")
+      ->check(CLI::IsMember({"written", "disk", "quorum"}))
       ->type_name("LEVEL");
 
   CLI::App* drop = app.add_subcommand("drop-db", "remove a database with all its keys");
@@ -167,6 +168,15 @@ void AddBackup(CLI::App& app, Raw& raw) {
   for (CLI::Option* folder : {raw.data_option, raw.oplog_option}) {
     folder->type_name("FOLDER")->excludes(database);
   }
+}
+
+void AddCluster(CLI::App& app, Raw& raw) {
+  CLI::App* cluster = app.add_subcommand(
+      "cluster", "status: the members of a running server's cluster, and who is primary");
+  cluster->add_option("what", raw.cluster_what, "status")
+      ->required()
+      ->check(CLI::IsMember({"status"}))
+      ->type_name("");
 }
 
 void AddSimulate(CLI::App& app, Raw& raw) {
@@ -302,6 +312,12 @@ Result<Arguments> ToOplog(const Raw& raw, const Environment& environment) {
   return arguments;
 }
 
+Result<Arguments> ToCluster(const Raw& raw, const Environment& environment) {
+  Result<ExecArguments> server = ToServer(raw, "cluster-state json", environment);
+  return server ? Result<Arguments>(ClusterArguments{.server = *std::move(server)})
+                : tl::unexpected(server.error());
+}
+
 Result<Arguments> ToBackup(const Raw& raw, const Environment& environment) {
   Result<ExecArguments> server = ToServer(raw, "", environment);
   if (!server) {
@@ -375,6 +391,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   AddClients(app, raw);
   AddDataTools(app, raw);
   AddBackup(app, raw);
+  AddCluster(app, raw);
   AddSimulate(app, raw);
   try {
     app.parse(argc, argv);
@@ -402,6 +419,9 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
   }
   if (app.got_subcommand("repair")) {
     return RepairArguments{.folder = raw.folder, .keep_prefix = raw.keep_prefix};
+  }
+  if (app.got_subcommand("cluster")) {
+    return ToCluster(raw, environment);
   }
   if (app.got_subcommand("backup")) {
     return ToBackup(raw, environment);

@@ -29,6 +29,10 @@ struct ExecArguments {  // also create-db, drop-db and oplog, which are one comm
   std::string title{};  // of the data that is printed in lines; empty: as the `Response` line
 };
 
+struct ClusterArguments {
+  ExecArguments server;  // with the command
+};
+
 struct WatchArguments {
   HostPort server;
   std::string database;
@@ -84,8 +88,8 @@ struct SimulateArguments {
 };
 
 using Arguments =
-    std::variant<ShowText, StartArguments, ExecArguments, WatchArguments, PingArguments,
-                 DumpArguments, CheckArguments, RepairArguments, BackupArguments,
+    std::variant<ShowText, StartArguments, ExecArguments, ClusterArguments, WatchArguments,
+                 PingArguments, DumpArguments, CheckArguments, RepairArguments, BackupArguments,
                  RestoreFolderArguments, RestoreDatabaseArguments, SimulateArguments>;
 
 // Reads credentials, and the folders of `restore`, from `environment` where no flag gives

@@ -5,7 +5,7 @@ namespace nunc {
 
 enum class ExitCode : int {
   kOk = 0,
-  kUsage = 1,        // a wrong flag, variable or file; nothing was done
+  kUsage = 1,        // a wrong flag, variable or file; nothing was done; no primary
   kUnreachable = 2,  // no server there, or it refused or broke off
   kCannotBind = 3,   // an address or the data folder is taken or may not be used
   kFault = 4,        // the system failed while running

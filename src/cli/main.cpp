@@ -8,6 +8,7 @@
 
 #include "cli/arguments.h"
 #include "cli/backup.h"
+#include "cli/cluster.h"
 #include "cli/data_tools.h"
 #include "cli/escape.h"
 #include "cli/exit_code.h"
@@ -45,13 +46,20 @@ ExitCode PrintLines(std::string_view answer, std::string_view title) {
   return ExitCode::kOk;
 }
 
+Result<std::string> PostAsAdmin(const ExecArguments& arguments) {
+  return Post(arguments.host,
+              "auth " + arguments.user + " " + arguments.password + "; " + arguments.commands);
+}
+
+ExitCode SayWhyNot(const Error& error) {
+  Say(error.detail);
+  return error.fault == Fault::kInvalid ? ExitCode::kUsage : ExitCode::kUnreachable;
+}
+
 ExitCode Run(const ExecArguments& arguments) {
-  const Result<std::string> answer =
-      Post(arguments.host,
-           "auth " + arguments.user + " " + arguments.password + "; " + arguments.commands);
+  const Result<std::string> answer = PostAsAdmin(arguments);
   if (!answer) {
-    Say(answer.error().detail);
-    return answer.error().fault == Fault::kInvalid ? ExitCode::kUsage : ExitCode::kUnreachable;
+    return SayWhyNot(answer.error());
   }
   if (!arguments.title.empty()) {
     return PrintLines(*answer, arguments.title);
@@ -62,6 +70,11 @@ ExitCode Run(const ExecArguments& arguments) {
 
 Printer StandardPrinter() {
   return {.print = [](std::string_view line) { std::cout << line << '\n'; }, .say = Say};
+}
+
+ExitCode Run(const ClusterArguments& arguments) {
+  const Result<std::string> answer = PostAsAdmin(arguments.server);
+  return answer ? ShowClusterStatus(*answer, StandardPrinter()) : SayWhyNot(answer.error());
 }
 
 ExitCode Run(const DumpArguments& arguments) {

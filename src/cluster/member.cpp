@@ -74,6 +74,11 @@ void Member::Step(std::int64_t now_us, const MemberInput& input, Actions& action
   actions_ = nullptr;
 }
 
+const std::map<NodeName, PeerProgress>* Member::progress() const {
+  const auto* primary = std::get_if<Primary>(&role_);
+  return primary == nullptr ? nullptr : &primary->progress;
+}
+
 RoleName Member::role() const {
   if (std::holds_alternative<Primary>(role_)) {
     return RoleName::kPrimary;

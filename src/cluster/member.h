@@ -66,6 +66,9 @@ class Member {
   [[nodiscard]] Revision durable() const { return durable_; }
   [[nodiscard]] Revision commit() const { return commit_; }
   [[nodiscard]] const Members& members() const;
+  // How far each other member is; null: it is not primary.
+  [[nodiscard]] const std::map<NodeName, PeerProgress>* progress() const;
+  [[nodiscard]] const NodeName& name() const { return name_; }
   [[nodiscard]] ClusterId cluster() const { return cluster_; }
   // A node that asked to leave is out.
   [[nodiscard]] bool left() const { return left_; }

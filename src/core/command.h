@@ -60,6 +60,7 @@ enum class Verb : std::uint8_t {
   kExplain,
   kDelivered,
   kPing,
+  kLeave,
   // Not a command: a request that could not be read. Its error takes its place in the order of the
   // replies like any other.
   kRejected,

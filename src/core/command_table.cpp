@@ -51,16 +51,15 @@ constexpr std::array kTable = {
                              Typed("[USER] TOKEN", ArgumentKind::kLogin,
                                    "use-db must be followed by a database name and a token")},
                .summary = "selects a database, with its token or as one of its users"},
-    CommandRow{
-        .verb = Verb::kCreateDb,
-        .name = "create-db",
-        .level = Level::kAdmin,
-        .effect = Effect::kWrites,
-        .arguments = {Word("NAME", Field::kName, "create-db must be followed by a token"),
-                      Word("TOKEN", Field::kSecret, "create-db must be followed by a token"),
-                      OptionalTyped("STRATEGY] [ack LEVEL", ArgumentKind::kDatabaseOptions)},
-        .summary =
-            "creates a database; STRATEGY is none, newer or arbiter, LEVEL is written or disk"},
+    CommandRow{.verb = Verb::kCreateDb,
+               .name = "create-db",
+               .level = Level::kAdmin,
+               .effect = Effect::kWrites,
+               .arguments = {Word("NAME", Field::kName, "create-db must be followed by a token"),
+                             Word("TOKEN", Field::kSecret, "create-db must be followed by a token"),
+                             OptionalTyped("STRATEGY] [ack LEVEL", ArgumentKind::kDatabaseOptions)},
+               .summary = "creates a database; STRATEGY is none, newer or arbiter, LEVEL is "
+                          "written, disk or quorum"},
     CommandRow{.verb = Verb::kDropDb,
                .name = "drop-db",
                .level = Level::kAdmin,
@@ -262,7 +261,8 @@ constexpr std::array kTable = {
         .verb = Verb::kDebug,
         .name = "debug",
         .level = Level::kAdmin,
-        .arguments = {Word("delivery|list-dbs|loop|pending-conflicts|pending-ops|process-info",
+        .arguments = {Word("delivery|force-election|list-dbs|loop|pending-conflicts|pending-ops|"
+                           "process-info",
                            Field::kName, "command is mandatory")},
         .summary = "shows what is going on inside"},
     CommandRow{.verb = Verb::kListCommands,
@@ -276,6 +276,7 @@ constexpr std::array kTable = {
     CommandRow{.verb = Verb::kClusterState,
                .name = "cluster-state",
                .level = Level::kAdmin,
+               .arguments = {OptionalWord("json", Field::kName)},
                .summary = "lists the members and their roles"},
     CommandRow{.verb = Verb::kWhoami,
                .name = "whoami",
@@ -306,6 +307,12 @@ constexpr std::array kTable = {
                .summary = "reports that a change, made at AT, has been shown"},
     CommandRow{
         .verb = Verb::kPing, .name = "ping", .level = Level::kOpen, .summary = "answers pong"},
+    CommandRow{.verb = Verb::kLeave,
+               .name = "leave",
+               .level = Level::kAdmin,
+               .arguments = {Word("NODE", Field::kName,
+                                  "leave must be followed by the id of the node it is sent to")},
+               .summary = "takes this node, which has the id NODE, out of its cluster"},
 };
 
 constexpr bool RowsAreInVerbOrder() {

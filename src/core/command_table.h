@@ -37,7 +37,7 @@ enum class ArgumentKind : std::uint8_t {
   kPutOptions,       // [ttl MS] [if-version N|if-absent] : and all that is left
   kSessionOptions,   // [grace MS] : and all that is left
   kScanOptions,      // [after KEY] [limit N], in any order
-  kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk]
+  kDatabaseOptions,  // [none|newer|arbiter] [ack written|disk|quorum]
 };
 
 // Where a kWord or kRest goes in the Command.

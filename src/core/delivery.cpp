@@ -37,7 +37,7 @@ std::size_t NewerValueAt(Database& database, const Entry& conflict) {
 
 // Secrets and rights are always synced: no one may act on a right that a power cut takes back.
 Revision Delivery::NeededFor(const Database& database, std::string_view key, Revision revision) {
-  return database.level() == AckLevel::kDisk || IsSecureKey(key) ? revision : Revision{};
+  return WaitsForLog(database.level()) || IsSecureKey(key) ? revision : Revision{};
 }
 
 Change Delivery::ChangeOf(const Entry& entry) {

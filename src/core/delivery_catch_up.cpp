@@ -11,7 +11,7 @@ namespace nunc {
 
 bool Delivery::MayWait(const WatchingSession& to) const {
   const Database& database = to.database();
-  return database.level() == AckLevel::kDisk || (to.admin && database.secure_revision() > durable_);
+  return WaitsForLog(database.level()) || (to.admin && database.secure_revision() > durable_);
 }
 
 Revision Delivery::ToldUpTo(const WatchingSession& to) const {
@@ -348,7 +348,7 @@ void Delivery::StartClosing(PatternWatch& watch, Output& output) const {
 // What has been changed and not told, because it is not on disk, is told by then.
 // What is held leaves in order, so also behind changes that left nothing in the database.
 Revision Delivery::ClosesAt(const WatchingSession& to) const {
-  return to.database().level() == AckLevel::kDisk ? newest_ : Revision{};
+  return WaitsForLog(to.database().level()) ? newest_ : Revision{};
 }
 
 // Where only `$$` keys wait, the others have been told beyond them: no revision says how far.
@@ -356,7 +356,7 @@ bool Delivery::MayClose(const WatchingSession& to, Revision closes_at) const {
   if (Planted(Bug::kWatchReadyEarly)) {
     return true;
   }
-  return closes_at <= durable_ && (to.database().level() == AckLevel::kDisk || !MayWait(to));
+  return closes_at <= durable_ && (WaitsForLog(to.database().level()) || !MayWait(to));
 }
 
 void Delivery::CloseLater(const std::shared_ptr<WatchingSession>& watching) {

@@ -13,7 +13,7 @@ std::string Delivery::RewoundTo(Revision shared, const Database& database) const
 
 void Delivery::BeginRewind(Session& session, Revision shared) const {
   for (const Session::DatabaseWatches& watching : session.watches) {
-    const bool waits = watching.database->level() == AckLevel::kDisk;
+    const bool waits = WaitsForLog(watching.database->level());
     const Revision shown = waits ? std::min(durable_, newest_) : newest_;
     std::optional<Revision>& rewound = watching.watches->rewound;
     if (std::max(shown, watching.watches->awaits) > shared) {

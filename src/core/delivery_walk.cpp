@@ -55,7 +55,7 @@ Delivery::Step Delivery::AdvanceWalk(DeltaWalk& walk, std::size_t& budget, Outpu
                        !Planted(Bug::kWatchUnsyncedWalked);
     // Where all keys wait, what follows is newer, waits at the gate, and is told from there as to
     // who is live; under steady writing the walk would never come to an end.
-    if (entry == nullptr || (waits && database.level() == AckLevel::kDisk)) {
+    if (entry == nullptr || (waits && WaitsForLog(database.level()))) {
       return EndWalk(walk, /*behind=*/false, budget, output);
     }
     if (waits && walk.admin()) {

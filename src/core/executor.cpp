@@ -304,10 +304,13 @@ void Executor::DispatchOther(Session& session, const Command& command, Output& o
       return Debug(session, command, output);
     case Verb::kListCommands:
     case Verb::kMetricsState:
-    case Verb::kClusterState:
     case Verb::kPing:
     case Verb::kWhoami:
       return TellState(session, command.verb, output);
+    case Verb::kClusterState:
+      return ClusterState(session, command, output);
+    case Verb::kLeave:
+      return Leave(session, command, output);
     case Verb::kHello:
       return Hello(session, command, output);
     case Verb::kWait:

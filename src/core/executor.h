@@ -40,6 +40,7 @@ class Executor {
 
   void SetNow(Now now);
   void SetDefaultAddress(std::string_view address);
+  void SetCluster(ClusterAdmin& cluster) { options_.cluster = &cluster; }
   void NoteTurn(const TurnTime& turn, const Counters& measured = {});
   void Open(SessionId id, SessionKind kind, const SessionName& name = {}, bool knows_ready = false);
   void Close(SessionId id);
@@ -126,21 +127,15 @@ class Executor {
   bool Plan(Session& session, const Command& command, std::vector<PlannedWrite>& plan, Output& out);
   void EndTransaction(Session& session);
 
-  // Sessions and administration (executor_admin.cpp).
-  void Auth(Session& session, const Command& command, Output& output);
-  void UseDb(Session& session, const Command& command, Output& output);
-  void CreateDb(Session& session, const Command& command, Output& output);
-  void DropDb(Session& session, const Command& command, Output& output);
+  // Sessions and administration (executor_admin.cpp; executor_cluster.cpp).
+  using Handler = void(Session& session, const Command& command, Output& output);
+  Handler Auth, UseDb, CreateDb, CreateUser, SetPermissions, DropDb, Oplog, Snapshot, Debug;
+  Handler ClusterState, Leave, ForceElection, PendingOps;
   void Drop(Database& database, Output& output);
   [[nodiscard]] Refusal CheckNewDatabase(std::string_view name) const;
-  void Oplog(Session& session, const Command& command, Output& output);
   // Writes the `$$` key PREFIX + NAME, whatever was there.
   void StoreSecureKey(Session&, std::string_view prefix, const Command&, std::string_view, Output&);
-  void CreateUser(Session& session, const Command& command, Output& output);
-  void SetPermissions(Session& session, const Command& command, Output& output);
-  void Snapshot(Session& session, const Command& command, Output& output);
   void TellState(const Session& session, Verb verb, Output& output);
-  void Debug(Session& session, const Command& command, Output& output);
   void Select(Session& session, Database* database);
   void Deselect(Session& session);
   void UpdateConnections(Database& database);

@@ -356,9 +356,6 @@ void Executor::TellState(const Session& session, Verb verb, Output& output) {
     output.rows.push_back(
         {.name = "user", .detail = nowhere ? std::string_view{} : std::string_view(session.user)});
     output.rows.push_back({.name = "admin", .detail = session.admin ? "true" : "false"});
-  } else if (verb == Verb::kClusterState) {
-    reply.kind = ReplyKind::kCluster;
-    reply.text = options_.address;
   }
   Data(session, reply, output);
   Ok(session, output);
@@ -372,8 +369,9 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
     }
     Data(session, {.kind = ReplyKind::kDatabases}, output);
   } else if (command.name == "pending-ops") {
-    // Writes that other nodes have not confirmed; a single node waits for nobody.
-    Data(session, {.kind = ReplyKind::kPendingOps}, output);
+    return PendingOps(session, command, output);
+  } else if (command.name == "force-election") {
+    return ForceElection(session, command, output);
   } else if (command.name == "process-info") {
     Data(session, {.kind = ReplyKind::kProcess, .number = options_.start_time_ms}, output);
   } else if (command.name == "loop") {

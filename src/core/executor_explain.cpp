@@ -127,7 +127,7 @@ void Executor::Wait(Session& session, const Command& command, Output& output) {
   if (!token || !known) {
     return Error(session, ErrorCode::kBadToken, output, command.since);
   }
-  if (database.level() == AckLevel::kDisk) {
+  if (WaitsForLog(database.level())) {
     recorder_.Need(begin.since);
   }
   Ok(session, output);

@@ -13,6 +13,15 @@ std::string EntriesIn(const Output& output) {
   return text.empty() ? text : text.substr(1);
 }
 
+std::string RowsIn(const Output& output) {
+  std::string rows;
+  for (const Output::Row& row : output.rows) {
+    rows.append(rows.empty() ? "" : ",").append(row.name);
+    rows.append(row.detail.empty() ? "" : ":").append(row.detail);
+  }
+  return rows;
+}
+
 }  // namespace
 
 ExecutorTest::Status ExecutorTest::Run(SessionId id, const Command& command) {
@@ -57,11 +66,7 @@ void ExecutorTest::Write() {
 }
 
 std::string ExecutorTest::LineOf(const Reply& reply) const {
-  std::string rows;
-  for (const Output::Row& row : output_.rows) {
-    rows.append(rows.empty() ? "" : ",").append(row.name);
-    rows.append(row.detail.empty() ? "" : ":").append(row.detail);
-  }
+  const std::string rows = RowsIn(output_);
   const std::string text(reply.text);
   const std::string number = std::to_string(reply.number);
   switch (reply.kind) {
@@ -114,7 +119,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
     case ReplyKind::kMetrics:
       return "metrics " + std::to_string(output_.counters.commands);
     case ReplyKind::kCluster:
-      return "cluster " + text;
+    case ReplyKind::kClusterJson:
+      return "cluster" + EntriesIn(output_);
     case ReplyKind::kWhoami:
       return "whoami " + rows;
     case ReplyKind::kExplain:

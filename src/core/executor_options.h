@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/limits.h"
+#include "core/cluster_admin.h"
 #include "core/record.h"
 
 namespace nunc {
@@ -25,7 +26,8 @@ struct ExecutorOptions {
   std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
   std::size_t catch_up_entries_per_turn = kCatchUpEntriesPerTurn;
   std::size_t all_bytes_max = kAllBytesMax;
-  bool has_log = false;  // false: nothing is kept, nothing can be waited for
+  ClusterAdmin* cluster = nullptr;  // null: the node is a member of none
+  bool has_log = false;             // false: nothing is kept, nothing can be waited for
 };
 
 }  // namespace nunc

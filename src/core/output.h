@@ -49,13 +49,19 @@ enum class ReplyKind : std::uint8_t {
   kPendingOps,
   kProcess,  // number: start time in milliseconds
   kCommands,
-  kMetrics,  // counters
-  kCluster,  // text: the own address
-  kWhoami,   // rows: field, value
-  kExplain,  // rows: field, value; without a value the number
+  kMetrics,      // counters
+  kCluster,      // rows: a member's address, its link, its SeenRole
+  kClusterJson,  // rows: field, value; without a value the number. kMemberRow begins a member
+  kWhoami,       // rows: field, value
+  kExplain,      // rows: field, value; without a value the number
   kPong,
   kLines,  // text: the title; rows: lines
 };
+
+inline constexpr std::string_view kMemberRow = "member";
+
+// A member of a cluster, in the words of existing clients.
+enum class SeenRole : std::uint8_t { kStartingUp, kSecondary, kPrimary };
 
 // How long turns of the driver's loop took.
 struct TurnTime {

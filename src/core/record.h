@@ -39,7 +39,13 @@ enum class Strategy : std::uint8_t {
 enum class AckLevel : std::uint8_t {
   kWritten = 0,  // with the operating system
   kDisk = 1,     // synced
+  kQuorum = 2,   // final: a majority of the voters has it synced; alone the same as kDisk
 };
+
+// Nobody sees a change at that level before the node's log has come so far (Node's LogSynced).
+constexpr bool WaitsForLog(AckLevel level) {
+  return level != AckLevel::kWritten;
+}
 
 // How long a key lives: for ever, until a time, or with a session and so much longer, which becomes
 // a time when the session ends.

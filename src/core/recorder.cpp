@@ -12,7 +12,7 @@ void Recorder::Begin(const Session& session) {
 }
 
 void Recorder::NeedListing(const Database& database) {
-  if (database.level() == AckLevel::kDisk) {
+  if (WaitsForLog(database.level())) {
     Need(database.newest_revision());
   }
 }

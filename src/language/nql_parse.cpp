@@ -1,6 +1,7 @@
 #include "language/nql_parse.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -31,6 +32,22 @@ bool ReadInt64(std::string_view word, std::int64_t& number) {
   return fault == std::errc{} && end == word.data() + word.size();
 }
 
+// Which the reference server took from anybody who knew the admin's password.
+constexpr std::array<std::string_view, 4> kNodeWords = {"election", "join", "set-primary",
+                                                        "set-secoundary"};
+
+std::string WhyUnknown(std::string_view verb) {
+  if (verb.empty()) {
+    return "empty command";
+  }
+  if (std::ranges::find(kNodeWords, verb) != kNodeWords.end()) {
+    return std::string(verb).append(
+        " is for nodes, which prove the secret of the cluster to each other: start one with "
+        "--join");
+  }
+  return "unknown command: " + std::string(PrefixOf(verb, 128));
+}
+
 }  // namespace
 
 Command NqlParser::Reject(std::string reason) {
@@ -57,8 +74,7 @@ Command NqlParser::Parse(std::string_view text) {
   const std::string_view verb = TakeWord(rest);
   const CommandRow* row = FindCommand(verb);
   if (row == nullptr) {
-    return Reject(verb.empty() ? "empty command"
-                               : "unknown command: " + std::string(PrefixOf(verb, 128)));
+    return Reject(WhyUnknown(verb));
   }
   Command command{.verb = row->verb};
   for (const Argument& argument : row->argument_list()) {
@@ -257,7 +273,7 @@ bool NqlParser::TakeScanOptions(std::string_view word, Rest& rest, Command& comm
   }
 }
 
-// [none|newer|arbiter] [ack written|disk]
+// [none|newer|arbiter] [ack written|disk|quorum]
 bool NqlParser::TakeDatabaseOptions(std::string_view word, Rest& rest, Command& command) {
   if (word != "ack") {
     const std::optional<Strategy> strategy = word.empty() ? Strategy::kNone : StrategyOf(word);

@@ -317,19 +317,31 @@ TEST(NqlParse, SurplusWordsAreIgnored) {
   EXPECT_EQ(parser.Parse("remove k v").verb, Verb::kRemove);
 }
 
+TEST(NqlParse, WordsOfNodesAreRefusedWithTheReason) {
+  for (const std::string word : {"election", "join", "set-primary", "set-secoundary"}) {
+    EXPECT_EQ(RejectionOf(word + " a:1"),
+              word +
+                  " is for nodes, which prove the secret of the cluster to each other: start "
+                  "one with --join");
+  }
+  EXPECT_EQ(RejectionOf("joining"), "unknown command: joining");
+}
+
 TEST(NqlParse, CreateDbTakesAnAckLevelBehindTheStrategyOrAlone) {
   NqlParser parser;
   EXPECT_EQ(parser.Parse("create-db d t newer").level, std::nullopt);
   EXPECT_EQ(parser.Parse("create-db d t ack disk").level, AckLevel::kDisk);
   EXPECT_EQ(parser.Parse("create-db d t ack written").level, AckLevel::kWritten);
+  EXPECT_EQ(parser.Parse("create-db d t ack quorum").level, AckLevel::kQuorum);
   const Command both = parser.Parse("create-db d t arbiter ack disk");
   EXPECT_EQ(both.strategy, Strategy::kArbiter);
   EXPECT_EQ(both.level, AckLevel::kDisk);
   // Existing scripts may have anything behind the strategy.
   EXPECT_EQ(parser.Parse("create-db d t none disk").level, std::nullopt);
-  EXPECT_EQ(RejectionOf("create-db d t ack"), "unknown ack level '': allowed are written, disk");
+  EXPECT_EQ(RejectionOf("create-db d t ack"),
+            "unknown ack level '': allowed are written, disk, quorum");
   EXPECT_EQ(RejectionOf("create-db d t none ack quick"),
-            "unknown ack level 'quick': allowed are written, disk");
+            "unknown ack level 'quick': allowed are written, disk, quorum");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "core/command_table.h"
+#include "language/cluster_reply.h"
 
 namespace nunc {
 namespace {
@@ -189,6 +190,10 @@ TextAround AroundText(ErrorCode code) {
       return {"$$conflitct unresolved ", ""};
     case ErrorCode::kNotPrimary:
       return {"not-primary ", ""};
+    case ErrorCode::kOtherNode:
+      return {"leave takes the id of the node that it is sent to, which is ", ""};
+    case ErrorCode::kUnknownForm:
+      return {"unknown form '", "' of cluster-state: allowed is json, or none"};
     case ErrorCode::kConflictNotOpen:
       return {"", " is not an open conflict"};
     case ErrorCode::kConflictNotFirst:
@@ -208,9 +213,9 @@ TextAround AroundText(ErrorCode code) {
     case ErrorCode::kBadOplogCommand:
       return {"", ""};
     case ErrorCode::kUnknownDebugCommand:
-      return {
-          "unknown debug command '",
-          "': allowed are delivery, list-dbs, loop, pending-conflicts, pending-ops, process-info"};
+      return {"unknown debug command '",
+              "': allowed are delivery, force-election, list-dbs, loop, pending-conflicts, "
+              "pending-ops, process-info"};
     default:
       return {"", ""};
   }
@@ -335,6 +340,10 @@ std::string_view ErrorText(ErrorCode code) {
       return "nothing was done: a command of the transaction was refused";
     case ErrorCode::kUnknownOutcome:
       return "unknown: this was not confirmed in time, or was taken back";
+    case ErrorCode::kNoSuccessor:
+      return "no other voter that may be primary is linked: nobody could take this node's place";
+    case ErrorCode::kNoCluster:
+      return "this server is a member of no cluster: --bootstrap begins one, --join enters one";
     case ErrorCode::kNotArbiter:
       return "resolve is for admins and for arbiters of the database that may write the key";
     case ErrorCode::kNotNumeric:
@@ -370,6 +379,12 @@ std::string_view FixedLine(ReplyKind kind) {
 void AppendAboutWatch(std::string& out, std::string_view word, const Change& change) {
   out.append(word).append(change.key.empty() ? "-" : change.key).append(" ");
   out.append(change.value) += '\n';
+}
+
+void AppendClusterState(std::string& out, ReplyKind kind, std::span<const Output::Row> rows) {
+  out += "cluster-state ";
+  kind == ReplyKind::kCluster ? AppendMembersText(out, rows) : AppendMembersJson(out, rows);
+  out += '\n';
 }
 
 }  // namespace
@@ -431,8 +446,8 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
     case ReplyKind::kMetrics:
       return AppendMetrics(out, output.counters);
     case ReplyKind::kCluster:
-      out.append("cluster-state  ").append(reply.text).append("(self):Primary ,\n");
-      return;
+    case ReplyKind::kClusterJson:
+      return AppendClusterState(out, reply.kind, RowsOf(reply, output));
     case ReplyKind::kOk:
     case ReplyKind::kError:
       return AppendStatus(out, reply, output);

@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/utf8.h"
 #include "core/command_table.h"
+#include "language/cluster_reply.h"
 #include "language/nql_reply.h"
 #include "language/nunc1_request.h"
 
@@ -85,6 +86,10 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kTransactionTooLarge, "transaction-too-large"},
     Code{ErrorCode::kTransactionSpoiled, "transaction-spoiled"},
     Code{ErrorCode::kUnknownOutcome, "unknown-outcome"},
+    Code{ErrorCode::kNoCluster, "no-cluster"},
+    Code{ErrorCode::kUnknownForm, "unknown-form"},
+    Code{ErrorCode::kOtherNode, "other-node"},
+    Code{ErrorCode::kNoSuccessor, "no-successor"},
     Code{ErrorCode::kNotPrimary, "not-primary"},
 };
 
@@ -204,6 +209,12 @@ void AppendExplanation(std::string& out, std::span<const Output::Row> rows) {
   out += '}';
 }
 
+void AppendCluster(std::string& out, std::span<const Output::Row> rows) {
+  out += "\"ok\":{\"cluster\":";
+  AppendMembersJson(out, rows);
+  out += '}';
+}
+
 void AppendCommandWordList(std::string& out) {
   out += "\"ok\":{\"lines\":[";
   for (const CommandRow& row : CommandTable()) {
@@ -283,6 +294,10 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
       return "version";
     case ErrorCode::kUnknownDebugCommand:
       return "what";
+    case ErrorCode::kUnknownForm:
+      return "form";
+    case ErrorCode::kOtherNode:
+      return "node";
     case ErrorCode::kSnapshotUnknownDatabases:
     case ErrorCode::kReplicateSnapshotUnknown:
       return "dbs";
@@ -395,6 +410,8 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
     case ReplyKind::kMetrics:
     case ReplyKind::kCluster:
       return AppendNqlLines(out, reply, output);
+    case ReplyKind::kClusterJson:
+      return AppendCluster(out, RowsOfReply(reply, output));
   }
 }
 

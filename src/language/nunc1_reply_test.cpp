@@ -104,8 +104,14 @@ TEST_F(Nunc1ReplyTest, ListingsAreLists) {
   EXPECT_EQ(Data({.kind = ReplyKind::kProcess, .number = 5}, output),
             R"("ok":{"lines":["process_id: 5"]})");
   EXPECT_EQ(Data({.kind = ReplyKind::kPendingOps}, output), R"("ok":{"lines":[]})");
-  EXPECT_EQ(Data({.kind = ReplyKind::kCluster, .text = "here:1"}, output),
+  output.rows = {{.name = "here:1",
+                  .detail = "self",
+                  .version = static_cast<std::int64_t>(SeenRole::kPrimary)}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kCluster}, output),
             R"("ok":{"lines":["here:1(self):Primary ,"]})");
+  output.rows = {{.name = "id", .version = 1}, {.name = kMemberRow, .version = 1}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kClusterJson}, output),
+            R"("ok":{"cluster":{"id":1,"members":[{"id":1}]}})");
   EXPECT_TRUE(
       Data({.kind = ReplyKind::kCommands}, output).starts_with(R"("ok":{"lines":["auth",)"));
   EXPECT_EQ(Data({.kind = ReplyKind::kPong}), R"("ok":{})");

@@ -30,6 +30,7 @@ constexpr std::array kRenamed = {
     Renamed{"ID", "conflict"},     Renamed{"DATABASE|DATABASE...", "dbs"},
     Renamed{"...", "arguments"},   Renamed{"true|false", "flag"},
     Renamed{"KEY|PREFIX*", "key"}, Renamed{"MS", "ttl"},
+    Renamed{"json", "form"},
 };
 
 // A part of an argument that is several words in NQL.

@@ -44,6 +44,9 @@ TEST_F(Nunc1RequestTest, AnOpIsItsCommandAndItsFieldsAreTheArguments) {
       R"({"id":1,"op":"create-db","name":"d","token":"t","strategy":"arbiter","ack":"disk"})");
   EXPECT_EQ(create.command.strategy, Strategy::kArbiter);
   EXPECT_EQ(create.command.level, AckLevel::kDisk);
+  EXPECT_EQ(
+      Parse(R"({"id":1,"op":"create-db","name":"d","token":"t","ack":"quorum"})").command.level,
+      AckLevel::kQuorum);
   EXPECT_EQ(Parse(R"({"id":1,"op":"create-db","name":"d","token":"t"})").command.level,
             std::nullopt);
   const Nunc1Request& resolve =
@@ -188,7 +191,7 @@ TEST_F(Nunc1RequestTest, AFieldThatIsUnknownRepeatedMissingOrOfAnotherTypeIsName
   EXPECT_EQ(Refusal(R"({"id":1,"op":"create-db","name":"d","token":"t","strategy":"best"})"),
             "bad-field strategy: strategy must be one of none, newer, arbiter");
   EXPECT_EQ(Refusal(R"({"id":1,"op":"create-db","name":"d","token":"t","ack":""})"),
-            "bad-field ack: ack must be one of written, disk");
+            "bad-field ack: ack must be one of written, disk, quorum");
   EXPECT_EQ(Refusal(R"({"id":1,"op":"snapshot","flag":"true"})"),
             "bad-field flag: flag must be true or false");
 }

@@ -20,7 +20,10 @@ std::optional<AckLevel> AckLevelOf(std::string_view word) {
   if (word == "written") {
     return AckLevel::kWritten;
   }
-  return word == "disk" ? std::optional(AckLevel::kDisk) : std::nullopt;
+  if (word == "disk") {
+    return AckLevel::kDisk;
+  }
+  return word == "quorum" ? std::optional(AckLevel::kQuorum) : std::nullopt;
 }
 
 std::optional<WatchPolicy> WatchPolicyOf(std::string_view word) {

@@ -11,7 +11,7 @@
 namespace nunc {
 
 inline constexpr std::string_view kStrategyWords = "none, newer, arbiter";
-inline constexpr std::string_view kAckLevelWords = "written, disk";
+inline constexpr std::string_view kAckLevelWords = "written, disk, quorum";
 inline constexpr std::string_view kWatchPolicyWords = "latest, all";  // one has a number besides
 inline constexpr std::string_view kEveryWord = "every";
 

@@ -30,6 +30,7 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
       !start.configs.empty() && start.configs.back().members.Find(start.name) != nullptr;
   told_durable_ = start.terms.last().revision;
   member_.emplace(std::move(start), now.mono_us);
+  world_.node.SetCluster(*this);
   if (!is_member) {
     Step(JoinAsked{.priority = options_.priority, .voter = true, .address = options_.address});
   }
@@ -60,6 +61,12 @@ void ClusterDriver::TakeNews() {
 }
 
 Result<void> ClusterDriver::EndTurn() {
+  if (std::exchange(hands_over_, false)) {
+    Step(HandOverAsked{});
+  }
+  if (std::exchange(leaves_, false)) {
+    Step(LeaveAsked{});
+  }
   // What is left to send to who lags goes out one frame at a time.
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});
@@ -74,7 +81,7 @@ Result<void> ClusterDriver::EndTurn() {
 }
 
 std::int64_t ClusterDriver::next_us() const {
-  return std::min(member_->deadline_us(), next_dial_us_);
+  return hands_over_ || leaves_ ? now_.mono_us : std::min(member_->deadline_us(), next_dial_us_);
 }
 
 bool ClusterDriver::accepting() const {

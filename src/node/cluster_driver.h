@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "cluster/member.h"
+#include "core/cluster_admin.h"
 #include "env/peer_net.h"
 #include "node/node.h"
 #include "node/persistence.h"
@@ -42,7 +43,7 @@ struct MemberOptions {
   std::int64_t quorum_timeout_us = 2'000'000;
 };
 
-class ClusterDriver final : public PeerEvents {
+class ClusterDriver final : public PeerEvents, public ClusterAdmin {
  public:
   struct World {
     Node& node;
@@ -61,11 +62,13 @@ class ClusterDriver final : public PeerEvents {
 
   // Commands may be run: a primary that hands over runs none for a moment.
   [[nodiscard]] bool accepting() const;
-  // The node will stop: another becomes primary first, if there is one.
-  void HandOver() { Step(HandOverAsked{}); }
-  void Leave() { Step(LeaveAsked{}); }
+  void HandOver() override { hands_over_ = true; }
+  void Leave() override { leaves_ = true; }
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
+
+  // cluster_show.cpp
+  [[nodiscard]] ClusterShown Show() const override;
 
   void OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view address) override;
   std::size_t OnLinkBytes(LinkId link, std::string_view bytes) override;
@@ -116,6 +119,8 @@ class ClusterDriver final : public PeerEvents {
   Now now_;
   std::optional<Member> member_;
   std::optional<Error> failure_;
+  bool hands_over_ = false;  // at the end of the turn
+  bool leaves_ = false;
   RecentRecords recent_;
   std::size_t absorbed_ = 0;  // of the node's records of this turn
   Revision told_durable_;

@@ -159,6 +159,8 @@ class Node {
 
   // As `cluster-state` names this node, unless a name was given.
   void SetDefaultAddress(std::string_view address) { executor_.SetDefaultAddress(address); }
+  // For what an admin asks of the cluster; it must outlive the commands.
+  void SetCluster(ClusterAdmin& cluster) { executor_.SetCluster(cluster); }
   [[nodiscard]] Store& store() { return executor_.store(); }
   // For the driver, which knows when what it was given has left.
   [[nodiscard]] DeliveryTimes& delivery_times() { return executor_.delivery_times(); }

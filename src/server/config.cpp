@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/oplog_request.h"
+#include "language/words.h"
 #include "server/config_file.h"
 
 namespace nunc {
@@ -140,13 +141,11 @@ Result<void> SetOplogDir(std::string_view text, Config& config) {
 }
 
 Result<void> SetAck(std::string_view text, Config& config) {
-  if (text == "written") {
-    config.ack = AckLevel::kWritten;
-  } else if (text == "disk") {
-    config.ack = AckLevel::kDisk;
-  } else {
-    return Fail(Fault::kInvalid, "allowed is written or disk");
+  const std::optional<AckLevel> level = AckLevelOf(text);
+  if (!level) {
+    return Fail(Fault::kInvalid, std::string("allowed are ").append(kAckLevelWords));
   }
+  config.ack = *level;
   return {};
 }
 
@@ -260,7 +259,9 @@ constexpr std::array kSettings = std::to_array<Setting>({
     {"oplog_dir", "--oplog-dir", "NUNC_OPLOG_DIR", "", "FOLDER",
      "folder of the op log (the data folder)", SetOplogDir},
     {"ack", "--ack", "NUNC_ACK", "", "LEVEL",
-     "when a change counts, for databases made without a level: written or disk (written)", SetAck},
+     "when a change counts, for databases made without a level: written, disk or quorum (written; "
+     "of a member of a cluster quorum)",
+     SetAck},
     {"sync_interval", "--sync-interval", "NUNC_SYNC_INTERVAL", "", "TIME",
      "written changes are on disk at most this much later (50ms)",
      SetPersistenceDuration<&PersistenceOptions::sync_interval_us, 1'000, 60'000'000>},
@@ -463,6 +464,9 @@ Result<void> CheckTogether(Config& config, const std::map<std::string_view, Give
                     " does not hold one command of value_bytes_max " +
                     std::to_string(config.value_bytes_max) + "; allowed is at least " +
                     std::to_string(config.value_bytes_max + kCommandOverheadBytesMax));
+  }
+  if (config.cluster.active() && given.at("ack").rank == Rank::kDefault) {
+    config.ack = AckLevel::kQuorum;
   }
   if (!AllLoopback(config)) {
     if (given.at("demo").rank == Rank::kDefault) {

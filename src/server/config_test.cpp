@@ -344,6 +344,27 @@ TEST(LoadConfig, DurabilitySettingsTakeSizesAndTimes) {
   EXPECT_EQ(config->memory_bytes_max, std::size_t{1} << 30);
 }
 
+GivenFlags Member(const GivenFlags& more) {
+  GivenFlags flags{{"listen", "127.0.0.1:0"}};
+  flags.insert(more.begin(), more.end());
+  return flags;
+}
+
+const Variables kWithSecret{{"NUNC_CLUSTER_SECRET", std::string(16, 's')}};
+
+Result<Config> LoadMember(const GivenFlags& more) {
+  return Load(Member(more), kWithSecret);
+}
+
+TEST(LoadConfig, ChangesCountAtAMajorityByDefaultInACluster) {
+  EXPECT_EQ(Load({})->ack, AckLevel::kWritten);
+  EXPECT_EQ(Load({{"ack", "quorum"}})->ack, AckLevel::kQuorum);
+  EXPECT_EQ(LoadMember({})->ack, AckLevel::kQuorum);
+  EXPECT_EQ(LoadMember({{"ack", "written"}})->ack, AckLevel::kWritten);
+  EXPECT_EQ(LoadMember({{"ack", "disk"}})->ack, AckLevel::kDisk);
+  EXPECT_EQ(Refusal({{"ack", "all"}}), "--ack \"all\": allowed are written, disk, quorum");
+}
+
 TEST(LoadConfig, DurabilitySettingsStopAtTheirLimits) {
   const auto bytes = [](std::uint64_t number) { return std::to_string(number); };
   EXPECT_TRUE(Load({{"segment", bytes(kSegmentBytesMin)}}));
@@ -357,7 +378,6 @@ TEST(LoadConfig, DurabilitySettingsStopAtTheirLimits) {
   EXPECT_TRUE(Load({{"sync_interval", "60s"}}));
   EXPECT_FALSE(Load({{"sync_interval", "61s"}}));
   EXPECT_FALSE(Load({{"sync_interval", "50"}}));
-  EXPECT_FALSE(Load({{"ack", "quorum"}}));
   EXPECT_FALSE(Load({{"oplog_dir", ""}}));
 }
 
@@ -369,6 +389,70 @@ TEST(LoadConfig, WhatStaysOfTheLogIsASizeAnAgeOrBoth) {
   EXPECT_EQ(Load({{"oplog_keep", "3h"}})->persistence.keep.bytes, std::uint64_t{1} << 30);
   EXPECT_FALSE(Load({{"oplog_keep", "much"}}));
   EXPECT_FALSE(Load({{"oplog_keep", "1GiB,"}}));
+}
+
+TEST(LoadCluster, FlagsSayWhatTheyAllow) {
+  const auto refuses = [](const char* key, const std::string& text, std::string_view allowed) {
+    const std::string refusal = Refusal(Member({{key, text}}), kWithSecret);
+    EXPECT_NE(refusal.find(allowed), std::string::npos) << key << ": " << refusal;
+  };
+  refuses("id", "0", "a whole number from 1 to 18446744073709551615");
+  refuses("id", "18446744073709551616", "a whole number from 1");
+  refuses("id", "1x", "a whole number from 1");
+  refuses("priority", "-1", "a whole number from 0 to 4294967295");
+  refuses("priority", "4294967296", "a whole number from 0");
+  refuses("advertise", "here", "HOST:PORT");
+  refuses("join", "", "HOST:PORT");
+  refuses("join", "127.0.0.1:1,", "HOST:PORT");
+  refuses("bootstrap", "yes", "true or false");
+  refuses("takeover", "true", "on or off");
+  refuses("ping", "0ms", "a duration");
+  refuses("cluster_secret_file", "/nowhere/secret", "it cannot be read");
+  EXPECT_NE(Refusal({{"listen", "3015"}}, kWithSecret).find("HOST:PORT"), std::string::npos);
+}
+
+TEST(LoadCluster, FlagsStopAtTheirLimits) {
+  EXPECT_EQ(LoadMember({{"id", "18446744073709551615"}})->cluster.id.value, UINT64_MAX);
+  EXPECT_EQ(LoadMember({{"id", "18446744073709551615"}})->cluster.priority.value, UINT32_MAX);
+  EXPECT_EQ(LoadMember({{"id", "7"}})->cluster.priority.value, 7U);
+  EXPECT_EQ(LoadMember({{"id", "7"}, {"priority", "0"}})->cluster.priority.value, 0U);
+  std::string list = "127.0.0.1:1";
+  for (std::size_t i = 1; i < kMembersMax; ++i) {
+    list += ",127.0.0.1:1";
+  }
+  EXPECT_EQ(LoadMember({{"join", list}})->cluster.join.size(), kMembersMax);
+  EXPECT_NE(Refusal(Member({{"join", list + ",127.0.0.1:1"}}), kWithSecret).find("at most"),
+            std::string::npos);
+}
+
+TEST(LoadCluster, ASecretHasItsLengthsAndIsNeverShown) {
+  const auto refusal = [](const std::string& secret) {
+    return Refusal(Member({}), {{"NUNC_CLUSTER_SECRET", secret}});
+  };
+  EXPECT_EQ(refusal(std::string(16, 's')), "accepted");
+  EXPECT_EQ(refusal(std::string(kSecretBytesMax, 's')), "accepted");
+  EXPECT_NE(refusal(std::string(kSecretBytesMax + 1, 's')).find("16 to"), std::string::npos);
+  EXPECT_EQ(refusal("hidden-short").find("hidden"), std::string::npos);
+  EXPECT_NE(refusal("hidden-short").find("16 to"), std::string::npos);
+  const ConfigFile file("a-secret-of-the-cluster\r\n\n");
+  EXPECT_EQ(Load({{"listen", "127.0.0.1:0"}, {"cluster_secret_file", file.path()}})->cluster.secret,
+            "a-secret-of-the-cluster");
+}
+
+TEST(LoadCluster, CombinationsThatMakeNoMemberAreRefused) {
+  const auto names = [](const GivenFlags& flags, std::string_view what) {
+    const std::string refusal = Refusal(flags, kWithSecret);
+    EXPECT_NE(refusal.find(what), std::string::npos) << refusal;
+  };
+  names(Member({{"bootstrap", "true"}, {"join", "127.0.0.1:1"}}), "give one of them");
+  names({{"bootstrap", "true"}}, "give --listen");
+  names({{"join", "127.0.0.1:1"}}, "give --listen");
+  names(Member({{"memory", "true"}}), "no --memory");
+  EXPECT_NE(Refusal(Member({})).find("needs the secret"), std::string::npos);
+  // Three pings in a lease, a lease in an election timeout.
+  EXPECT_TRUE(LoadMember({{"ping", "100ms"}, {"lease", "800ms"}}));
+  names(Member({{"lease", "300ms"}}), "three times --ping must be shorter");
+  names(Member({{"lease", "1s"}}), "--lease must be shorter");
 }
 
 }  // namespace

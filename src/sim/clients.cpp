@@ -80,7 +80,7 @@ void Clients::Expect(const Session& session, const Script& script) {
   if (database == nullptr) {
     return;
   }
-  if (script.verb == Verb::kKeys && database->level == AckLevel::kDisk) {
+  if (script.verb == Verb::kKeys && WaitsForLog(database->level)) {
     now_.rests_on = std::max(now_.rests_on, database->newest);
   }
   const bool lives = script.verb == Verb::kTtl;

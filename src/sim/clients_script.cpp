@@ -12,6 +12,9 @@ namespace {
 constexpr std::array<std::string_view, 4> kDatabases = {"one", "two", "three", "four"};
 constexpr std::array<std::string_view, 3> kUsers = {"ann", "bob", "all"};
 constexpr std::string_view kToken = "token";
+// As many that wait for the log as not.
+constexpr std::array kLevels = {AckLevel::kWritten, AckLevel::kDisk, AckLevel::kWritten,
+                                AckLevel::kQuorum};
 
 }  // namespace
 
@@ -66,7 +69,7 @@ Script Clients::CreateDatabase() {
                 .secret = std::string(kToken),
                 .strategy = static_cast<Strategy>(prng_.Below(3))};
   if (prng_.Chance(2, 3)) {
-    script.level = static_cast<AckLevel>(prng_.Below(2));
+    script.level = kLevels[prng_.Below(kLevels.size())];
   }
   return script;
 }

@@ -185,7 +185,7 @@ const ModelEntry* ModelDatabase::Find(std::string_view key) const {
 }
 
 bool ModelDatabase::IsGated(std::string_view key) const {
-  return level == AckLevel::kDisk || id == kAdminDatabaseId || IsSecureKey(key);
+  return WaitsForLog(level) || id == kAdminDatabaseId || IsSecureKey(key);
 }
 
 Model::Model() {
@@ -214,7 +214,7 @@ bool Model::IsGated(const Record& record) const {
   if (database == nullptr) {
     return false;
   }
-  return database->level == AckLevel::kDisk ||
+  return WaitsForLog(database->level) ||
          std::ranges::any_of(record.items,
                              [&](const RecordItem& item) { return database->IsGated(item.key); });
 }

@@ -282,7 +282,7 @@ Result<void> ReadSpec(DatabaseSpec& spec, std::string_view name, std::string_vie
   if (strategy > std::to_underlying(Strategy::kArbiter)) {
     return Damaged("strategy " + Number(strategy) + " is not known to this version");
   }
-  if (level > std::to_underlying(AckLevel::kDisk)) {
+  if (level > std::to_underlying(AckLevel::kQuorum)) {
     return Damaged("level " + Number(level) + " is not known to this version");
   }
   spec = {.name = name,

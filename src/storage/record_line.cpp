@@ -104,9 +104,10 @@ void AppendItem(std::string& out, const RecordItem& item) {
 
 void AppendSpec(std::string& out, const DatabaseSpec& spec) {
   static constexpr std::array<std::string_view, 3> kStrategies = {"none", "newer", "arbiter"};
+  static constexpr std::array<std::string_view, 3> kLevels = {"written", "disk", "quorum"};
   AppendField(out, "name", spec.name);
   AppendField(out, "strategy", kStrategies[static_cast<std::size_t>(spec.strategy)]);
-  AppendField(out, "ack", spec.level == AckLevel::kDisk ? "disk" : "written");
+  AppendField(out, "ack", kLevels[static_cast<std::size_t>(spec.level)]);
   out += ",\"masked\":true";
 }
 

@@ -55,6 +55,20 @@ TEST(RecordLine, SecretsAreNotShown) {
   EXPECT_NE(created.find(R"("name":"shop","strategy":"newer","ack":"disk")"), std::string::npos);
 }
 
+TEST(RecordLine, ANewDatabaseHasTheWordOfItsLevel) {
+  const auto word = [](AckLevel level) {
+    const std::string line = LineOf({.type = RecordType::kCreateDatabase,
+                                     .database = {2},
+                                     .revision = {7},
+                                     .spec = {.name = "shop", .level = level}});
+    const std::size_t at = line.find("\"ack\":\"") + 7;
+    return line.substr(at, line.find('"', at) - at);
+  };
+  EXPECT_EQ(word(AckLevel::kWritten), "written");
+  EXPECT_EQ(word(AckLevel::kDisk), "disk");
+  EXPECT_EQ(word(AckLevel::kQuorum), "quorum");
+}
+
 TEST(RecordLine, BytesThatAreNotTextComeAsBase64) {
   const auto value = [](std::string_view bytes) {
     const std::string line = LineOfItem({.type = RecordType::kSet, .key = "k", .value = bytes});

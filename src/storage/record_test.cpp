@@ -316,7 +316,9 @@ TEST(Record, ANewDatabaseHasAStrategyAndALevelThatAreKnown) {
   EXPECT_EQ(RefusalOfResealed(bytes), "strategy 3 is not known to this version");
   bytes[value_at] = 0;
   bytes[value_at + 1] = 2;
-  EXPECT_EQ(RefusalOfResealed(bytes), "level 2 is not known to this version");
+  EXPECT_EQ(RefusalOfResealed(bytes), "");
+  bytes[value_at + 1] = 3;
+  EXPECT_EQ(RefusalOfResealed(bytes), "level 3 is not known to this version");
   PutLittle(bytes.data() + kKeyLengthAt, std::uint16_t{11});
   PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{1});
   EXPECT_EQ(RefusalOfResealed(bytes), "a new database without strategy and level");

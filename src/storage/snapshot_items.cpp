@@ -65,7 +65,7 @@ Result<void> TakeDatabase(std::string_view& left, SnapshotVisitor& visitor) {
       .horizon = {Load<std::uint64_t>(at + 8)},
   };
   if (strategy > std::to_underlying(Strategy::kArbiter) ||
-      level > std::to_underlying(AckLevel::kDisk) || flags > kArbiterSeen) {
+      level > std::to_underlying(AckLevel::kQuorum) || flags > kArbiterSeen) {
     return Damaged("a database has an unknown property");
   }
   if (database.id.value == 0 || name_bytes == 0 || name_bytes > kNameBytesMax) {

@@ -125,7 +125,8 @@ TEST(SnapshotItems, ItemsThatNoBuilderMakesAreRefused) {
   EXPECT_EQ(changed(0, '\0'), "an item is of unknown kind");
   EXPECT_EQ(changed(entry_at, '\4'), "an item is of unknown kind");
   EXPECT_EQ(changed(1, '\3'), "a database has an unknown property");
-  EXPECT_EQ(changed(2, '\2'), "a database has an unknown property");
+  EXPECT_EQ(changed(2, '\2'), "");
+  EXPECT_EQ(changed(2, '\3'), "a database has an unknown property");
   EXPECT_EQ(changed(3, '\2'), "a database has an unknown property");
   EXPECT_EQ(changed(4, '\0'), "a database has an impossible id or name");
   EXPECT_EQ(changed(entry_at + 1, '\20'), "an entry has an unknown property");

@@ -1,7 +1,7 @@
 // The command line of docs/operations.md: what it prints, and with which exit code it ends.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import {
   kAdmin,
   kBinary,
   kExit,
+  kRepository,
   launch,
   makeFolder,
   nunc,
@@ -46,6 +47,19 @@ async function freePort() {
 }
 
 describe('nunc', () => {
+  test('the flags of start are those of the table in docs/operations.md', async () => {
+    const { output } = await expectRun(['start', '--help'], kExit.ok);
+    const lines = output.split('\n').filter((line) => !/--help|has no effect yet/.test(line));
+    const known = lines.map((line) => /^ +(?:-\w,)?(--[a-z-]+)/.exec(line)?.[1]);
+    const document = readFileSync(path.join(kRepository, 'docs/operations.md'), 'utf8');
+    const rows = document.match(/^\| flag of `start` [^]*?\n\n/m)[0].split('\n');
+    const told = rows.map((row) => /^\| (?:`-\w`, )?`(--[a-z-]+)`/.exec(row)?.[1]);
+    const sorted = (flags) => flags.filter((flag) => flag !== undefined).sort();
+    assert.ok(sorted(known).includes('--listen'));
+    // The account is one of all sub-commands.
+    assert.deepEqual(sorted(told), sorted([...known, '--user', '--password']));
+  });
+
   test('without a sub-command and with --help prints the usage', async () => {
     for (const args of [[], ['--help'], ['start', '--help']]) {
       const { output } = await expectRun(args, kExit.ok);

@@ -44,6 +44,10 @@ describe('the data folder', () => {
     const record = JSON.parse(since.lines[0]);
     assert.equal(record.type, 'create-database');
     assert.equal(record.ack, 'disk');
+    assert.equal((await online('create-db', '-d', 'many', '-t', 't', '--ack', 'quorum')).code, 0);
+    const many = await online('oplog', 'since', '1', 'many');
+    assert.equal(JSON.parse(many.lines[0]).ack, 'quorum');
+    assert.equal((await online('drop-db', '-d', 'many')).code, 0);
     assert.equal((await online('drop-db', '-d', 'gone')).code, 0);
     assert.match((await online('drop-db', '-d', 'gone')).lines[0], /Not a valid database name/);
   });

@@ -293,7 +293,7 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
 
   async function openAll(server) {
     const clients = {};
-    for (const level of ['disk', 'written']) {
+    for (const level of ['disk', 'quorum', 'written']) {
       clients[level] = await TcpClient.open(server.tcp, level);
       clients[`${level} watcher`] = await TcpClient.open(server.tcp, level);
       await clients[`${level} watcher`].expectOk('watch k');
@@ -304,22 +304,23 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
   async function expectWaits(server) {
     const clients = await openAll(server);
     writeFileSync(control(), `delay ${kDelayMs}`);
-    for (const level of ['written', 'disk']) {
+    for (const level of ['written', 'disk', 'quorum']) {
       const begun = performance.now();
       const told = since(begun, clients[`${level} watcher`].inbox.take(2));
       const answered = since(begun, clients[level].expectOk(`set k ${begun}`));
       for (const ms of await Promise.all([told, answered])) {
-        assert.equal(ms >= kDelayMs, level === 'disk', `${level}: after ${ms} ms`);
+        assert.equal(ms >= kDelayMs, level !== 'written', `${level}: after ${ms} ms`);
       }
     }
     writeFileSync(control(), '');
     for (const client of Object.values(clients)) await client.close();
   }
 
-  test('disk answers and tells after the sync, written before, also after a restart', async () => {
+  test('disk and quorum alone wait for the sync, written not, after a restart too', async () => {
     const { data, env } = shimmed('data');
     let server = await startServer({ data, env });
     await createDatabase(server, 'disk', { strategy: 'none ack disk' });
+    await createDatabase(server, 'quorum', { strategy: 'none ack quorum' });
     await createDatabase(server, 'written', { strategy: 'none ack written' });
     await expectWaits(server);
     await server.stop('SIGKILL');

@@ -1,0 +1,58 @@
+// What an admin may see of the cluster that this node is a member of, and ask of it.
+//
+// Shape:   asked by the executor within a command; answered from what the node knows itself. What
+//          is asked for is carried out at the end of the turn.
+// Owner:   the driver of the cluster, which outlives every command; loop thread only.
+// Source:  docs/language.md (cluster-state); docs/election.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ids.h"
+
+namespace nunc {
+
+struct ClusterShown {
+  // How far a member has the log, as the primary knows.
+  struct Progress {
+    Revision received{};
+    Revision durable{};
+  };
+  struct Member {
+    std::uint64_t id = 0;
+    std::uint32_t priority = 0;
+    std::string_view standing{};  // voter, joining or learner
+    std::string peer{};           // its address for other nodes
+    std::string client{};         // its TCP door
+    bool linked = false;          // there is a link with it; this node always is
+    std::optional<Progress> progress{};
+  };
+
+  std::uint64_t id = 0;  // of this node
+  std::string_view role{};
+  std::uint64_t term = 0;
+  std::uint64_t primary = 0;      // its id; 0: not known
+  Revision commit{};              // all up to here is final
+  Revision head{};                // of the newest record
+  std::vector<Member> members{};  // ids ascend; none: it has yet to join
+};
+
+class ClusterAdmin {
+ public:
+  ClusterAdmin() = default;
+  ClusterAdmin(const ClusterAdmin&) = delete;
+  ClusterAdmin& operator=(const ClusterAdmin&) = delete;
+  virtual ~ClusterAdmin() = default;
+
+  [[nodiscard]] virtual ClusterShown Show() const = 0;
+  // The role goes to another, of a primary.
+  virtual void HandOver() = 0;
+  // This node is no member any more, once the cluster has agreed.
+  virtual void Leave() = 0;
+};
+
+}  // namespace nunc

@@ -1,0 +1,134 @@
+#include "core/executor_fixture.h"
+
+namespace nunc {
+namespace {
+
+constexpr std::uint64_t kLargestId = ~std::uint64_t{0};
+
+class FakeCluster final : public ClusterAdmin {
+ public:
+  [[nodiscard]] ClusterShown Show() const override { return shown; }
+  void HandOver() override { ++handed_over; }
+  void Leave() override { ++left; }
+
+  int handed_over = 0;
+  int left = 0;
+
+  ClusterShown shown{
+      .id = 1,
+      .role = "primary",
+      .term = 4,
+      .primary = 1,
+      .commit = {7},
+      .head = {9},
+      .members = {{.id = 1,
+                   .priority = 10,
+                   .standing = "voter",
+                   .peer = "peer:1",
+                   .client = "c:1",
+                   .linked = true,
+                   .progress = ClusterShown::Progress{.received = {9}, .durable = {8}}},
+                  {.id = 2, .priority = 1, .standing = "voter", .peer = "peer:2", .client = "b:2"},
+                  {.id = kLargestId,
+                   .standing = "joining",
+                   .peer = "peer:3",
+                   .client = "a:3",
+                   .linked = true}}};
+};
+
+class ExecutorClusterTest : public ExecutorTest {
+ protected:
+  SessionId admin_ = ConnectAdmin();
+  FakeCluster cluster_;
+};
+
+TEST_F(ExecutorClusterTest, ALoneNodeListsItselfAndHasNoMembersToTell) {
+  EXPECT_EQ(Ask(admin_, ask::Plain(Verb::kClusterState)), "cluster here:3014 2 self");
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kClusterState, "json")), ErrorCode::kNoCluster);
+}
+
+TEST_F(ExecutorClusterTest, MembersAreListedByAddressWithLinkAndRole) {
+  executor_.SetCluster(cluster_);
+  const Command state = ask::Plain(Verb::kClusterState);
+  EXPECT_EQ(Ask(admin_, state), "cluster a:3 0 Connected, b:2 1 Disconnected, c:1 2 self");
+  cluster_.shown.primary = 2;
+  EXPECT_EQ(Ask(admin_, state), "cluster a:3 0 Connected, b:2 2 Disconnected, c:1 1 self");
+  cluster_.shown.primary = 0;
+  EXPECT_EQ(Ask(admin_, state), "cluster a:3 0 Connected, b:2 0 Disconnected, c:1 0 self");
+  cluster_.shown.members.clear();
+  EXPECT_EQ(Ask(admin_, state), "cluster");
+}
+
+TEST_F(ExecutorClusterTest, TheFieldsOfAClusterAreRows) {
+  executor_.SetCluster(cluster_);
+  EXPECT_EQ(Ask(admin_, ask::Named(Verb::kClusterState, "json")),
+            "cluster id 1 , role 0 primary, term 4 , primary 1 , commit 7 , head 9 , "
+            "member 1 , priority 10 , standing 0 voter, peer 0 peer:1, client 0 c:1, "
+            "linked 0 true, received 9 , durable 8 , lag 1 , "
+            "member 2 , priority 1 , standing 0 voter, peer 0 peer:2, client 0 b:2, "
+            "linked 0 false, "
+            "member -1 , priority 0 , standing 0 joining, peer 0 peer:3, client 0 a:3, "
+            "linked 0 true");
+}
+
+TEST_F(ExecutorClusterTest, OnlyAdminsAreToldAndOnlyInFormsThatThereAre) {
+  executor_.SetCluster(cluster_);
+  EXPECT_EQ(Run(Connect(), ask::Named(Verb::kClusterState, "json")), ErrorCode::kNotAuth);
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kClusterState, "xml")), ErrorCode::kUnknownForm);
+  EXPECT_EQ(error_text_, "xml");
+}
+
+TEST_F(ExecutorClusterTest, ALoneNodeHandsNothingOverAndLeavesNothing) {
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), ErrorCode::kNoCluster);
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kDebug, "force-election")), ErrorCode::kNoCluster);
+  EXPECT_EQ(Ask(admin_, ask::Named(Verb::kDebug, "pending-ops")), "pending ops");
+}
+
+TEST_F(ExecutorClusterTest, TheRoleIsHandedOverWhereSomebodyCanTakeIt) {
+  executor_.SetCluster(cluster_);
+  const Command force = ask::Named(Verb::kDebug, "force-election");
+  ClusterShown::Member& other = cluster_.shown.members[1];
+  EXPECT_EQ(Run(Connect(), force), ErrorCode::kNotAuth);
+  EXPECT_EQ(Run(admin_, force), ErrorCode::kNoSuccessor);  // no link
+  other.linked = true;
+  other.priority = 0;
+  EXPECT_EQ(Run(admin_, force), ErrorCode::kNoSuccessor);
+  other.priority = 1;
+  other.standing = "learner";
+  EXPECT_EQ(Run(admin_, force), ErrorCode::kNoSuccessor);
+  EXPECT_EQ(cluster_.handed_over, 0);
+  other.standing = "voter";
+  EXPECT_EQ(Run(admin_, force), kFine);
+  EXPECT_EQ(cluster_.handed_over, 1);
+  executor_.Follow("there:1");
+  EXPECT_EQ(Run(admin_, force), ErrorCode::kNotPrimary);
+  EXPECT_EQ(error_text_, "there:1");
+  EXPECT_EQ(cluster_.handed_over, 1);
+}
+
+TEST_F(ExecutorClusterTest, OnlyTheNodeThatIsNamedLeaves) {
+  executor_.SetCluster(cluster_);
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), ErrorCode::kNoSuccessor);
+  cluster_.shown.members[1].linked = true;
+  for (const char* other : {"2", "01", "a", "-1"}) {
+    EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, other)), ErrorCode::kOtherNode) << other;
+    EXPECT_EQ(error_text_, "1");
+  }
+  EXPECT_EQ(Run(Connect(), ask::Named(Verb::kLeave, "1")), ErrorCode::kNotAuth);
+  EXPECT_EQ(cluster_.left, 0);
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), kFine);
+  EXPECT_EQ(cluster_.left, 1);
+}
+
+TEST_F(ExecutorClusterTest, WhatIsNotFinalIsCounted) {
+  executor_.SetCluster(cluster_);
+  MakeDatabase("db");
+  const Revision head = executor_.store().revision();
+  cluster_.shown.commit = head;
+  EXPECT_EQ(Ask(admin_, ask::Named(Verb::kDebug, "pending-ops")), "pending ops");
+  cluster_.shown.commit = {head.value - 1};
+  EXPECT_EQ(Ask(admin_, ask::Named(Verb::kDebug, "pending-ops")), "lines pending-ops not_final: 1");
+}
+
+}  // namespace
+}  // namespace nunc

@@ -1,0 +1,64 @@
+// The cluster as this node knows it, for an admin who asks.
+#include "node/cluster_driver.h"
+
+namespace nunc {
+namespace {
+
+std::string_view WordOf(RoleName role) {
+  switch (role) {
+    case RoleName::kLearner:
+      return "learner";
+    case RoleName::kSecondary:
+      return "secondary";
+    case RoleName::kCandidate:
+      return "candidate";
+    case RoleName::kPrimary:
+      break;
+  }
+  return "primary";
+}
+
+std::string_view WordOf(Standing standing) {
+  switch (standing) {
+    case Standing::kLearner:
+      return "learner";
+    case Standing::kJoining:
+      return "joining";
+    case Standing::kVoter:
+      break;
+  }
+  return "voter";
+}
+
+}  // namespace
+
+ClusterShown ClusterDriver::Show() const {
+  ClusterShown shown{.id = member_->name().id.value,
+                     .role = WordOf(member_->role()),
+                     .term = member_->term().value,
+                     .primary = member_->primary().value_or(NodeId{}).value,
+                     .commit = member_->commit(),
+                     .head = world_.node.end().revision};
+  const auto* progress = member_->progress();
+  for (const MemberInfo& info : member_->members().list) {
+    const MemberAddress address = ParseMemberAddress(info.address);
+    const bool self = info.name == member_->name();
+    ClusterShown::Member& member =
+        shown.members.emplace_back(ClusterShown::Member{.id = info.name.id.value,
+                                                        .priority = info.priority.value,
+                                                        .standing = WordOf(info.standing),
+                                                        .peer = std::string(address.peer),
+                                                        .client = std::string(address.client),
+                                                        .linked = self || IsLinked(info.name.id)});
+    if (progress != nullptr && self) {
+      member.progress = {.received = shown.head, .durable = member_->durable()};
+    } else if (progress != nullptr) {
+      if (const auto found = progress->find(info.name); found != progress->end()) {
+        member.progress = {.received = found->second.received, .durable = found->second.durable};
+      }
+    }
+  }
+  return shown;
+}
+
+}  // namespace nunc

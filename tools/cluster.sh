@@ -37,7 +37,8 @@ for node in 1 2 3; do
     --cluster-secret-file "$folder/secret" --listen "$(port $node 3)" \
     -w "$(port $node 0)" -h "$(port $node 1)" -t "$(port $node 2)" >"$folder/$node.log" 2>&1 &
   pids="$pids $!"
-  echo "node $node: pid $!, WebSocket $(port $node 0), HTTP $(port $node 1), TCP $(port $node 2), log $folder/$node.log"
+  echo "node $node: pid $!, WebSocket $(port $node 0), HTTP $(port $node 1)," \
+    "TCP $(port $node 2), log $folder/$node.log"
 done
 
 # Whoever is primary makes the database; when it is there already, it says so.

@@ -57,7 +57,8 @@ void Member::HastenElection(NodeId gone) {
 
 bool Member::MayCampaign() const {
   const MemberInfo* self = members().Find(name_);
-  return self != nullptr && self->standing == Standing::kVoter && self->priority.value > 0;
+  return self != nullptr && self->standing == Standing::kVoter && self->priority.value > 0 &&
+         !stops_;
 }
 
 bool Member::HearsPrimary() const {

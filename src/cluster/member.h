@@ -176,6 +176,7 @@ class Member {
   std::optional<JoinAsked> join_;
   bool leave_ = false;
   bool left_ = false;
+  bool stops_ = false;
   std::optional<Refusal> refused_;
   std::int64_t asked_us_ = 0;  // when it asked last to join or leave
 };

@@ -9,7 +9,8 @@
 
 namespace nunc {
 
-void Member::Take(const HandOverAsked& /*input*/) {
+void Member::Take(const HandOverAsked& input) {
+  stops_ = stops_ || input.stops;
   if (auto* primary = std::get_if<Primary>(&role_)) {
     primary->hand_over = true;
     primary->takeover_us = now_us_;

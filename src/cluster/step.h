@@ -58,7 +58,9 @@ struct ConfigAppended {
   std::string_view members{};
 };
 // The node will stop: the role goes to another, if there is one.
-struct HandOverAsked {};
+struct HandOverAsked {
+  bool stops = false;  // and it takes no role any more
+};
 struct JoinAsked {
   Priority priority{};
   bool voter = true;

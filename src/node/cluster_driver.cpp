@@ -38,6 +38,7 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
 
 void ClusterDriver::StartTurn(Now now) {
   now_ = {.mono_us = std::max(now.mono_us, now_.mono_us), .wall_us = now.wall_us};
+  recent_.Trim();
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});
   }
@@ -62,7 +63,7 @@ void ClusterDriver::TakeNews() {
 
 Result<void> ClusterDriver::EndTurn() {
   if (std::exchange(hands_over_, false)) {
-    Step(HandOverAsked{});
+    Step(HandOverAsked{.stops = stops_});
   }
   if (std::exchange(leaves_, false)) {
     Step(LeaveAsked{});

@@ -63,6 +63,8 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   // Commands may be run: a primary that hands over runs none for a moment.
   [[nodiscard]] bool accepting() const;
   void HandOver() override { hands_over_ = true; }
+  // The process will end: it hands its role over, and takes none any more.
+  void Stop() { hands_over_ = stops_ = true; }
   void Leave() override { leaves_ = true; }
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
@@ -80,6 +82,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
     LinkOrigin origin = LinkOrigin::kAccepted;
     std::string dialed;          // empty: it was accepted
     std::optional<NodeId> peer;  // since its Hello
+    std::int64_t opened_us = 0;
   };
   // Of one address that should have a link.
   struct Dialing {
@@ -119,6 +122,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   Now now_;
   std::optional<Member> member_;
   std::optional<Error> failure_;
+  bool stops_ = false;
   bool hands_over_ = false;  // at the end of the turn
   bool leaves_ = false;
   RecentRecords recent_;

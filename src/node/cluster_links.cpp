@@ -20,9 +20,10 @@ constexpr std::int64_t kRedialAwayUs = 1'000'000;
 
 void ClusterDriver::OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view address) {
   if (const auto dialing = dialing_.find(address); dialing != dialing_.end()) {
-    dialing->second = {};
+    dialing->second.under_way = false;
   }
-  links_[link] = {.origin = origin, .dialed = std::string(address), .peer = {}};
+  links_[link] = {
+      .origin = origin, .dialed = std::string(address), .peer = {}, .opened_us = now_.mono_us};
   scratch_.clear();
   EncodeFrame({.term = member_->term(), .message = member_->Greeting()}, scratch_);
   world_.net.Send(link, scratch_);
@@ -134,10 +135,9 @@ std::string_view ClusterDriver::WhyNot(const Replicate& replicate) {
   if (!rest.empty()) {
     return "there is more in it than the records that it names";
   }
-  if (replicate.records.size() > world_.node.log_room()) {
-    return "the disk is full";
-  }
-  return world_.node.gate().bytes() >= kHeldBytesMax ? "too much waits until it is final" : "";
+  // What waits until it is final is no reason: only with more of the log it will be. The primary
+  // makes no more of it than fits its own gate.
+  return replicate.records.size() > world_.node.log_room() ? "the disk is full" : "";
 }
 
 void ClusterDriver::OnLinkClosed(LinkId link, std::string_view why) {
@@ -146,15 +146,18 @@ void ClusterDriver::OnLinkClosed(LinkId link, std::string_view why) {
     return;
   }
   const std::optional<NodeId> peer = found->second.peer;
+  const bool lasted = now_.mono_us - found->second.opened_us >= kAwayUs;
   Forget(link);
   if (peer) {
     LogInfo("cluster: link lost node=" + std::to_string(peer->value) + ": " + std::string(why));
     Step(LinkDown{.peer = *peer});
-    // At once: whether its process is gone decides how soon there is an election.
-    if (const MemberInfo* info = member_->members().Find(*peer)) {
+    // At once: whether its process is gone decides how soon there is an election. But one that is
+    // closed as soon as it is there would be dialed for ever.
+    const MemberInfo* info = member_->members().Find(*peer);
+    if (lasted && info != nullptr) {
       dialing_.erase(std::string(ParseMemberAddress(info->address).peer));
+      next_dial_us_ = 0;
     }
-    next_dial_us_ = 0;
   }
 }
 

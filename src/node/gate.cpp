@@ -95,6 +95,7 @@ void Gate::Hold(const Change& change, const Output& output) {
   held.change.value = {};
   awaited_ = std::max(awaited_, change.after);
   bytes_ += held.bytes();
+  change_bytes_ += held.bytes();
   changes_.push_back(std::move(held));
 }
 
@@ -103,6 +104,7 @@ void Gate::Open(Revision durable, Output& output, const Tell& tell) {
   while (!changes_.empty() && changes_.front().change.after <= durable) {
     HeldChange held = std::move(changes_.front());
     changes_.pop_front();
+    change_bytes_ -= held.bytes();
     bytes_ -= held.bytes();
     Change change = held.change;
     change.key = output.Keep(std::move(held.key));
@@ -135,6 +137,7 @@ void Gate::Rewind(Revision shared, Output& output) {
       kept.push_back(std::move(held));
       continue;
     }
+    change_bytes_ -= held.bytes();
     bytes_ -= held.bytes();
     const bool ends = change.kind == ChangeKind::kStarted || change.database == DatabaseId{};
     if (!held.targets.empty() && ends) {

@@ -50,6 +50,8 @@ class Gate {
 
   [[nodiscard]] Revision durable() const { return durable_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // Without changes: what commands have made here.
+  [[nodiscard]] std::size_t reply_bytes() const { return bytes_ - change_bytes_; }
   [[nodiscard]] bool empty() const { return changes_.empty() && waiting_sessions_ == 0; }
   // The greatest revision that anything held waits for.
   [[nodiscard]] Revision awaited() const { return awaited_; }
@@ -107,6 +109,7 @@ class Gate {
   Revision awaited_;
   std::int64_t now_us_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t change_bytes_ = 0;  // of them
   std::deque<HeldChange> changes_;
   std::vector<Waiting> by_slot_;
   std::size_t waiting_sessions_ = 0;

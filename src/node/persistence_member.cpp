@@ -46,6 +46,13 @@ Result<std::unique_ptr<Persistence>> Persistence::StartMember(const PersistenceW
   if (Result<void> taken = TakeId(membership, is_member, meta); !taken) {
     return tl::unexpected(taken.error());
   }
+  if (meta.joins && !is_member && !membership.members.empty()) {
+    return nunc::Fail(
+        Fault::kInvalid,
+        "this folder is on its way into a cluster, and cannot begin one: give --join, or "
+        "another folder");
+  }
+  meta.joins = meta.joins && !is_member;
   const bool begins = !is_member && !membership.members.empty();
   const ChainEnd end = recovered.log.end;
   meta.term = std::max(meta.term, end.term);

@@ -41,6 +41,9 @@ void RecentRecords::Append(std::string_view records) {
     bytes_ += head.bytes;
     records.remove_prefix(head.bytes);
   }
+}
+
+void RecentRecords::Trim() {
   while (bytes_ > kRecentRecordsBytesMax && chunks_.size() > 1) {
     bytes_ -= chunks_.front().bytes.size();
     chunks_.pop_front();

@@ -31,6 +31,8 @@ class RecentRecords {
  public:
   // What was here ends right before them.
   void Append(std::string_view records);
+  // What is beyond the limit goes: it must be in the log by then.
+  void Trim();
   void CutTo(Revision last);
 
   // From that record on, none beyond `last`, at most `bytes_max` but at least one. Nothing: the

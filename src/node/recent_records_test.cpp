@@ -56,6 +56,8 @@ TEST_F(RecentRecordsTest, BeyondTheLimitTheOldestGo) {
   EXPECT_TRUE(recent_.From({1}, {1}, 1).has_value());
   recent_.Append(Make({1}, kValueBytes));
   recent_.Append(Make({1}, kValueBytes));
+  EXPECT_TRUE(recent_.From({1}, {1}, 1).has_value());
+  recent_.Trim();
   EXPECT_FALSE(recent_.From({1}, {1}, 1).has_value());
   EXPECT_LE(recent_.bytes(), kRecentRecordsBytesMax);
   EXPECT_TRUE(recent_.From({revision_}, {revision_}, 1).has_value());

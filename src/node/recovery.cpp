@@ -61,6 +61,7 @@ class Recovery {
   Result<void> LoadSnapshots();
   Result<void> SetDamagedAside();
   Result<void> FindPrefix();
+  [[nodiscard]] Result<void> MayGiveUp() const;
   Result<void> GiveUp();
   Result<void> SetAside(std::string_view name);
   Result<SnapshotSummary> LoadSnapshot(const SnapshotInfo& info);
@@ -154,7 +155,8 @@ Result<void> Recovery::StartFresh(FirstStart first) {
       .incarnation = world_.random.Next(),
       // A new history: no token of a former life fits.
       // Of a joining one its cluster says.
-      .term = {.value = joins ? 0 : seconds}};
+      .term = {.value = joins ? 0 : seconds},
+      .joins = joins};
   const Result<LogFiles> log = ListLogFiles(world_.log);
   if (!log) {
     return tl::unexpected(log.error());
@@ -332,6 +334,17 @@ Result<void> Recovery::Settle(LogScanner& scanner) {
 
 // ---- repair
 
+// Its vote and its acknowledgements count on what it would give up.
+Result<void> Recovery::MayGiveUp() const {
+  if (meta_.commit.value == 0 && store_.members().empty()) {
+    return {};
+  }
+  return Fail(Fault::kInvalid,
+              "this is the folder of a member of a cluster: others count on what it has confirmed, "
+              "so that nothing of it may be given up. The way on: move the folder away, and let "
+              "the node enter again with an empty one (--join)");
+}
+
 Result<IntactPrefix> Recovery::RunRepair(RepairMode mode) {
   keeps_prefix_ = true;
   const Result<Meta> meta = MetaFile::Read(world_.data);
@@ -346,6 +359,9 @@ Result<IntactPrefix> Recovery::RunRepair(RepairMode mode) {
   }
   store_.FinishLoading();
   if (mode == RepairMode::kKeep) {
+    if (Result<void> allowed = MayGiveUp(); !allowed) {
+      return tl::unexpected(allowed.error());
+    }
     if (Result<void> given_up = GiveUp(); !given_up) {
       return tl::unexpected(given_up.error());
     }

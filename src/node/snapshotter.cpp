@@ -61,7 +61,8 @@ void Snapshotter::Begin(const ClusterId& cluster, std::vector<TermEnd> terms) {
 }
 
 bool Snapshotter::ready() const {
-  return running() && step_ == Step::kWalk && running_->in_flight < kBlocksInFlightMax;
+  return running() && !given_up_ && step_ == Step::kWalk &&
+         running_->in_flight < kBlocksInFlightMax;
 }
 
 void Snapshotter::Slice(Revision durable) {
@@ -70,6 +71,9 @@ void Snapshotter::Slice(Revision durable) {
   }
   if (running_->in_flight == 0 && running_->error) {
     return End(tl::unexpected(*running_->error));
+  }
+  if (given_up_) {
+    return running_->in_flight == 0 ? End(Fail(Fault::kNoSpace, *given_up_)) : void();
   }
   switch (step_) {
     case Step::kWalk:
@@ -91,7 +95,8 @@ void Snapshotter::Slice(Revision durable) {
 
 void Snapshotter::GiveUp(std::string_view why) {
   if (running() && step_ != Step::kPublishing) {
-    End(Fail(Fault::kNoSpace, std::string(why)));
+    walk_.reset();
+    given_up_ = why;
   }
 }
 
@@ -151,6 +156,7 @@ void Snapshotter::End(Result<void> outcome) {
     });
   }
   walk_.reset();
+  given_up_.reset();
   running_.reset();
   outcome_ = std::move(outcome);
 }

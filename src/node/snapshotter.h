@@ -81,6 +81,7 @@ class Snapshotter {
   std::shared_ptr<Running> running_;
   Step step_ = Step::kWalk;
   std::optional<StoreWalk> walk_;
+  std::optional<std::string> given_up_;  // why; its jobs still run
   BlockBuilder builder_;
   SnapshotEnd end_;
 };

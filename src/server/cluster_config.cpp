@@ -143,6 +143,19 @@ Result<void> CheckCluster(Config& config) {
     return Fail(Fault::kInvalid,
                 "a member of a cluster keeps its votes and its log on disk: no --memory");
   }
+  const auto is_any = [](const std::string& host) { return host == "0.0.0.0" || host == "::"; };
+  if (cluster.advertise.empty() && is_any(ParseHostPort(cluster.listen)->host)) {
+    return Fail(Fault::kInvalid, "nobody can dial " + cluster.listen +
+                                     ": give the address of this machine to --listen, or to "
+                                     "--advertise");
+  }
+  if (config.external_address.empty() && is_any(config.tcp.host)) {
+    return Fail(Fault::kInvalid,
+                "other nodes send clients to this one's TCP door, and nobody can "
+                "dial " +
+                    ToText(config.tcp) + ": give --external-address");
+  }
+  config.demo = false;  // a cluster has the databases that it is given
   if (!cluster.has_priority) {
     const std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
     cluster.priority = {static_cast<std::uint32_t>(cluster.id.value > most ? most

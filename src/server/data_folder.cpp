@@ -85,7 +85,7 @@ Result<std::unique_ptr<Persistence>> DataFolder::Begin(const Config& config, Nod
                                                        std::string_view address) {
   const bool is_member = !node.store().members().empty();
   if (!config.cluster.active()) {
-    if (is_member) {
+    if (is_member || recovered.meta->value().joins) {
       return Fail(Fault::kInvalid, data_->PathOf("") +
                                        " is that of a member of a cluster: give --listen and "
                                        "--cluster-secret-file, as it was started before");
@@ -97,8 +97,7 @@ Result<std::unique_ptr<Persistence>> DataFolder::Begin(const Config& config, Nod
                                      " is in no cluster yet: give --bootstrap to begin one with "
                                      "it, or --join to enter one that is there");
   }
-  if (!is_member && !config.cluster.join.empty() && recovered.log.end.revision.value > 0 &&
-      !(recovered.meta->value().cluster == ClusterId{})) {
+  if (!is_member && !config.cluster.join.empty() && !recovered.meta->value().joins) {
     return Fail(Fault::kInvalid, data_->PathOf("") +
                                      " has data of its own, and would lose it: --join needs an "
                                      "empty folder; to build a cluster on this data, give "

@@ -239,10 +239,10 @@ class Server::Parts {
 
   // A primary whose process just ended would be missed for longer.
   Result<void> HandOver() {
-    if (cluster_ == nullptr || node_.role() != NodeRole::kPrimary) {
+    if (cluster_ == nullptr) {
       return {};
     }
-    cluster_->driver().HandOver();
+    cluster_->driver().Stop();
     return TurnWhile([this] { return node_.role() == NodeRole::kPrimary; }, kHandOverUs);
   }
 

@@ -31,6 +31,7 @@ constexpr std::size_t kCommitAt = 80;
 constexpr std::size_t kChecksumAt = kSlotBytes - 8;
 
 constexpr std::uint32_t kFlagDamaged = 1;
+constexpr std::uint32_t kFlagJoins = 2;
 
 struct Slot {
   std::uint64_t counter = 0;  // none that was stored has 0
@@ -42,7 +43,8 @@ std::string EncodeSlot(const Slot& slot) {
   const Meta& meta = slot.meta;
   kMagic.copy(bytes.data(), kMagic.size());
   PutLittle(bytes.data() + kVersionAt, kVersion);
-  PutLittle(bytes.data() + kFlagsAt, meta.damaged ? kFlagDamaged : std::uint32_t{0});
+  PutLittle(bytes.data() + kFlagsAt,
+            (meta.damaged ? kFlagDamaged : 0U) | (meta.joins ? kFlagJoins : 0U));
   PutLittle(bytes.data() + kCounterAt, slot.counter);
   PutLittle(bytes.data() + kClusterAt, meta.cluster[0]);
   PutLittle(bytes.data() + kClusterAt + 8, meta.cluster[1]);
@@ -65,7 +67,7 @@ Result<Slot> DecodeSlot(std::string_view bytes) {
   }
   const auto version = GetLittle<std::uint32_t>(bytes, kVersionAt);
   const auto flags = GetLittle<std::uint32_t>(bytes, kFlagsAt);
-  if (version != kVersion || (flags & ~kFlagDamaged) != 0) {
+  if (version != kVersion || (flags & ~(kFlagDamaged | kFlagJoins)) != 0) {
     return Fail(Fault::kInvalid, "version " + std::to_string(version) +
                                      " of the meta file is not known to this program, which knows "
                                      "version " +
@@ -80,7 +82,8 @@ Result<Slot> DecodeSlot(std::string_view bytes) {
                        .voted_for = GetLittle<std::uint64_t>(bytes, kVotedForAt),
                        .durable = {GetLittle<std::uint64_t>(bytes, kDurableAt)},
                        .commit = {GetLittle<std::uint64_t>(bytes, kCommitAt)},
-                       .damaged = (flags & kFlagDamaged) != 0}};
+                       .damaged = (flags & kFlagDamaged) != 0,
+                       .joins = (flags & kFlagJoins) != 0}};
 }
 
 tl::unexpected<Error> Named(const Disk& disk, const Error& error) {

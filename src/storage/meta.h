@@ -30,6 +30,7 @@ struct Meta {
   Revision durable{};           // the log has been on the disk up to here, or further
   Revision commit{};
   bool damaged = false;  // the log was found damaged and has not been replaced yet
+  bool joins = false;    // on its way into a cluster: its log does not name its members yet
   friend bool operator==(const Meta&, const Meta&) = default;
 };
 

@@ -352,6 +352,17 @@ bool Hub::AccountBuffered(std::size_t accounted, std::size_t bytes) {
 
 // ---- the node
 
+bool Hub::halted() const {
+  const bool leads = node_.role() == NodeRole::kPrimary;
+  // What waits at a secondary was made by another node.
+  const std::size_t held = leads ? node_.gate().bytes() : node_.gate().reply_bytes();
+  if (held >= kHeldBytesMax) {
+    return true;
+  }
+  return cluster_ != nullptr &&
+         (!cluster_->accepting() || (leads && node_.store().undo().bytes() >= kUndoBytesMax / 2));
+}
+
 bool Hub::Execute(SessionId session, const Command& command) {
   ++commands_;
   node_.Step(ClientCommand{.session = session, .command = &command}, output_);

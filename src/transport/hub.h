@@ -90,10 +90,9 @@ class Hub {
   [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }
   // So much is on its way to watchers that those who cause it must wait for the backlog.
   [[nodiscard]] bool fan_out_full() const { return fan_out_bytes_ >= kFanOutBytesMax; }
-  // Nothing is run meanwhile: too much waits for the disk, or the role goes to another node.
-  [[nodiscard]] bool halted() const {
-    return node_.gate().bytes() >= kHeldBytesMax || (cluster_ != nullptr && !cluster_->accepting());
-  }
+  // Nothing is run meanwhile: too much waits for the disk or could not be taken back, or the role
+  // goes to another node.
+  [[nodiscard]] bool halted() const;
   // What the node says outside its turn's own inputs.
   void Hear(const Output& output) { Route(output); }
   // For inputs that nobody hears of.

@@ -87,7 +87,8 @@ describe('a cluster of three', () => {
   test('a primary that is stopped hands its role over first', async () => {
     const server = cluster.nodes.get(3);
     const stopped = server.stop('SIGTERM');
-    const next = await cluster.writer('set stopped 1', new Map([...clients].filter(([id]) => id < 3)));
+    const others = new Map([...clients].filter(([id]) => id < 3));
+    const next = await cluster.writer('set stopped 1', others);
     assert.ok([1, 2].includes(next));
     assert.equal((await stopped).code, 0);
     cluster.nodes.delete(3);
@@ -122,7 +123,12 @@ describe('a node that does not belong', () => {
     const secret = ['--cluster-secret-file', secretFile];
     await refused(['--bootstrap', ...secret], /give --listen/);
     await refused(['--bootstrap', ...listen], /needs the secret of the cluster/);
-    await refused(['--bootstrap', '--join', '127.0.0.1:1', ...listen, ...secret], /give one of them/);
+    const both = ['--bootstrap', '--join', '127.0.0.1:1'];
+    await refused([...both, ...listen, ...secret], /give one of them/);
+    await refused(
+      ['--bootstrap', '--listen', '0.0.0.0:0', ...secret],
+      /nobody can dial 0\.0\.0\.0:0/,
+    );
     await refused(['--bootstrap', ...listen, ...secret, '--lease', '2s'], /lease/);
     await refused(['--bootstrap', ...listen, ...secret, '--ping', '500ms'], /ping/);
     await refused([...listen, ...secret], /is in no cluster yet/, kExit.damaged);
@@ -146,7 +152,25 @@ describe('a node that does not belong', () => {
     }
   });
 
-  test('data of its own are not thrown away, and a folder of a member is not started alone', async () => {
+  test('a folder on its way into a cluster begins none, and may go on', async () => {
+    const data = path.join(folder, 'early');
+    const member = ['--listen', '127.0.0.1:0', '--cluster-secret-file', secretFile];
+    const joining = [...member, '--join', '127.0.0.1:1'];
+    for (let times = 0; times < 2; ++times) {
+      const early = await startServer({ data, args: joining });
+      await early.stop('SIGKILL');
+    }
+    const begins = await nunc([
+      ...['start', '--data', data, '-h', '127.0.0.1:0'],
+      ...doors,
+      ...member,
+      '--bootstrap',
+    ]);
+    assert.equal(begins.code, kExit.damaged);
+    assert.match(begins.errors, /on its way into a cluster/);
+  });
+
+  test('data of its own are kept, and no member starts alone or is repaired', async () => {
     const cluster = new ClusterNodes();
     try {
       const data = path.join(folder, 'own');
@@ -167,6 +191,9 @@ describe('a node that does not belong', () => {
       const ended = await nunc(['start', '--data', member, '-h', '127.0.0.1:0', ...doors]);
       assert.equal(ended.code, kExit.damaged);
       assert.match(ended.errors, /member of a cluster: give --listen/);
+      const repaired = await nunc(['repair', '--keep-prefix', member]);
+      assert.notEqual(repaired.code, kExit.ok);
+      assert.match(repaired.errors, /let the node enter again with an empty one/);
     } finally {
       await cluster.stopAll();
     }

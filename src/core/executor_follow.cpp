@@ -90,20 +90,42 @@ void Executor::TellRecord(const Record& record, std::string_view listed, bool qu
 }
 
 void Executor::AnnounceLoaded(Revision committed, Output& output) {
-  std::vector<std::pair<Database*, const Entry*>> loaded;
+  struct Loaded {
+    Database* database = nullptr;
+    Change change{};
+    Revision revision{};
+  };
+  std::vector<Loaded> loaded;
   for (const auto& [name, database] : store_.databases()) {
     const Entry* entry = database->revision_order().newest();
     for (; entry != nullptr && entry->revision() > committed;
          entry = RevisionOrder::Before(entry)) {
-      loaded.emplace_back(database.get(), entry);
+      const Change change = entry->is_tombstone()
+                                ? Change{.kind = ChangeKind::kRemoved, .key = entry->key()}
+                                : Delivery::ChangeOf(*entry);
+      loaded.push_back({database.get(), change, entry->revision()});
     }
   }
-  std::ranges::sort(loaded, {}, [](const auto& one) { return one.second->revision(); });
-  for (const auto& [database, entry] : loaded) {
-    const Change change = entry->is_tombstone()
-                              ? Change{.kind = ChangeKind::kRemoved, .key = entry->key()}
-                              : Delivery::ChangeOf(*entry);
-    Announce(*database, database->Hash(entry->key()), change, entry->revision(), output);
+  // What a key was in between becomes the newest again when only what came later is taken back.
+  for (const Undo::Record& record : store_.undo().records()) {
+    for (const Undo::Was& was : record.keys) {
+      const bool is_entry = was.kind == Undo::Was::Kind::kEntry;
+      if (was.revision <= committed || (!is_entry && was.kind != Undo::Was::Kind::kTombstone)) {
+        continue;
+      }
+      Change change{.kind = ChangeKind::kRemoved, .key = was.key};
+      if (is_entry) {
+        change = {.kind = ChangeKind::kSet,
+                  .key = was.key,
+                  .value = was.value,
+                  .version = was.in_conflict ? kVersionInConflict : std::int64_t{was.version}};
+      }
+      loaded.push_back({was.database, change, was.revision});
+    }
+  }
+  std::ranges::stable_sort(loaded, {}, &Loaded::revision);
+  for (const Loaded& one : loaded) {
+    Announce(*one.database, one.database->Hash(one.change.key), one.change, one.revision, output);
   }
 }
 

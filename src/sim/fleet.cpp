@@ -229,7 +229,7 @@ void Fleet::Run(Machine& machine, SessionId session, const Command& command) {
 // The databases come with the log; a primary makes them.
 void Fleet::OpenSessions(Machine& machine) {
   Run(machine, kWriter, {.verb = Verb::kAuth, .name = "a", .secret = "b"});
-  Store& store = machine.node->store();
+  const Store& store = machine.node->store();
   if (store.Find(kFinal) == nullptr || store.Find(kFast) == nullptr) {
     if (machine.node->role() == NodeRole::kPrimary) {
       Run(machine, kWriter,

@@ -29,6 +29,8 @@ TEST(Fleet, KeptSeeds) {
   ExpectKept({.seed = 48});               // a tail that was not final at a start was never told
   ExpectKept({.seed = 100, .nodes = 5});  // nobody dialed a learner that lacked the list
   ExpectKept({.seed = 197, .nodes = 5});
+  ExpectKept(
+      {.seed = 56});  // a loaded value that only what was taken back had replaced was never told
 }
 
 TEST(Fleet, TheSameSeedIsTheSameRun) {

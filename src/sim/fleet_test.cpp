@@ -7,7 +7,12 @@
 namespace nunc {
 namespace {
 
+// A sanitizer makes each of them take far longer.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kFleetSeeds = 10;
+#else
 constexpr std::uint64_t kFleetSeeds = 150;
+#endif
 
 void ExpectKept(const FleetOptions& options) {
   const FleetReport report = SimulateFleet(options);

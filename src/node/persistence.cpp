@@ -106,8 +106,22 @@ Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& 
     // that none takes the terms of another for its own.
     meta.term.value += Planted(Bug::kTermNotRaised) ? 0U : 1 + world.random.Next() % kTermStepMax;
   }
-  meta.durable = end.revision;
-  // Before any record of the term exists.
+  auto persistence = Open(world, node, options, std::move(recovered), meta);
+  if (!persistence) {
+    return persistence;
+  }
+  (*persistence)->BeginTerm(meta.term, end);
+  if (Result<void> written = (*persistence)->WriteThrough(); !written) {
+    return tl::unexpected(written.error());
+  }
+  return persistence;
+}
+
+// The meta file first: before any record of its term exists.
+Result<std::unique_ptr<Persistence>> Persistence::Open(const PersistenceWorld& world, Node& node,
+                                                       const PersistenceOptions& options,
+                                                       Recovered recovered, Meta meta) {
+  meta.durable = recovered.log.end.revision;
   if (Result<void> stored = recovered.meta->Store(meta); !stored) {
     return tl::unexpected(stored.error());
   }
@@ -117,19 +131,20 @@ Result<std::unique_ptr<Persistence>> Persistence::Start(const PersistenceWorld& 
   if (!log) {
     return tl::unexpected(log.error());
   }
-  std::unique_ptr<Persistence> persistence(
+  return std::unique_ptr<Persistence>(
       new Persistence(world, node, options, std::move(recovered), std::move(*log)));
+}
+
+void Persistence::BeginTerm(Term term, const ChainEnd& end) {
   Output unheard;
-  node.Step(TurnStarted{.now = persistence->now_, .log_room = persistence->log_room()}, unheard);
-  node.BeginTerm(meta.term, end, meta.cluster[0] ^ meta.cluster[1], persistence->terms_);
-  persistence->terms_.push_back({.term = meta.term, .last = end.revision});
-  if (Result<void> ended = persistence->EndTurn(persistence->now_); !ended) {
-    return tl::unexpected(ended.error());
-  }
-  if (Result<void> finished = persistence->Finish(); !finished) {
-    return tl::unexpected(finished.error());
-  }
-  return persistence;
+  node_.Step(TurnStarted{.now = now_, .log_room = log_room()}, unheard);
+  node_.BeginTerm(term, end, cluster_[0] ^ cluster_[1], terms_);
+  terms_.push_back({.term = term, .last = end.revision});
+}
+
+Result<void> Persistence::WriteThrough() {
+  const Result<void> ended = EndTurn(now_);
+  return ended ? Finish() : ended;
 }
 
 void Persistence::Fail(const Error& error) {

@@ -102,6 +102,12 @@ class Persistence {
   Persistence(const PersistenceWorld& world, Node& node, const PersistenceOptions& options,
               Recovered recovered, std::unique_ptr<OpLog> log);
 
+  static Result<std::unique_ptr<Persistence>> Open(const PersistenceWorld& world, Node& node,
+                                                   const PersistenceOptions& options,
+                                                   Recovered recovered, Meta meta);
+  void BeginTerm(Term term, const ChainEnd& end);
+  // All of it is on the disk then.
+  Result<void> WriteThrough();
   Result<void> WriteRecords();
   void KeepRoom();
   void FillSpare(const std::shared_ptr<SpareWork>& work);

@@ -62,42 +62,29 @@ Result<std::unique_ptr<Persistence>> Persistence::StartMember(const PersistenceW
     meta.term = {std::max(seconds, meta.term.value + 1)};
     meta.voted_for = 0;
   }
-  meta.durable = end.revision;
-  if (Result<void> stored = recovered.meta->Store(meta); !stored) {
-    return tl::unexpected(stored.error());
+  auto opened = Open(world, node, options, std::move(recovered), meta);
+  if (!opened) {
+    return opened;
   }
-  Result<std::unique_ptr<OpLog>> log =
-      OpLog::Open(world.log, {.cluster = meta.cluster, .segment_bytes = options.segment_bytes},
-                  std::move(recovered.log));
-  if (!log) {
-    return tl::unexpected(log.error());
-  }
-  std::unique_ptr<Persistence> persistence(
-      new Persistence(world, node, options, std::move(recovered), std::move(*log)));
-  persistence->is_member_ = true;
-  persistence->committed_ = meta.commit;
-  persistence->vote_ = {
+  Persistence& persistence = **opened;
+  persistence.is_member_ = true;
+  persistence.committed_ = meta.commit;
+  persistence.vote_ = {
       .counter = 0, .cluster = meta.cluster, .term = meta.term, .voted_for = {meta.voted_for}};
-  const std::uint64_t mark = meta.cluster[0] ^ meta.cluster[1];
   if (!begins) {
-    node.BeginFollowing(end, mark, persistence->terms_, meta.commit);
-    return persistence;
+    const std::uint64_t mark = meta.cluster[0] ^ meta.cluster[1];
+    node.BeginFollowing(end, mark, persistence.terms_, meta.commit);
+    return opened;
   }
+  persistence.BeginTerm(meta.term, end);
   Output unheard;
-  node.Step(TurnStarted{.now = persistence->now_, .log_room = persistence->log_room()}, unheard);
-  node.BeginTerm(meta.term, end, mark, persistence->terms_);
-  persistence->terms_.push_back({.term = meta.term, .last = end.revision});
   node.Step(MembersChanged{membership.members}, unheard);
-  Result<void> ended = persistence->EndTurn(persistence->now_);
-  if (ended) {
-    ended = persistence->Finish();
+  if (Result<void> written = persistence.WriteThrough(); !written) {
+    return tl::unexpected(written.error());
   }
-  if (!ended) {
-    return tl::unexpected(ended.error());
-  }
-  persistence->committed_ = node.end().revision;  // one voter, and it has it on its disk
+  persistence.committed_ = node.end().revision;  // one voter, and it has it on its disk
   node.Step(RoleChanged{.role = NodeRole::kSecondary}, unheard);
-  return persistence;
+  return opened;
 }
 
 Result<MemberStart> Persistence::member_start(std::uint64_t seed) const {

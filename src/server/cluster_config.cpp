@@ -1,9 +1,9 @@
 #include "server/cluster_config.h"
 
-#include <charconv>
+#include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
-#include <limits>
 
 #include "base/limits.h"
 #include "server/config.h"
@@ -14,17 +14,6 @@ namespace {
 constexpr std::size_t kSecretBytesMin = 16;
 constexpr std::string_view kWhitespace = " \t\r\n";
 
-template <class Number>
-Result<Number> ParseWhole(std::string_view text, Number min) {
-  Number number = 0;
-  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || stopped != text.data() + text.size() || number < min) {
-    return Fail(Fault::kInvalid, "allowed is a whole number from " + std::to_string(min) + " to " +
-                                     std::to_string(std::numeric_limits<Number>::max()));
-  }
-  return number;
-}
-
 Result<std::string> AddressOf(std::string_view text) {
   const Result<HostPort> address = ParseHostPort(text);
   if (!address) {
@@ -33,10 +22,18 @@ Result<std::string> AddressOf(std::string_view text) {
   return ToText(*address);
 }
 
+Result<void> Set(Result<std::string> value, std::string& into) {
+  if (!value) {
+    return tl::unexpected(value.error());
+  }
+  into = *std::move(value);
+  return {};
+}
+
 }  // namespace
 
 Result<void> SetId(std::string_view text, Config& config) {
-  const Result<std::uint64_t> id = ParseWhole<std::uint64_t>(text, 1);
+  const Result<std::uint64_t> id = ParseNumber(text, 1, UINT64_MAX);
   if (!id) {
     return tl::unexpected(id.error());
   }
@@ -45,31 +42,21 @@ Result<void> SetId(std::string_view text, Config& config) {
 }
 
 Result<void> SetPriority(std::string_view text, Config& config) {
-  const Result<std::uint32_t> priority = ParseWhole<std::uint32_t>(text, 0);
+  const Result<std::uint64_t> priority = ParseNumber(text, 0, UINT32_MAX);
   if (!priority) {
     return tl::unexpected(priority.error());
   }
-  config.cluster.priority = {*priority};
+  config.cluster.priority = {static_cast<std::uint32_t>(*priority)};
   config.cluster.has_priority = true;
   return {};
 }
 
 Result<void> SetListen(std::string_view text, Config& config) {
-  Result<std::string> address = AddressOf(text);
-  if (!address) {
-    return tl::unexpected(address.error());
-  }
-  config.cluster.listen = *std::move(address);
-  return {};
+  return Set(AddressOf(text), config.cluster.listen);
 }
 
 Result<void> SetAdvertise(std::string_view text, Config& config) {
-  Result<std::string> address = AddressOf(text);
-  if (!address) {
-    return tl::unexpected(address.error());
-  }
-  config.cluster.advertise = *std::move(address);
-  return {};
+  return Set(AddressOf(text), config.cluster.advertise);
 }
 
 Result<void> SetJoin(std::string_view text, Config& config) {
@@ -157,10 +144,8 @@ Result<void> CheckCluster(Config& config) {
   }
   config.demo = false;  // a cluster has the databases that it is given
   if (!cluster.has_priority) {
-    const std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
-    cluster.priority = {static_cast<std::uint32_t>(cluster.id.value > most ? most
-                                                   : cluster.id.value == 0 ? 1
-                                                                           : cluster.id.value)};
+    cluster.priority = {
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(cluster.id.value, 1, UINT32_MAX))};
   }
   return CheckTiming(cluster.timing);
 }

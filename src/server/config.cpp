@@ -22,17 +22,6 @@ constexpr std::size_t kHostBytesMax = 253;  // RFC 1035 §2.3.4, less the length
 constexpr std::string_view kAddressAllowed =
     "allowed is HOST:PORT, for example 127.0.0.1:3014, [::1]:3014, or port 0 for any free one";
 
-Result<std::uint64_t> ParseNumber(std::string_view text, std::uint64_t min, std::uint64_t max) {
-  std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || stopped != end || number < min || number > max) {
-    return Fail(Fault::kInvalid, "allowed is a whole number from " + std::to_string(min) + " to " +
-                                     std::to_string(max));
-  }
-  return number;
-}
-
 template <auto Field, std::uint64_t Min, std::uint64_t Max>
 Result<void> SetNumber(std::string_view text, Config& config) {
   const Result<std::uint64_t> number = ParseNumber(text, Min, Max);
@@ -499,6 +488,17 @@ bool IsAddress(int family, const std::string& host) {
 }
 
 }  // namespace
+
+Result<std::uint64_t> ParseNumber(std::string_view text, std::uint64_t min, std::uint64_t max) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stopped != end || number < min || number > max) {
+    return Fail(Fault::kInvalid, "allowed is a whole number from " + std::to_string(min) + " to " +
+                                     std::to_string(max));
+  }
+  return number;
+}
 
 Result<HostPort> ParseHostPort(std::string_view text) {
   const std::size_t colon = text.rfind(':');

@@ -38,6 +38,8 @@ struct HostPort {
 // "127.0.0.1:3012", "localhost:0", "[::1]:3012".
 Result<HostPort> ParseHostPort(std::string_view text);
 std::string ToText(const HostPort& address);
+// kInvalid says what is allowed.
+Result<std::uint64_t> ParseNumber(std::string_view text, std::uint64_t min, std::uint64_t max);
 // 127.0.0.0/8, ::1 and "localhost"; any other name counts as reachable from outside.
 bool IsLoopback(const HostPort& address);
 

@@ -140,16 +140,16 @@ void ClusterDriver::Settle() {
   const Revision commit = member_->commit();
   world_.persistence.SetCommitted(commit);
   const bool leads = member_->role() == RoleName::kPrimary;
-  std::string primary;
+  std::string_view primary;
   if (const auto id = member_->primary(); id && !leads) {
     const MemberInfo* info = member_->members().Find(*id);
-    primary = info == nullptr ? "" : std::string(ParseMemberAddress(info->address).client);
+    primary = info == nullptr ? std::string_view() : ParseMemberAddress(info->address).client;
   }
   const bool steps_down = world_.node.role() == NodeRole::kPrimary;
   if (!leads && !failure_ && (steps_down || primary != told_primary_)) {
     told_primary_ = primary;
     LogInfo("cluster: secondary term=" + std::to_string(member_->term().value) +
-            " primary=" + (primary.empty() ? "unknown" : primary));
+            " primary=" + (primary.empty() ? "unknown" : told_primary_));
     Tell(RoleChanged{.role = NodeRole::kSecondary, .primary = told_primary_});
   }
   const Revision shown =

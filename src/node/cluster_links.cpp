@@ -105,7 +105,7 @@ bool ClusterDriver::Greet(LinkId id, const Frame& frame, const Hello& hello) {
 }
 
 bool ClusterDriver::IsFromLower(const Link& link, NodeId peer) const {
-  return (link.origin == LinkOrigin::kDialed) == (member_->Greeting().name.id < peer);
+  return (link.origin == LinkOrigin::kDialed) == (member_->name().id < peer);
 }
 
 // Empty: they are whole records that follow each other, and there is a place for them.
@@ -213,7 +213,7 @@ void ClusterDriver::DialWhoIsMissing() {
     return;
   }
   next_dial_us_ = now_.mono_us + kRedialUs;
-  const NodeName name = member_->Greeting().name;
+  const NodeName& name = member_->name();
   const bool is_member = member_->members().Find(name) != nullptr;
   const bool leads = member_->role() == RoleName::kPrimary;
   for (const MemberInfo& info : member_->members().list) {

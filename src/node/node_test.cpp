@@ -60,18 +60,22 @@ TEST_F(NodeTest, TheNextUserOfASlotIsNotTheOneBefore) {
   EXPECT_EQ(std::get<Reply>(output_.items[0]).error, ErrorCode::kNotAuth);
 }
 
+ExecutorOptions WaitingForTheDisk() {
+  return {.user = "a",
+          .password = "b",
+          .address = "x:1",
+          .start_time_ms = 1,
+          .hash_seed = 1,
+          .value_bytes_max = 100,
+          .ack_default = AckLevel::kDisk,
+          .has_log = true};
+}
+
 // Two writes that wait for the disk, and a sync that has only the first: its reply leaves before
 // the second one's, and neither is lost.
 TEST(NodeGateTest, WhatIsSyncedLeavesThoughOthersOfItsSessionStillWait) {
   constexpr SessionId kSession{.slot = 0, .generation = 1};
-  Node node({.user = "a",
-             .password = "b",
-             .address = "x:1",
-             .start_time_ms = 1,
-             .hash_seed = 1,
-             .value_bytes_max = 100,
-             .ack_default = AckLevel::kDisk,
-             .has_log = true});
+  Node node(WaitingForTheDisk());
   node.BeginTerm({.value = 1}, {});
   Output output;
   const auto step = [&](const Command& command) {
@@ -101,14 +105,7 @@ TEST(NodeGateTest, WhatIsSyncedLeavesThoughOthersOfItsSessionStillWait) {
 TEST(NodeGateTest, WhoWaitsForATokenIsAnsweredWhenItIsOnDisk) {
   constexpr SessionId kWriter{.slot = 0, .generation = 1};
   constexpr SessionId kWaiter{.slot = 1, .generation = 1};
-  Node node({.user = "a",
-             .password = "b",
-             .address = "x:1",
-             .start_time_ms = 1,
-             .hash_seed = 1,
-             .value_bytes_max = 100,
-             .ack_default = AckLevel::kDisk,
-             .has_log = true});
+  Node node(WaitingForTheDisk());
   node.BeginTerm({.value = 1}, {}, 7, {});
   Output output;
   const auto step = [&](SessionId session, const Command& command) {
@@ -146,14 +143,7 @@ TEST(NodeGateTest, WhoWaitsForATokenIsAnsweredWhenItIsOnDisk) {
 // How long a key lives is seen when it is on disk, and so is its end.
 TEST(NodeGateTest, LifetimesAndEndsWaitForTheDisk) {
   constexpr SessionId kSession{.slot = 0, .generation = 1};
-  Node node({.user = "a",
-             .password = "b",
-             .address = "x:1",
-             .start_time_ms = 1,
-             .hash_seed = 1,
-             .value_bytes_max = 100,
-             .ack_default = AckLevel::kDisk,
-             .has_log = true});
+  Node node(WaitingForTheDisk());
   Output output;
   const auto turn = [&](std::int64_t us) {
     node.Step(TurnStarted{.now = {.mono_us = us, .wall_us = us}, .log_room = 1 << 20}, output);

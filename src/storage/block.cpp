@@ -4,15 +4,15 @@
 
 #include <zstd.h>
 
+#include "base/byte_fields.h"
 #include "base/check.h"
 #include "base/hash.h"
-#include "storage/block_bytes.h"
 
 namespace nunc {
 namespace {
 
-using block_bytes::Load;
-using block_bytes::Store;
+using byte_fields::Load;
+using byte_fields::Store;
 
 // "NBLK" as it stands in the file.
 constexpr std::uint32_t kMagic = 0x4b'4c'42'4e;

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_fields.h"
 #include "base/hash.h"
-#include "storage/block_bytes.h"
 
 namespace nunc {
 namespace {
@@ -26,7 +26,7 @@ Result<std::string> Decode(std::string_view block, const BlockPlace& place) {
 // As an attacker would: the checksum fits what was changed.
 std::string Reseal(std::string block, const BlockPlace& place) {
   const std::uint64_t fields = HashBytes(std::string_view(block).substr(0, 24), place.seed);
-  block_bytes::Store(block.data() + 24,
+  byte_fields::Store(block.data() + 24,
                      HashBytes(std::string_view(block).substr(kBlockHeadBytes), fields));
   return block;
 }
@@ -92,7 +92,7 @@ TEST(Block, LengthsBeyondTheirLimitsAreRefusedByTheHead) {
   const std::string block = EncodeBlock(BlockKind::kEntries, "payload", kPlace);
   const auto with = [&](std::size_t at, std::size_t length) {
     std::string head = block.substr(0, kBlockHeadBytes);
-    block_bytes::Store(head.data() + at, static_cast<std::uint32_t>(length));
+    byte_fields::Store(head.data() + at, static_cast<std::uint32_t>(length));
     return DecodeBlockHead(head, kPlace).has_value();
   };
   EXPECT_TRUE(with(8, kBlockRawBytesMax));
@@ -110,7 +110,7 @@ TEST(Block, NeverGivesMoreThanItDeclares) {
   const std::string bomb = EncodeBlock(BlockKind::kEntries, std::string(1'000'000, 'a'), kPlace);
   for (const std::uint32_t declared : {999'999U, 1'000U, 1'000'001U}) {
     std::string changed = bomb;
-    block_bytes::Store(changed.data() + 8, declared);
+    byte_fields::Store(changed.data() + 8, declared);
     const auto decoded = Decode(Reseal(changed, kPlace), kPlace);
     ASSERT_FALSE(decoded) << declared;
     EXPECT_EQ(decoded.error().detail, "it does not decompress to its declared length");

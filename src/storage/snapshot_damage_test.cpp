@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_fields.h"
 #include "base/hash.h"
-#include "storage/block_bytes.h"
 #include "storage/memory_file_fixture.h"
 #include "storage/snapshot_fixture.h"
 
@@ -71,7 +71,7 @@ std::vector<std::string> SplitBlocks(const std::string& bytes, std::size_t head_
   std::vector<std::string> blocks;
   for (std::size_t at = head_bytes; at < bytes.size();) {
     const std::size_t length =
-        kBlockHeadBytes + block_bytes::Load<std::uint32_t>(bytes.data() + at + 12);
+        kBlockHeadBytes + byte_fields::Load<std::uint32_t>(bytes.data() + at + 12);
     blocks.push_back(bytes.substr(at, length));
     at += length;
   }
@@ -124,9 +124,9 @@ TEST(SnapshotDamage, BlocksOfAnotherSnapshotAreRefused) {
 // A head that was changed and sealed again, as another program would have written it.
 std::string WithHead(std::size_t at, std::uint32_t value) {
   std::string head = EncodeSnapshotHead(SmallSnapshot().head);
-  block_bytes::Store(head.data() + at, value);
+  byte_fields::Store(head.data() + at, value);
   const std::string_view covered = std::string_view(head).substr(0, head.size() - 8);
-  block_bytes::Store(head.data() + covered.size(), HashBytes(covered, 0));
+  byte_fields::Store(head.data() + covered.size(), HashBytes(covered, 0));
   return head;
 }
 
@@ -195,7 +195,7 @@ TEST(SnapshotDamage, MemoryFollowsTheBytesThatCame) {
   std::string bytes = FileBytes(SmallSnapshot());
   const std::size_t head_bytes = EncodeSnapshotHead(SmallSnapshot().head).size();
   for (const std::size_t at : {8U, 12U}) {
-    block_bytes::Store(bytes.data() + head_bytes + at,
+    byte_fields::Store(bytes.data() + head_bytes + at,
                        static_cast<std::uint32_t>(kBlockRawBytesMax));
   }
   CountingSource source(bytes);

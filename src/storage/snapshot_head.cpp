@@ -3,16 +3,16 @@
 #include <span>
 #include <utility>
 
+#include "base/byte_fields.h"
 #include "base/check.h"
 #include "base/hash.h"
-#include "storage/block_bytes.h"
 
 namespace nunc {
 namespace {
 
-using block_bytes::Append;
-using block_bytes::Cursor;
-using block_bytes::Load;
+using byte_fields::Append;
+using byte_fields::Cursor;
+using byte_fields::Load;
 
 constexpr std::string_view kMagic = "NUNCSNAP";
 constexpr std::size_t kVersionAt = 8;

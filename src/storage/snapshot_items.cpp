@@ -5,16 +5,16 @@
 #include <optional>
 #include <utility>
 
+#include "base/byte_fields.h"
 #include "base/check.h"
 #include "base/limits.h"
-#include "storage/block_bytes.h"
 
 namespace nunc {
 namespace {
 
-using block_bytes::Append;
-using block_bytes::Load;
-using block_bytes::Store;
+using byte_fields::Append;
+using byte_fields::Load;
+using byte_fields::Store;
 
 enum class ItemTag : std::uint8_t { kDatabase = 1, kContinued = 2, kEntry = 3 };
 

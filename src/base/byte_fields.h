@@ -1,7 +1,7 @@
-// Whole numbers as the snapshot files keep them: little-endian, without alignment.
+// Fields one behind the other, as snapshot files and forwarded commands keep them: little-endian,
+// without alignment.
 //
-// Shape:   memcpy of fixed-size integers: this build runs on little-endian machines only, and this
-//          is the one place of the snapshot files that says so.
+// Shape:   memcpy of fixed-size integers: this build runs on little-endian machines only.
 // Errors:  Cursor never reads beyond its bytes: a Take that would says false and takes nothing.
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace nunc::block_bytes {
+namespace nunc::byte_fields {
 
 static_assert(std::endian::native == std::endian::little);
 
@@ -61,4 +61,4 @@ class Cursor {
   std::string_view left_;
 };
 
-}  // namespace nunc::block_bytes
+}  // namespace nunc::byte_fields

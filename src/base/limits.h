@@ -173,6 +173,18 @@ inline constexpr std::size_t kMembersMax = 16;
 inline constexpr std::size_t kPeerAddressBytesMax = 255;  // beyond it: refused
 // What the list of them takes in a record, a snapshot or a backup; kMembersMax of them always fit.
 inline constexpr std::size_t kMembersBytesMax = 8'192;
+// Commands for the primary. Sent and not answered: more wait at their node. A single one always
+// goes.
+inline constexpr std::size_t kForwardsSentMax = 1'024;
+inline constexpr std::size_t kForwardsSentBytesMax = std::size_t{4} << 20;
+// At this many bytes, sent or not, the node runs no command of its clients.
+inline constexpr std::size_t kForwardsBytesMax = std::size_t{64} << 20;
+// Of other nodes, run in one turn; the rest is for the next turn.
+inline constexpr std::size_t kForwardsPerTurn = 512;
+// Sessions that stand in for those of other nodes; the slots below belong to nobody else.
+inline constexpr std::uint32_t kStandInsMax = kMembersMax;
+// How long keys of sessions wait for the node that had the session, or has it now, to say so.
+inline constexpr std::int64_t kOwnersAwaitUs = 10'000'000;
 // Links of a node, strangers that want to join included. At the limit: refused.
 inline constexpr std::size_t kPeerLinksMax = 32;
 // Connections at the port for nodes that have not proven the secret. At the limit: the next one is

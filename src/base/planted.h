@@ -108,6 +108,8 @@ enum class Bug : std::uint8_t {
   kFleetShownEarly,      // what one disk has is shown, though it is not final
   kFleetLoadedUntold,    // nobody hears of what was loaded and has become final since
   kFleetRewindMarkKept,  // the durable mark stays above the end of the log
+  kFleetAnsweredEarly,   // a forwarded write is answered before the node has it itself
+  kFleetLostIsRefused,   // one whose answer was lost is said not to have been done
 
   // Of a node that takes records of another one, and takes some of them back.
   kWatchFollowRights,    // a change of rights that comes so is not noted

@@ -140,7 +140,9 @@ class Member {
   void Receive(NodeId peer, Term term, const Join& join);
   void Receive(NodeId peer, Term term, const Leave& leave);
   void Receive(NodeId peer, Term term, const Refused& refused);
-  static void Receive(NodeId /*peer*/, Term /*term*/, const Hello& /*hello*/) {}
+  // What is the driver's alone.
+  template <class Other>
+  static void Receive(NodeId /*peer*/, Term /*term*/, const Other& /*other*/) {}
   void CheckWishes();
   void CheckLearners();
   void CheckTakeOver();

@@ -25,6 +25,9 @@ enum class Kind : std::uint8_t {
   kTakeOver = 8,
   kJoin = 9,
   kLeave = 10,
+  kForward = 11,
+  kForwardReply = 12,
+  kOwners = 13,
 };
 
 constexpr std::uint8_t kFlagProbe = 1;
@@ -32,6 +35,8 @@ constexpr std::uint8_t kFlagForced = 2;
 constexpr std::uint8_t kFlagGrant = 2;
 constexpr std::uint8_t kFlagConflict = 1;
 constexpr std::uint8_t kFlagVoter = 1;
+constexpr std::uint8_t kFlagTaken = 1;
+constexpr std::uint8_t kFlagAll = 1;
 constexpr std::size_t kTermEndBytes = 16;
 
 template <std::integral T>
@@ -123,6 +128,26 @@ Kind PutBody(std::string& bytes, const Join& join) {
 Kind PutBody(std::string& bytes, const Leave& leave) {
   Put(bytes, leave.name);
   return Kind::kLeave;
+}
+
+Kind PutBody(std::string& bytes, const Forward& forward) {
+  Put(bytes, forward.id);
+  bytes += forward.command;
+  return Kind::kForward;
+}
+Kind PutBody(std::string& bytes, const ForwardReply& reply) {
+  Put(bytes, reply.id);
+  Put(bytes, reply.upto);
+  Put(bytes, Flag(reply.taken, kFlagTaken));
+  bytes += reply.replies;
+  return Kind::kForwardReply;
+}
+Kind PutBody(std::string& bytes, const Owners& owners) {
+  Put(bytes, Flag(owners.all, kFlagAll));
+  for (const std::uint64_t owner : owners.owners) {
+    Put(bytes, owner);
+  }
+  return Kind::kOwners;
 }
 
 tl::unexpected<Error> Broken(std::string detail) {
@@ -272,6 +297,34 @@ const char* Take(Body& body, Leave& leave) {
   return CheckName(leave.name);
 }
 
+const char* Take(Body& body, Forward& forward) {
+  forward.id = body.Number<std::uint64_t>();
+  forward.command = body.TakeRest();
+  return nullptr;
+}
+const char* Take(Body& body, ForwardReply& reply) {
+  reply.id = body.Number<std::uint64_t>();
+  reply.upto = body.TakeRevision();
+  const unsigned flags = body.Number<std::uint8_t>();
+  reply.taken = (flags & kFlagTaken) != 0;
+  reply.replies = body.TakeRest();
+  return flags > kFlagTaken || reply.taken == reply.replies.empty()
+             ? "the flags of a ForwardReply are 0, or 1 with replies"
+             : nullptr;
+}
+const char* Take(Body& body, Owners& owners) {
+  const unsigned flags = body.Number<std::uint8_t>();
+  owners.all = (flags & kFlagAll) != 0;
+  if (flags > kFlagAll) {
+    return "the flags of an Owners are 0 or 1";
+  }
+  owners.owners.reserve(body.rest().size() / sizeof(std::uint64_t));
+  while (body.rest().size() >= sizeof(std::uint64_t)) {
+    owners.owners.push_back(body.Number<std::uint64_t>());
+  }
+  return nullptr;
+}
+
 template <class T>
 Result<Message> Decode(std::string_view bytes) {
   T message;
@@ -308,8 +361,14 @@ Result<Message> DecodeBody(std::uint8_t kind, std::string_view bytes) {
       return Decode<Join>(bytes);
     case Kind::kLeave:
       return Decode<Leave>(bytes);
+    case Kind::kForward:
+      return Decode<Forward>(bytes);
+    case Kind::kForwardReply:
+      return Decode<ForwardReply>(bytes);
+    case Kind::kOwners:
+      return Decode<Owners>(bytes);
   }
-  return Broken("kind " + std::to_string(kind) + " is not one of 1 to 10");
+  return Broken("kind " + std::to_string(kind) + " is not one of 1 to 13");
 }
 
 }  // namespace

@@ -114,8 +114,31 @@ struct Leave {
   friend bool operator==(const Leave&, const Leave&) = default;
 };
 
-using Message =
-    std::variant<Hello, Refused, Election, Alive, Victory, Replicate, Ack, TakeOver, Join, Leave>;
+// A command of a client of the sender, for the primary; its bytes are core/forward.h's.
+struct Forward {
+  std::uint64_t id = 0;  // of the sender; they ascend
+  std::string_view command{};
+  friend bool operator==(const Forward&, const Forward&) = default;
+};
+
+// What the primary answered, in the order of the commands.
+struct ForwardReply {
+  std::uint64_t id = 0;
+  bool taken = false;  // false: it has not been run, and will not be
+  Revision upto{};     // what it did is in the log up to here
+  std::string_view replies{};
+  friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
+};
+
+// Sessions of the sender's clients that own keys, for the primary.
+struct Owners {
+  bool all = false;  // these are there and no others; else: these are gone
+  std::vector<std::uint64_t> owners{};
+  friend bool operator==(const Owners&, const Owners&) = default;
+};
+
+using Message = std::variant<Hello, Refused, Election, Alive, Victory, Replicate, Ack, TakeOver,
+                             Join, Leave, Forward, ForwardReply, Owners>;
 
 struct Frame {
   Term term{};  // the sender's

@@ -40,6 +40,10 @@ std::vector<Message> Samples() {
       TakeOver{.last = kPlace},
       Join{.name = kName, .priority = {5}, .voter = true, .address = "10.0.0.1:3015"},
       Leave{.name = kName},
+      Forward{.id = 12, .command = "a command"},
+      ForwardReply{.id = 12, .taken = true, .upto = {41}, .replies = "replies"},
+      ForwardReply{.id = 12},
+      Owners{.all = true, .owners = {5, 6}},
   };
 }
 
@@ -133,8 +137,9 @@ TEST(Messages, WithAnyByteChangedTheyAreRefusedOrAnotherOfTheSameBytes) {
 
 TEST(Messages, SayWhatIsWrongWithThem) {
   std::string bytes = Encoded(Victory{});
-  bytes[4] = 11;
-  ExpectBroken(bytes, "kind 11 is not one of 1 to 10");
+  bytes[4] = 14;
+  ExpectBroken(bytes, "kind 14 is not one of 1 to 13");
+  ExpectBroken(Encoded(ForwardReply{.id = 1, .taken = true}), "the flags of a ForwardReply");
   bytes = Encoded(Victory{});
   bytes[5] = 2;
   ExpectBroken(bytes.substr(0, kFrameHeaderBytes), "version 2 is not known");

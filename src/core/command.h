@@ -82,7 +82,9 @@ class ValueEdit {
   ValueEdit& operator=(const ValueEdit&) = delete;
   virtual ~ValueEdit() = default;
 
-  // False: it cannot, and keeps for itself why.
+  // What another node makes the same edit of.
+  [[nodiscard]] virtual std::string_view source() const = 0;
+  // False: it cannot.
   virtual bool Edit(std::string_view stored, std::string& fresh) = 0;
 };
 

@@ -68,7 +68,10 @@ void Executor::Close(SessionId id) {
     watching.database->watches().RemoveAll(*watching.watches);
   }
   Deselect(*session);
-  if (!follows_) {
+  forwards_open_ -= session->forwards;
+  if (follows_ && session->may_own) {
+    ended_owners_.push_back(session->owner);
+  } else if (!follows_ && !session->stands_in) {
     store_.lifetimes().EndOwner(session->owner);
   }
   EndTransaction(*session);
@@ -76,6 +79,10 @@ void Executor::Close(SessionId id) {
 }
 
 Session* Executor::SessionOf(SessionId id) {
+  return const_cast<Session*>(std::as_const(*this).SessionOf(id));
+}
+
+const Session* Executor::SessionOf(SessionId id) const {
   if (id.slot >= sessions_.size() || sessions_[id.slot] == nullptr ||
       !(sessions_[id.slot]->id == id)) {
     return nullptr;
@@ -213,13 +220,14 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
   if (!refusal) {
     refusal = CheckRights(*session, command, row);
   }
-  if (!refusal && row.effect != Effect::kReads) {
-    refusal = follows_ ? ErrorCode::kNotPrimary : CheckSpace(*session, command, row.effect);
+  const bool forwards = follows_ && row.effect != Effect::kReads;
+  if (!refusal && !forwards && row.effect != Effect::kReads) {
+    refusal = CheckSpace(*session, command, row.effect);
   }
   if (refusal) {
-    Error(*session, *refusal, output,
-          *refusal == ErrorCode::kNotPrimary ? std::string_view(primary_) : std::string_view(),
-          LimitOf(*refusal));
+    Error(*session, *refusal, output, {}, LimitOf(*refusal));
+  } else if (forwards) {
+    Forward(*session, command, output);
   } else {
     Dispatch(*session, command, output);
   }

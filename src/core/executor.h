@@ -13,9 +13,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/command.h"
@@ -24,6 +26,7 @@
 #include "core/delivery.h"
 #include "core/delivery_times.h"
 #include "core/executor_options.h"
+#include "core/forward.h"
 #include "core/ids.h"
 #include "core/imported.h"
 #include "core/output.h"
@@ -76,6 +79,18 @@ class Executor {
   void AnnounceLoaded(Revision committed, Output& output);
   void Rewind(const Store::Stamp& to, Output& output);
 
+  // A command of another node's session (executor_forward.cpp), for which `id` stands in; and one
+  // that went to another node has been answered.
+  void ExecuteFor(SessionId id, const Forwarded& forwarded, Output& output);
+  void NoteAnswered(SessionId id);
+  // It must not run before those are answered that the session has under way elsewhere.
+  [[nodiscard]] bool MustWait(SessionId id, const Command& command) const;
+  [[nodiscard]] bool IsOpen(SessionId id) const { return SessionOf(id) != nullptr; }
+  // Owners of keys, or who may be: those here, and who has left since this was asked last.
+  [[nodiscard]] std::vector<std::uint64_t> OwnersHere() const;
+  std::vector<std::uint64_t> TakeEndedOwners() { return std::exchange(ended_owners_, {}); }
+  void KeepOwners(std::set<std::uint64_t> elsewhere);  // the keys of all others end
+
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] const Store& store() const { return store_; }
   Delivery& delivery() { return delivery_; }
@@ -95,21 +110,13 @@ class Executor {
   void DispatchOther(Session& session, const Command& command, Output& output);
 
   // Data (executor.cpp; the rest: executor_read.cpp, executor_watch.cpp, executor_conditions.cpp).
-  void Get(Session& session, const Command& command, Output& output);
-  void SetKey(Session& session, const Command& command, Output& output);
+  using Handler = void(Session& session, const Command& command, Output& output);
+  Handler Get, SetKey, EditKey, Increment, RemoveKey, GetMany, Keys, Scan, Wait, Explain, Watch,
+      Unwatch, Delivered, Expire, Hello, Hold, Resolve, Auth, UseDb, CreateDb, CreateUser,
+      SetPermissions, DropDb, Oplog, Snapshot, Debug, ClusterState, Leave, ForceElection,
+      PendingOps;
   bool RefuseIf(const Session& session, const Command& command, const Entry* existing, Output& out);
-  void EditKey(Session& session, const Command& command, Output& output);
-  void Increment(Session& session, const Command& command, Output& output);
-  void RemoveKey(Session& session, const Command& command, Output& output);
-  void GetMany(Session& session, const Command& command, Output& output);
-  void Keys(Session& session, const Command& command, Output& output);
-  void Scan(Session& session, const Command& command, Output& output);
-  void Watch(Session& session, const Command& command, Output& output);
   void WatchPattern(const Session&, WatchingSession&, const Command&, Delivery::Begin, Output&);
-  void Unwatch(Session& session, const Command& command, Output& output);
-  void Delivered(Session& session, const Command& command, Output& output);
-  void Wait(Session& session, const Command& command, Output& output);
-  void Explain(Session& session, const Command& command, Output& output);
   void ExplainWatchers(const Session&, const Database&, const Place& place, Output& output);
   bool RefuseServerKey(const Session& session, std::string_view key, Output& output);
 
@@ -117,20 +124,17 @@ class Executor {
   bool RefuseLifetime(const Session&, const Command& command, const Entry* existing, Output& out);
   Lifetime LifetimeAfter(Session& session, const Command& command, const Entry* existing) const;
   void ChangeLifetime(const Place& place, const Lifetime& lifetime, Output& output);
-  void Expire(Session& session, const Command& command, Output& output);
-  void Hello(Session& session, const Command& command, Output& output);
 
   // Transactions (executor_transaction.cpp).
   void BeginOrDiscard(Session& session, Verb verb, Output& output);
   void Exec(Session& session, Output& output);
-  void Hold(Session& session, const Command& command, Output& output);
   bool Plan(Session& session, const Command& command, std::vector<PlannedWrite>& plan, Output& out);
   void EndTransaction(Session& session);
 
+  // What another node runs for this one (executor_forward.cpp).
+  void Forward(Session&, const Command&, Output& output, const Transaction* transaction = nullptr);
+
   // Sessions and administration (executor_admin.cpp; executor_cluster.cpp).
-  using Handler = void(Session& session, const Command& command, Output& output);
-  Handler Auth, UseDb, CreateDb, CreateUser, SetPermissions, DropDb, Oplog, Snapshot, Debug;
-  Handler ClusterState, Leave, ForceElection, PendingOps;
   void Drop(Database& database, Output& output);
   [[nodiscard]] Refusal CheckNewDatabase(std::string_view name) const;
   // Writes the `$$` key PREFIX + NAME, whatever was there.
@@ -156,7 +160,6 @@ class Executor {
   Refusal NoteArbiter(Database& database, Output& output);
   // False: the log has no room.
   [[nodiscard]] bool ForgetConflicts(Database& database, std::string_view key, Output& output);
-  void Resolve(Session& session, const Command& command, Output& output);
   void Decide(Database& database, const Command& command, Output& output);
   void RemoveConflictKeys(Database& database, const std::vector<std::string>& keys, Output& output);
 
@@ -173,6 +176,7 @@ class Executor {
   static void Data(const Session& session, Reply reply, Output& output);
   static void Error(const Session&, ErrorCode, Output&, std::string_view = {}, std::int64_t = 0);
   Session* SessionOf(SessionId id);
+  [[nodiscard]] const Session* SessionOf(SessionId id) const;
 
   ExecutorOptions options_;
   Store store_;
@@ -184,6 +188,8 @@ class Executor {
   DeliveryTimes delivery_times_;
   Recorder recorder_{store_, now_};
   std::uint64_t operations_ = 0;
+  std::size_t forwards_open_ = 0;  // of all sessions
+  std::vector<std::uint64_t> ended_owners_;
   Transactions transactions_;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
   std::vector<Database*> connections_changed_;

@@ -82,6 +82,12 @@ void Executor::EditKey(Session& session, const Command& command, Output& output)
     return Error(session, *refusal, output, {}, LimitOf(*refusal));
   }
   SetKey(session, write, output);
+  // Who edits has not seen what comes of it.
+  for (auto& item : output.items) {
+    if (auto* put = std::get_if<Reply>(&item); put != nullptr && put->kind == ReplyKind::kPut) {
+      put->text = write.value;
+    }
+  }
 }
 
 }  // namespace nunc

@@ -14,6 +14,7 @@ namespace {
 class Appending final : public ValueEdit {
  public:
   explicit Appending(std::string more) : more_(std::move(more)) {}
+  [[nodiscard]] std::string_view source() const override { return more_; }
   bool Edit(std::string_view stored, std::string& fresh) override {
     fresh.assign(stored).append(more_);
     return !stored.ends_with('!');

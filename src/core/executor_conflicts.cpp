@@ -24,12 +24,6 @@ std::size_t RemovalBytes(const Keys& keys) {
   return bytes + bytes / kClosingBytesPerRecord * kRecordBytesAround;
 }
 
-bool IsArbiter(const Session& session, Database& database) {
-  const auto watching = session.FindWatching(database);
-  return watching != nullptr &&
-         database.watches().Contains(*watching, kConflictsKey, database.Hash(kConflictsKey));
-}
-
 }  // namespace
 
 // A write whose version is behind the stored one, or on a key that waits for a decision.
@@ -114,8 +108,15 @@ void Executor::Arbiter(Session& session, Output& output) {
   Database& database = *session.database;
   WatchingSession& watching = *session.WatchingIn(database);
   const std::uint64_t hash = database.Hash(kConflictsKey);
-  if (database.watches().Add(watching, kConflictsKey, hash) == Watches::Added::kLimit) {
+  // One of another node is told there.
+  if (!session.stands_in &&
+      database.watches().Add(watching, kConflictsKey, hash) == Watches::Added::kLimit) {
     return Error(session, ErrorCode::kTooManyWatches, output);
+  }
+  if (follows_ && options_.forwards &&
+      !(database.conflicts().arbiter_seen() && database.conflicts().closed().empty())) {
+    delivery_.ReplayConflicts(database, watching, output);
+    return Forward(session, {.verb = Verb::kArbiter}, output);
   }
   if (const Refusal refusal = NoteArbiter(database, output); refusal) {
     database.watches().Remove(watching, kConflictsKey, hash);
@@ -124,7 +125,9 @@ void Executor::Arbiter(Session& session, Output& output) {
   if (!follows_ && recorder_.HasRoom(RemovalBytes(database.conflicts().closed()))) {
     RemoveConflictKeys(database, database.conflicts().TakeClosed(), output);
   }
-  delivery_.ReplayConflicts(database, watching, output);
+  if (!session.stands_in) {
+    delivery_.ReplayConflicts(database, watching, output);
+  }
   Ok(session, output);
 }
 
@@ -185,7 +188,7 @@ void Executor::Resolve(Session& session, const Command& command, Output& output)
   }
   // One error for every lack of rights, not the usual ones: the JavaScript client waits for no
   // answer to resolve, and would take those texts for the answer to another call.
-  const bool allowed = session.admin || (database != nullptr && IsArbiter(session, *database) &&
+  const bool allowed = session.admin || (database != nullptr && session.is_arbiter() &&
                                          Permits(session, Permission::kWrite, command.key));
   if (!allowed) {
     return Error(session, ErrorCode::kNotArbiter, output);

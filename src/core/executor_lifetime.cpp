@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +52,7 @@ Lifetime Executor::LifetimeAfter(Session& session, const Command& command,
     if (session.owner == 0) {
       session.owner = store_.revision().value + 1;  // of this very write: nobody else has it
     }
+    session.may_own = true;
     return {.owner = session.owner, .grace_us = command.grace_ms.value_or(0) * kUsPerMs};
   }
   if (command.ttl_ms) {
@@ -113,7 +113,7 @@ void Executor::Hello(Session& session, const Command& command, Output& output) {
     }
   }
   if (follows_ && !taken.empty()) {
-    return Error(session, ErrorCode::kNotPrimary, output, primary_);
+    return Forward(session, command, output);
   }
   if (store_.lifetimes().CountOf(session.owner) + taken.size() > kSessionKeysMax) {
     return Error(session, ErrorCode::kTooManySessionKeys, output);
@@ -124,6 +124,7 @@ void Executor::Hello(Session& session, const Command& command, Output& output) {
   if (!taken.empty() && session.owner == 0) {
     session.owner = store_.revision().value + 1;
   }
+  session.may_own = session.may_own || !taken.empty();
   for (const Lifetimes::Item& item : taken) {
     if (store_.Find(item.database->id()) == item.database) {
       ChangeLifetime(Locate(*item.database, item.entry->key()),
@@ -146,13 +147,10 @@ void Executor::BeginTerm(Output& output) {
   last_conflict_.value = std::max(last_conflict_.value, (store_.LogTimeUs(0) + 1) * 1000);
   follows_ = false;
   store_.lifetimes().Begin(now_.mono_us, store_.LogTimeUs(now_.wall_us));
-  std::set<std::uint64_t> here;
-  for (const std::unique_ptr<Session>& session : sessions_) {
-    if (session != nullptr) {
-      here.insert(session->owner);
-    }
+  // The other nodes have yet to say whom they have.
+  if (options_.cluster == nullptr) {
+    KeepOwners({});
   }
-  store_.lifetimes().EndOwners(here);
   recorder_.New({.type = RecordType::kNoop}, output);
   recorder_.Close();
 }

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/limits.h"
 #include "core/cluster_admin.h"
+#include "core/command.h"
 #include "core/record.h"
 
 namespace nunc {
@@ -27,7 +30,10 @@ struct ExecutorOptions {
   std::size_t catch_up_entries_per_turn = kCatchUpEntriesPerTurn;
   std::size_t all_bytes_max = kAllBytesMax;
   ClusterAdmin* cluster = nullptr;  // null: the node is a member of none
-  bool has_log = false;             // false: nothing is kept, nothing can be waited for
+  bool forwards = false;            // writes go to the primary, where another node is
+  // Of ValueEdit::source; null: such commands cannot be run for other nodes.
+  std::unique_ptr<ValueEdit> (*make_edit)(std::string_view source) = nullptr;
+  bool has_log = false;  // false: nothing is kept, nothing can be waited for
 };
 
 }  // namespace nunc

@@ -9,23 +9,6 @@
 #include "core/executor.h"
 
 namespace nunc {
-namespace {
-
-bool MayBeHeld(const Command& command) {
-  switch (command.verb) {
-    case Verb::kSet:
-    case Verb::kSetSafe:
-    case Verb::kPut:
-    case Verb::kIncrement:
-    case Verb::kRemove:
-      return command.edit == nullptr && !command.if_tags && command.if_not_tags.empty();
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 void Executor::BeginOrDiscard(Session& session, Verb verb, Output& output) {
   if (verb == Verb::kMulti) {
     session.transaction = std::make_unique<Transaction>();
@@ -86,7 +69,7 @@ void Executor::Exec(Session& session, Output& output) {
     return Error(session, ErrorCode::kTransactionSpoiled, output);
   }
   if (follows_) {
-    return Error(session, ErrorCode::kNotPrimary, output, primary_);
+    return Forward(session, {.verb = Verb::kExec}, output, transaction);
   }
   const std::size_t room =
       transaction->bytes() + (transaction->writes().size() + 1) * kRecordBytesAround;
@@ -100,7 +83,9 @@ void Executor::Exec(Session& session, Output& output) {
   for (const Transaction::Write& write : transaction->writes()) {
     if (!Plan(session, write.command, plan, output)) {
       output.rows.clear();
-      std::get<Reply>(output.items.back()).position = static_cast<std::uint32_t>(plan.size() + 1);
+      auto& refused = std::get<Reply>(output.items.back());
+      refused.row_count = 0;
+      refused.position = static_cast<std::uint32_t>(plan.size() + 1);
       return;
     }
     const PlannedWrite& last = plan.back();

@@ -34,6 +34,9 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
   watching->wants_tokens = watching->wants_tokens || begin.policy == WatchPolicy::kAll;
   if (command.key == kConflictsKey) {
     if (const Refusal refusal = NoteArbiter(database, output); refusal) {
+      if (*refusal == ErrorCode::kNotPrimary && options_.forwards) {
+        return Forward(session, {.verb = Verb::kArbiter}, output);
+      }
       database.watches().Remove(*watching, command.key, hash);
       return Error(session, *refusal, output, primary_);
     }

@@ -35,7 +35,7 @@ enum class ReplyKind : std::uint8_t {
   kAuthValid,
   kAuthInvalid,
   kDatabaseCreated,
-  kPut,        // number: the new version
+  kPut,        // number: the new version; text: what an edit has made
   kTtl,        // number: milliseconds; -1: for ever
   kNoTtl,      // the key is absent
   kHello,      // text: the session's name; number: 1 when it has got the keys of a former one
@@ -150,6 +150,13 @@ struct Output {
   std::vector<Logged> records;  // what changed, in order
   std::vector<RecordItem> record_items;
   std::vector<Operation> operations;
+  // For the node that makes the records; bytes as forward.h has them.
+  struct Forward {
+    OperationId operation{};
+    SessionId session{};
+    std::string bytes{};
+  };
+  std::vector<Forward> forwards;
   Counters counters;                // of kMetrics
   std::size_t entries_visited = 0;  // by the command, shown or not: what made it long
   std::deque<std::string> texts;    // what no one else holds; a deque never moves them
@@ -162,6 +169,7 @@ struct Output {
     records.clear();
     record_items.clear();
     operations.clear();
+    forwards.clear();
     entries_visited = 0;
     texts.clear();
     failure.reset();

@@ -48,6 +48,15 @@ Writer Session::writer() const {
   return admin ? Writer::kAdmin : Writer::kToken;
 }
 
+bool Session::is_arbiter() const {
+  if (arbiter_elsewhere || database == nullptr) {
+    return arbiter_elsewhere;
+  }
+  const auto watching = FindWatching(*database);
+  return watching != nullptr &&
+         database->watches().Contains(*watching, kConflictsKey, database->Hash(kConflictsKey));
+}
+
 std::shared_ptr<WatchingSession> Session::FindWatching(const Database& in) const {
   for (const DatabaseWatches& watching : watches) {
     if (watching.database == &in) {

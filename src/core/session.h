@@ -46,11 +46,18 @@ struct Session {
   std::uint64_t permissions_epoch = 0;
   const PermissionList* permissions = nullptr;
   std::unique_ptr<Transaction> transaction;  // between `multi` and `exec`; null: none
+  std::uint32_t forwards = 0;                // commands that another node runs, not answered yet
+  bool may_own = false;                      // it has had keys that live with it
+  // For one of another node, which is an arbiter there.
+  bool stands_in = false;
+  bool arbiter_elsewhere = false;
   // One per database that it watches something in; watches stay when another one is selected.
   std::vector<DatabaseWatches> watches;
 
   // As `explain` names who it is.
   [[nodiscard]] Writer writer() const;
+  // Of the selected database.
+  [[nodiscard]] bool is_arbiter() const;
   // Null: it has not watched anything there yet.
   [[nodiscard]] std::shared_ptr<WatchingSession> FindWatching(const Database& in) const;
   std::shared_ptr<WatchingSession> WatchingIn(Database& in);

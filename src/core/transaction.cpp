@@ -24,4 +24,17 @@ Transaction::Added Transaction::Add(const Command& command) {
   return Added::kYes;
 }
 
+bool MayBeHeld(const Command& command) {
+  switch (command.verb) {
+    case Verb::kSet:
+    case Verb::kSetSafe:
+    case Verb::kPut:
+    case Verb::kIncrement:
+    case Verb::kRemove:
+      return command.edit == nullptr && !command.if_tags && command.if_not_tags.empty();
+    default:
+      return false;
+  }
+}
+
 }  // namespace nunc

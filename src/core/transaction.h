@@ -41,6 +41,9 @@ class Transaction {
   bool spoiled_ = false;
 };
 
+// Whether it is a write that can wait with others.
+bool MayBeHeld(const Command& command);
+
 // What the executor keeps of those of all sessions.
 struct Transactions {
   std::size_t open_bytes = 0;

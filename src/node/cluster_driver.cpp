@@ -29,6 +29,15 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
   const bool is_member =
       !start.configs.empty() && start.configs.back().members.Find(start.name) != nullptr;
   told_durable_ = start.terms.last().revision;
+  forwarding_.emplace(
+      Forwarding::World{.node = world_.node,
+                        .send =
+                            [this](NodeId peer, const Message& message) {
+                              SendBytes(peer, {.term = member_->term(), .message = message});
+                            },
+                        .tell = [this](const Input& input) { Tell(input); },
+                        .may_run = [this] { return !halted(); }},
+      start.name.id, options_.forward_timeout_us);
   member_.emplace(std::move(start), now.mono_us);
   world_.node.SetCluster(*this);
   if (!is_member) {
@@ -59,6 +68,7 @@ void ClusterDriver::TakeNews() {
     told_durable_ = durable.revision;
     Step(LogDurable{.upto = durable});
   }
+  forwarding_->StartTurn(now_.mono_us);
 }
 
 Result<void> ClusterDriver::EndTurn() {
@@ -68,6 +78,7 @@ Result<void> ClusterDriver::EndTurn() {
   if (std::exchange(leaves_, false)) {
     Step(LeaveAsked{});
   }
+  forwarding_->Work();
   // What is left to send to who lags goes out one frame at a time.
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});
@@ -82,11 +93,21 @@ Result<void> ClusterDriver::EndTurn() {
 }
 
 std::int64_t ClusterDriver::next_us() const {
-  return hands_over_ || leaves_ ? now_.mono_us : std::min(member_->deadline_us(), next_dial_us_);
+  return hands_over_ || leaves_
+             ? now_.mono_us
+             : std::min({member_->deadline_us(), next_dial_us_, forwarding_->next_us()});
 }
 
 bool ClusterDriver::accepting() const {
   return member_->role() != RoleName::kPrimary || member_->accepting();
+}
+
+bool ClusterDriver::halted() const {
+  const bool leads = world_.node.role() == NodeRole::kPrimary;
+  const Gate& gate = world_.node.gate();
+  // What waits at a secondary was made by another node.
+  return (leads ? gate.bytes() : gate.reply_bytes()) >= kHeldBytesMax || !accepting() ||
+         forwarding_->full() || (leads && world_.node.store().undo().bytes() >= kUndoBytesMax / 2);
 }
 
 void ClusterDriver::Fail(std::string_view why) {
@@ -145,6 +166,10 @@ void ClusterDriver::Settle() {
     const MemberInfo* info = member_->members().Find(*id);
     primary = info == nullptr ? std::string_view() : ParseMemberAddress(info->address).client;
   }
+  const std::optional<NodeId> known = member_->primary();
+  const bool reached = leads ? world_.node.role() == NodeRole::kPrimary
+                             : known.has_value() && by_peer_.contains(*known);
+  forwarding_->SetPrimary(!reached ? std::nullopt : leads ? member_->name().id : known);
   const bool steps_down = world_.node.role() == NodeRole::kPrimary;
   if (!leads && !failure_ && (steps_down || primary != told_primary_)) {
     told_primary_ = primary;
@@ -275,6 +300,7 @@ void ClusterDriver::AppendOf(Revision first, const Replicate& replicate) {
   }
   Tell(RecordsReceived{.bytes = records});
   Absorb();
+  forwarding_->OnApplied();
   for (std::size_t i = 0; i < world_.node.store().members().size() && !failure_; ++i) {
     const Store::MembersRecord& config = world_.node.store().members()[i];
     if (config.revision >= first) {

@@ -23,6 +23,7 @@
 #include "cluster/member.h"
 #include "core/cluster_admin.h"
 #include "env/peer_net.h"
+#include "node/forwarding.h"
 #include "node/node.h"
 #include "node/persistence.h"
 #include "node/recent_records.h"
@@ -41,6 +42,8 @@ struct MemberOptions {
   Priority priority{};            // when it joins
   std::vector<std::string> join;  // peer addresses of a cluster that is there; empty: none
   std::int64_t quorum_timeout_us = 2'000'000;
+  // How long a command waits for a primary that it can be sent to.
+  std::int64_t forward_timeout_us = 2'000'000;
 };
 
 class ClusterDriver final : public PeerEvents, public ClusterAdmin {
@@ -62,6 +65,10 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
 
   // Commands may be run: a primary that hands over runs none for a moment.
   [[nodiscard]] bool accepting() const;
+  // No command is run: too much waits here or could not be taken back, or the role goes to another.
+  [[nodiscard]] bool halted() const;
+  // Of a session that stands in for another node's: its slot is below kStandInsMax.
+  void OnReply(const Reply& reply, const Output& output) { forwarding_->OnReply(reply, output); }
   void HandOver() override { hands_over_ = true; }
   // The process will end: it hands its role over, and takes none any more.
   void Stop() { hands_over_ = stops_ = true; }
@@ -109,6 +116,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
 
   // cluster_links.cpp
   bool Receive(LinkId id, const Frame& frame);
+  bool IsForwarding(LinkId id, NodeId peer, const Frame& frame);
   bool Greet(LinkId id, const Frame& frame, const Hello& hello);
   [[nodiscard]] bool IsFromLower(const Link& link, NodeId peer) const;
   [[nodiscard]] std::string_view WhyNot(const Replicate& replicate);
@@ -125,6 +133,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   bool stops_ = false;
   bool hands_over_ = false;  // at the end of the turn
   bool leaves_ = false;
+  std::optional<Forwarding> forwarding_;
   RecentRecords recent_;
   std::size_t absorbed_ = 0;  // of the node's records of this turn
   Revision told_durable_;

@@ -69,8 +69,27 @@ bool ClusterDriver::Receive(LinkId id, const Frame& frame) {
       return false;
     }
   }
-  Step(FrameReceived{.peer = *peer, .frame = &frame});
+  if (!IsForwarding(id, *peer, frame)) {
+    Step(FrameReceived{.peer = *peer, .frame = &frame});
+  }
   return links_.contains(id);
+}
+
+bool ClusterDriver::IsForwarding(LinkId id, NodeId peer, const Frame& frame) {
+  Result<void> taken;
+  if (const auto* forward = std::get_if<Forward>(&frame.message)) {
+    taken = forwarding_->Receive(peer, *forward);
+  } else if (const auto* reply = std::get_if<ForwardReply>(&frame.message)) {
+    taken = forwarding_->Receive(peer, *reply);
+  } else if (const auto* owners = std::get_if<Owners>(&frame.message)) {
+    forwarding_->Receive(peer, *owners);
+  } else {
+    return false;
+  }
+  if (!taken) {
+    Refuse(id, taken.error().detail);
+  }
+  return true;
 }
 
 bool ClusterDriver::Greet(LinkId id, const Frame& frame, const Hello& hello) {
@@ -197,7 +216,9 @@ void ClusterDriver::Forget(LinkId id) {
   if (link->second.peer) {
     const auto of_peer = by_peer_.find(*link->second.peer);
     if (of_peer != by_peer_.end() && of_peer->second == id) {
+      const NodeId peer = of_peer->first;
       by_peer_.erase(of_peer);
+      forwarding_->OnLinkDown(peer);
     }
   }
   links_.erase(link);

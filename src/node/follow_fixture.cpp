@@ -46,6 +46,15 @@ std::string LineOf(const Change& change) {
 
 }  // namespace
 
+std::unique_ptr<ValueEdit> Appending::Make(std::string_view source) {
+  return source == "unknown" ? nullptr : std::make_unique<Appending>(source);
+}
+
+bool Appending::Edit(std::string_view stored, std::string& fresh) {
+  fresh.append(stored).append(more_);
+  return true;
+}
+
 ExecutorOptions FollowTest::Options(std::uint64_t hash_seed) {
   return {.user = "a",
           .password = "b",
@@ -53,10 +62,16 @@ ExecutorOptions FollowTest::Options(std::uint64_t hash_seed) {
           .start_time_ms = 1,
           .hash_seed = hash_seed,
           .value_bytes_max = 1'000,
+          .make_edit = Appending::Make,
           .has_log = true};
 }
 
-FollowTest::FollowTest() : primary_(Options(1)), secondary_(Options(2)) {
+FollowTest::FollowTest(bool forwards)
+    : primary_(Options(1)), secondary_([forwards] {
+        ExecutorOptions options = Options(2);
+        options.forwards = forwards;
+        return options;
+      }()) {
   primary_.Step(TurnStarted{.now = now_}, output_);
   secondary_.Step(TurnStarted{.now = now_}, output_);
   secondary_.BeginFollowing({}, kCluster, {}, {});

@@ -7,25 +7,41 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "node/node.h"
 
 namespace nunc {
 
+// An edit that any node can make.
+class Appending final : public ValueEdit {
+ public:
+  explicit Appending(std::string_view more) : more_(more) {}
+  static std::unique_ptr<ValueEdit> Make(std::string_view source);
+  [[nodiscard]] std::string_view source() const override { return more_; }
+  bool Edit(std::string_view stored, std::string& fresh) override;
+
+ private:
+  std::string more_;
+};
+
 class FollowTest : public testing::Test {
  protected:
   using Lines = std::vector<std::string>;
-  static constexpr SessionId kWriter{.slot = 0, .generation = 1};  // an admin, on the primary
-  static constexpr SessionId kReader{.slot = 0, .generation = 1};  // on the secondary
-  static constexpr SessionId kAdmin{.slot = 1, .generation = 1};   // there, too
+  // An admin, on the primary.
+  static constexpr SessionId kWriter{.slot = kStandInsMax, .generation = 1};
+  // On the secondary; the other one is an admin.
+  static constexpr SessionId kReader{.slot = kStandInsMax, .generation = 1};
+  static constexpr SessionId kAdmin{.slot = kStandInsMax + 1, .generation = 1};
   static constexpr std::uint64_t kCluster = 7;
 
-  FollowTest();
+  explicit FollowTest(bool forwards = false);
 
   static ExecutorOptions Options(std::uint64_t hash_seed);
   // On the primary. Gives its records to `log_`.

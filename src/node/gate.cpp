@@ -7,6 +7,14 @@
 #include "base/planted.h"
 
 namespace nunc {
+namespace {
+
+bool IsOfWrite(const Reply& reply) {
+  return reply.kind == ReplyKind::kOk || reply.kind == ReplyKind::kPut ||
+         reply.kind == ReplyKind::kExecuted;
+}
+
+}  // namespace
 
 std::size_t Gate::HeldChange::bytes() const {
   return sizeof(*this) + key.size() + value.size() + targets.size() * sizeof(SessionId);
@@ -51,7 +59,7 @@ void Gate::Filter(Output& output) {
   output.items.erase(kept, output.items.end());
 }
 
-void Gate::Hold(const Reply& reply, const Output& output) {
+Gate::HeldReply Gate::Keep(const Reply& reply, const Output& output) const {
   HeldReply held{.reply = reply, .text = std::string(reply.text), .rows = {}, .since_us = now_us_};
   held.reply.text = {};
   for (std::size_t i = 0; i < reply.row_count; ++i) {
@@ -59,6 +67,11 @@ void Gate::Hold(const Reply& reply, const Output& output) {
     held.rows.push_back(
         {.name = std::string(row.name), .detail = std::string(row.detail), .version = row.version});
   }
+  return held;
+}
+
+void Gate::Hold(const Reply& reply, const Output& output) {
+  HeldReply held = Keep(reply, output);
   if (by_slot_.size() <= reply.session.slot) {
     by_slot_.resize(std::size_t{reply.session.slot} + 1);
   }
@@ -155,7 +168,10 @@ void Gate::Rewind(Revision shared, Output& output) {
     if (waiting.empty()) {
       continue;
     }
-    FailReplies(waiting, [shared](const HeldReply& held) { return held.reply.after > shared; });
+    FailReplies(waiting, [shared](const HeldReply& held) {
+      // A write that did not wait for the log itself, but behind one that does, is gone as well.
+      return held.reply.after > shared || (IsOfWrite(held.reply) && held.reply.revision > shared);
+    });
     const SessionId session = waiting.session;
     ReleaseReady(waiting, output);
     if (HoldsFor(session) && waiting.front().reply.operation == OperationId{}) {
@@ -235,18 +251,31 @@ void Gate::Release(HeldReply held, Output& output) {
   output.items.emplace_back(reply);
 }
 
-void Gate::Finish(const OperationResult& result, Output& output) {
-  const auto running = std::find_if(running_.begin(), running_.end(),
-                                    [&](const Running& r) { return r.operation == result.id; });
+Gate::Waiting* Gate::TakeRunning(OperationId operation) {
+  const auto running = std::ranges::find(running_, operation, &Running::operation);
   if (running == running_.end()) {
-    return;  // who asked has left
+    return nullptr;
   }
-  const SessionId session = running->session;
+  Waiting& waiting = by_slot_[running->session.slot];
   running_.erase(running);
-  Waiting& waiting = by_slot_[session.slot];
-  const auto status = std::find_if(
-      waiting.replies.begin() + static_cast<std::ptrdiff_t>(waiting.first), waiting.replies.end(),
-      [&](const HeldReply& held) { return held.reply.operation == result.id; });
+  return &waiting;
+}
+
+// What waited for an operation waits at most for the log now.
+void Gate::GoOn(Waiting& waiting, bool was_first, Output& output) {
+  if (was_first && IsReady(waiting.front().reply)) {
+    ReleaseReady(waiting, output);
+  } else if (was_first) {
+    heads_.push({.after = waiting.front().reply.after, .session = waiting.session});
+  }
+}
+
+void Gate::Finish(const OperationResult& result, Output& output) {
+  Waiting* waiting = TakeRunning(result.id);
+  if (waiting == nullptr) {
+    return;
+  }
+  const auto status = waiting->Find(result.id);
   bytes_ -= status->bytes();
   status->reply.operation = {};
   if (!result.failure.empty()) {
@@ -255,7 +284,7 @@ void Gate::Finish(const OperationResult& result, Output& output) {
     status->text = result.failure;
   }
   bytes_ += status->bytes();
-  const bool first = &*status == &waiting.front();
+  const bool first = &*status == &waiting->front();
   if (!result.title.empty()) {
     HeldReply data{.reply = status->reply, .text = result.title, .rows = {}};
     data.reply.kind = ReplyKind::kLines;
@@ -264,15 +293,31 @@ void Gate::Finish(const OperationResult& result, Output& output) {
       data.rows.push_back({.name = line, .detail = {}});
     }
     bytes_ += data.bytes();
-    waiting.replies.insert(status, std::move(data));
+    waiting->replies.insert(status, std::move(data));
   }
-  if (first) {
-    if (IsReady(waiting.front().reply)) {
-      ReleaseReady(waiting, output);
+  GoOn(*waiting, first, output);
+}
+
+void Gate::Answer(OperationId operation, const Output& answer, Output& output) {
+  Waiting* waiting = TakeRunning(operation);
+  if (waiting == nullptr) {
+    return;
+  }
+  auto held = waiting->Find(operation);
+  const bool first = &*held == &waiting->front();
+  bytes_ -= held->bytes();
+  for (std::size_t i = 0; i < answer.items.size(); ++i) {
+    HeldReply fresh = Keep(std::get<Reply>(answer.items[i]), answer);
+    fresh.reply.session = waiting->session;
+    awaited_ = std::max(awaited_, fresh.reply.after);
+    bytes_ += fresh.bytes();
+    if (i + 1 < answer.items.size()) {
+      held = waiting->replies.insert(held, std::move(fresh)) + 1;
     } else {
-      heads_.push({.after = waiting.front().reply.after, .session = session});
+      *held = std::move(fresh);  // the status, where it was awaited
     }
   }
+  GoOn(*waiting, first, output);
 }
 
 void Gate::Forget(SessionId session) {

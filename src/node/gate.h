@@ -12,6 +12,7 @@
 // Source:  docs/architecture.md §4; docs/cluster.md §7.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,6 +38,8 @@ class Gate {
   void Open(Revision durable, Output& output, const Tell& tell);
   // The operation that a reply waits for has ended.
   void Finish(const OperationResult& result, Output& output);
+  // A command that another node has run: its replies take the place of the one that waits.
+  void Answer(OperationId operation, const Output& answer, Output& output);
   // What came behind `shared` has been taken back. Changes that rest on it are dropped; replies
   // become errors that say so. Filter with SetDurable before, so that what has come of it waits.
   void Rewind(Revision shared, Output& output);
@@ -82,6 +85,11 @@ class Gate {
     std::size_t first = 0;
     [[nodiscard]] bool empty() const { return first == replies.size(); }
     [[nodiscard]] HeldReply& front() { return replies[first]; }
+    // The reply that waits for it.
+    [[nodiscard]] std::vector<HeldReply>::iterator Find(OperationId operation) {
+      return std::find_if(replies.begin() + static_cast<std::ptrdiff_t>(first), replies.end(),
+                          [&](const HeldReply& held) { return held.reply.operation == operation; });
+    }
   };
   // A session whose first reply waits for a revision.
   struct Head {
@@ -97,6 +105,10 @@ class Gate {
   [[nodiscard]] bool MustWait(const Reply& reply) const;
   [[nodiscard]] bool IsReady(const Reply& reply) const;
   [[nodiscard]] bool HoldsFor(SessionId session) const;
+  [[nodiscard]] HeldReply Keep(const Reply& reply, const Output& output) const;
+  // Whose reply waits for it, from now on no more; null: who asked has left.
+  Waiting* TakeRunning(OperationId operation);
+  void GoOn(Waiting& waiting, bool was_first, Output& output);
   void Hold(const Reply& reply, const Output& output);
   void Hold(const Change& change, const Output& output);
   void ReleaseReady(Waiting& waiting, Output& output);
@@ -114,7 +126,7 @@ class Gate {
   std::vector<Waiting> by_slot_;
   std::size_t waiting_sessions_ = 0;
   std::priority_queue<Head> heads_;
-  std::vector<Running> running_;
+  std::deque<Running> running_;  // they mostly end in the order in which they began
 };
 
 }  // namespace nunc

@@ -48,6 +48,13 @@ class GateTest : public testing::Test {
     });
     return Shown(output);
   }
+  Lines Answer(std::uint64_t operation, std::vector<std::variant<Reply, Change>> replies) {
+    Output answer;
+    answer.items = std::move(replies);
+    Output output;
+    gate_.Answer({operation}, answer, output);
+    return Shown(output);
+  }
   Lines Finish(const OperationResult& result) {
     Output output;
     gate_.Finish(result, output);
@@ -214,6 +221,34 @@ TEST(Gate, WhereNothingIsEverSyncedNothingWaits) {
   output.items.emplace_back(Reply{.session = kAnn, .after = {UINT64_MAX}});
   gate.Filter(output);
   EXPECT_EQ(output.items.size(), 1U);
+}
+
+TEST_F(GateTest, AnAnswerTakesThePlaceOfWhatWaitsForIt) {
+  EXPECT_EQ(Filter({Ok(kAnn, 0, 1), Ok(kAnn, 0, 2), Value(kAnn, "own", 0)}), Lines{});
+  // The second is answered first, and waits for the one before it.
+  EXPECT_EQ(Answer(2, {Value(kAnn, "two", 0), Ok(kAnn, 0)}), Lines{});
+  EXPECT_EQ(Answer(1, {Ok(kAnn, 0)}), (Lines{"ann 0 ", "ann 2 two", "ann 0 ", "ann 2 own"}));
+  EXPECT_TRUE(gate_.empty());
+  EXPECT_EQ(gate_.bytes(), 0U);
+}
+
+TEST_F(GateTest, AnAnswerMayWaitForTheLog) {
+  EXPECT_EQ(Filter({Ok(kAnn, 0, 1)}), Lines{});
+  EXPECT_EQ(Answer(1, {Ok(kAnn, 12)}), Lines{});
+  EXPECT_EQ(gate_.awaited(), Revision{12});
+  EXPECT_EQ(Open(12), (Lines{"ann 0 "}));
+  EXPECT_EQ(Answer(1, {Ok(kAnn, 0)}), Lines{});  // nobody waits for it any more
+}
+
+TEST_F(GateTest, AWriteThatWaitsBehindOneThatWasTakenBackIsTakenBackWithIt) {
+  Reply write = Ok(kAnn, 0);
+  write.revision = {12};
+  Reply older = Ok(kAnn, 0);
+  older.revision = {9};
+  EXPECT_EQ(Filter({Ok(kAnn, 11), older, write, Value(kAnn, "read", 0)}), Lines{});
+  Output output;
+  gate_.Rewind({10}, output);
+  EXPECT_EQ(Shown(output), (Lines{"ann 1 ", "ann 0 ", "ann 1 ", "ann 2 read"}));
 }
 
 }  // namespace

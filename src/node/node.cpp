@@ -96,6 +96,15 @@ void Node::Step(const Input& input, Output& output) {
             });
           },
           [&](const OperationEnded& in) { gate_.Finish(*in.result, output); },
+          [&](const ForwardReceived& in) {
+            executor_.ExecuteFor(in.session, *in.forwarded, output);
+          },
+          [&](const ForwardAnswered& in) {
+            executor_.NoteAnswered(in.session);
+            gate_.Answer(in.operation, *in.answer, output);
+          },
+          [&](const OwnerEnded& in) { executor_.store().lifetimes().EndOwner(in.owner); },
+          [&](const OwnersElsewhere& in) { executor_.KeepOwners(*in.owners); },
           [&](const BlockImported& in) { executor_.Import(in.session, Unpack(in), output); },
           [&](const RoleChanged& in) { Note(ChangeRole(in, output), output); },
           [&](const MembersChanged& in) { executor_.ChangeMembers(in.members, output); },
@@ -109,6 +118,7 @@ void Node::Step(const Input& input, Output& output) {
   // What the gate has just let go would be taken for newer than what still waits behind it.
   const bool released =
       std::holds_alternative<LogSynced>(input) || std::holds_alternative<OperationEnded>(input) ||
+      std::holds_alternative<ForwardAnswered>(input) ||
       std::holds_alternative<HeldTooLong>(input) || std::holds_alternative<LogRewound>(input);
   if (has_log_ && (!released || Planted(Bug::kHeldAgain))) {
     gate_.Filter(output);
@@ -129,6 +139,7 @@ void Node::Settle(Output& output) {
     executor_.SetLogRoom(log_room_);
   }
   std::move(output.operations.begin(), output.operations.end(), std::back_inserter(operations_));
+  std::move(output.forwards.begin(), output.forwards.end(), std::back_inserter(forwards_));
 }
 
 void Node::BeginTerm(Term term, const ChainEnd& end, std::uint64_t cluster,

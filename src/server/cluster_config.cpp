@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/limits.h"
+#include "core/oplog_request.h"
 #include "server/config.h"
 
 namespace nunc {
@@ -13,6 +14,12 @@ namespace {
 
 constexpr std::size_t kSecretBytesMin = 16;
 constexpr std::string_view kWhitespace = " \t\r\n";
+constexpr std::int64_t kTimeoutUsMin = 1'000;
+
+Result<bool> ReadSwitch(std::string_view text) {
+  return text == "on" || text == "off" ? Result<bool>(text == "on")
+                                       : Fail(Fault::kInvalid, "allowed is on or off");
+}
 
 Result<std::string> AddressOf(std::string_view text) {
   const Result<HostPort> address = ParseHostPort(text);
@@ -22,7 +29,8 @@ Result<std::string> AddressOf(std::string_view text) {
   return ToText(*address);
 }
 
-Result<void> Set(Result<std::string> value, std::string& into) {
+template <class T>
+Result<void> Set(Result<T> value, T& into) {
   if (!value) {
     return tl::unexpected(value.error());
   }
@@ -31,6 +39,16 @@ Result<void> Set(Result<std::string> value, std::string& into) {
 }
 
 }  // namespace
+
+Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us) {
+  const Result<std::int64_t> duration = ParseAge(text);
+  if (!duration || *duration < min_us || *duration > max_us) {
+    return Fail(Fault::kInvalid, "allowed is a duration from " + std::to_string(min_us / 1000) +
+                                     "ms to " + std::to_string(max_us / 1'000'000) +
+                                     "s, for example 50ms, 90s, 15m, 2h");
+  }
+  return duration;
+}
 
 Result<void> SetId(std::string_view text, Config& config) {
   const Result<std::uint64_t> id = ParseNumber(text, 1, UINT64_MAX);
@@ -100,11 +118,28 @@ Result<void> SetSecretFile(std::string_view text, Config& config) {
 }
 
 Result<void> SetTakeover(std::string_view text, Config& config) {
-  if (text != "on" && text != "off") {
-    return Fail(Fault::kInvalid, "allowed is on or off");
-  }
-  config.cluster.timing.takeover = text == "on";
-  return {};
+  return Set(ReadSwitch(text), config.cluster.timing.takeover);
+}
+
+Result<void> SetForward(std::string_view text, Config& config) {
+  return Set(ReadSwitch(text), config.cluster.forward);
+}
+
+Result<void> SetQuorumTimeout(std::string_view text, Config& config) {
+  return Set(ReadDuration(text, kTimeoutUsMin, kElectionTimingUsMax),
+             config.cluster.quorum_timeout_us);
+}
+
+Result<void> SetForwardTimeout(std::string_view text, Config& config) {
+  return Set(ReadDuration(text, kTimeoutUsMin, kElectionTimingUsMax),
+             config.cluster.forward_timeout_us);
+}
+
+Result<void> SetBootstrap(std::string_view text, Config& config) {
+  config.cluster.bootstrap = text == "true" || text == "1";
+  return text == "false" || text == "0" || config.cluster.bootstrap
+             ? Result<void>()
+             : Fail(Fault::kInvalid, "allowed is true or false");
 }
 
 Result<void> CheckCluster(Config& config) {

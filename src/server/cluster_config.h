@@ -18,6 +18,9 @@ namespace nunc {
 
 struct Config;
 
+// `50ms`, `1h`.
+Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us);
+
 struct ClusterConfig {
   NodeId id{};                // 0: the folder's
   bool has_priority = false;  // false: as the id
@@ -29,6 +32,8 @@ struct ClusterConfig {
   std::string secret;
   Timing timing{};
   std::int64_t quorum_timeout_us = 2'000'000;
+  bool forward = true;
+  std::int64_t forward_timeout_us = 2'000'000;
 
   // A member, or one that will be.
   [[nodiscard]] bool active() const { return !listen.empty(); }
@@ -41,6 +46,10 @@ Result<void> SetAdvertise(std::string_view text, Config& config);
 Result<void> SetJoin(std::string_view text, Config& config);
 Result<void> SetSecretFile(std::string_view text, Config& config);
 Result<void> SetSecret(std::string_view text, Config& config);
+Result<void> SetQuorumTimeout(std::string_view text, Config& config);
+Result<void> SetForward(std::string_view text, Config& config);
+Result<void> SetForwardTimeout(std::string_view text, Config& config);
+Result<void> SetBootstrap(std::string_view text, Config& config);
 Result<void> SetTakeover(std::string_view text, Config& config);
 
 // What no single setting can say alone.

@@ -28,7 +28,8 @@ Result<std::unique_ptr<ClusterMember>> ClusterMember::Open(World world, const Cl
       MemberOptions{.address = std::move(address),
                     .priority = config.priority,
                     .join = config.join,
-                    .quorum_timeout_us = config.quorum_timeout_us},
+                    .quorum_timeout_us = config.quorum_timeout_us,
+                    .forward_timeout_us = config.forward_timeout_us},
       std::move(*start), Now{.mono_us = MonotonicUs(), .wall_us = WallUs()});
   if (Result<void> started = member->links_->Start(); !started) {
     return tl::unexpected(started.error());

@@ -167,17 +167,6 @@ Result<void> SetMemoryMax(std::string_view text, Config& config) {
   return {};
 }
 
-// `50ms`, `1h`.
-Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us) {
-  const Result<std::int64_t> duration = ParseAge(text);
-  if (!duration || *duration < min_us || *duration > max_us) {
-    return Fail(Fault::kInvalid, "allowed is a duration from " + std::to_string(min_us / 1000) +
-                                     "ms to " + std::to_string(max_us / 1'000'000) +
-                                     "s, for example 50ms, 90s, 15m, 2h");
-  }
-  return duration;
-}
-
 template <auto Field>
 Result<void> SetTiming(std::string_view text, Config& config) {
   const Result<std::int64_t> duration = ReadDuration(text, 1'000, kElectionTimingUsMax);
@@ -186,22 +175,6 @@ Result<void> SetTiming(std::string_view text, Config& config) {
   }
   config.cluster.timing.*Field = *duration;
   return {};
-}
-
-Result<void> SetQuorumTimeout(std::string_view text, Config& config) {
-  const Result<std::int64_t> duration = ReadDuration(text, 1'000, kElectionTimingUsMax);
-  if (!duration) {
-    return tl::unexpected(duration.error());
-  }
-  config.cluster.quorum_timeout_us = *duration;
-  return {};
-}
-
-Result<void> SetBootstrap(std::string_view text, Config& config) {
-  config.cluster.bootstrap = text == "true" || text == "1";
-  return text == "false" || text == "0" || config.cluster.bootstrap
-             ? Result<void>()
-             : Fail(Fault::kInvalid, "allowed is true or false");
 }
 
 template <auto Field, std::int64_t Min, std::int64_t Max>
@@ -333,6 +306,11 @@ constexpr std::array kSettings = std::to_array<Setting>({
      "when it has been connected for so long (3s)", SetTiming<&Timing::takeover_after_us>},
     {"quorum_timeout", "--quorum-timeout", "NUNC_QUORUM_TIMEOUT", "", "TIME",
      "what a majority has not confirmed for so long is answered as unknown (2s)", SetQuorumTimeout},
+    {"forward", "--forward", "NUNC_FORWARD", "", "on|off",
+     "writes at another node go to the primary; off: they are answered with its address (on)",
+     SetForward},
+    {"forward_timeout", "--forward-timeout", "NUNC_FORWARD_TIMEOUT", "", "TIME",
+     "how long such a write waits for a primary (2s)", SetForwardTimeout},
     {"replicate_address", "-r,--replicate-address", "NUNC_REPLICATE_ADDR", "NUN_REPLICATE_ADDR",
      "LIST", "nodes of the cluster; has no effect yet"},
     {"election_timeout_ms", "", "", "NUN_ELECTION_TIMEOUT", "MS", ""},

@@ -12,6 +12,7 @@
 
 #include "admin/pages.h"
 #include "base/log.h"
+#include "language/merge_edit.h"
 #include "net/loop.h"
 #include "node/node.h"
 #include "posix/heap.h"
@@ -66,6 +67,8 @@ ExecutorOptions ExecutorOptionsOf(const Config& config) {
           .value_bytes_max = config.value_bytes_max,
           .ack_default = config.ack,
           .memory_bytes_max = config.memory_bytes_max,
+          .forwards = config.cluster.active() && config.cluster.forward,
+          .make_edit = MergeEdit::Make,
           .has_log = !config.memory};
 }
 

@@ -78,7 +78,11 @@ struct FrameText {
   }
   std::string operator()(const Join& /*join*/) const { return "Join"; }
   std::string operator()(const Leave& /*leave*/) const { return "Leave"; }
-  std::string operator()(const Hello& /*hello*/) const { return {}; }
+  // Scripts have no clients, and a Hello says nothing that the link does not.
+  template <class Other>
+  std::string operator()(const Other& /*other*/) const {
+    return {};
+  }
 };
 
 std::optional<std::size_t> Number(const std::string& word) {

@@ -65,6 +65,7 @@ void Fleet::Start(std::size_t index) {
                                                         .address = {},
                                                         .hash_seed = options_.seed + index,
                                                         .value_bytes_max = 1'000,
+                                                        .forwards = true,
                                                         .has_log = true});
   machine.node->store().KeepUndo(kUndoBytesMax);
   const PersistenceWorld world{.data = machine.disk,
@@ -113,6 +114,7 @@ void Fleet::Start(std::size_t index) {
   machine.ready = false;
   machine.view.clear();
   machine.asked.clear();
+  machine.answered = {};
   machine.in_final = true;
   Step(machine, SessionOpened{.session = kWriter});
   Step(machine, SessionOpened{.session = kWatcher});
@@ -170,7 +172,7 @@ void Fleet::Turn(std::size_t index) {
   for (const OperationResult& result : news.results) {
     Step(machine, OperationEnded{&result});
   }
-  if (machine.driver->accepting()) {
+  if (!machine.driver->halted()) {
     if (!machine.ready) {
       OpenSessions(machine);
     } else if (!quiet_ && prng_.Chance(1, 4)) {
@@ -250,9 +252,12 @@ void Fleet::OpenSessions(Machine& machine) {
 void Fleet::WriteSomething(Machine& machine) {
   const std::string key = "k" + std::to_string(prng_.Below(kKeys));
   const std::string value = "v" + std::to_string(++values_);
-  machine.in_final = prng_.Chance(1, 2);
-  Run(machine, kWriter,
-      {.verb = Verb::kUseDb, .name = machine.in_final ? kFinal : kFast, .secret = "t"});
+  const bool in_final = prng_.Chance(1, 2);
+  const Command use_db{.verb = Verb::kUseDb, .name = in_final ? kFinal : kFast, .secret = "t"};
+  if (!machine.node->MustWait(kWriter, use_db)) {
+    machine.in_final = in_final;
+    Run(machine, kWriter, use_db);
+  }
   Run(machine, kWriter, {.verb = Verb::kPut, .key = key, .value = value});
 }
 
@@ -261,7 +266,9 @@ void Fleet::WriteSomething(Machine& machine) {
 void Fleet::Hear(Machine& machine, const Output& output) {
   for (const auto& item : output.items) {
     if (const auto* reply = std::get_if<Reply>(&item)) {
-      if (reply->session == kWriter && reply->is_status()) {
+      if (reply->session.slot < kStandInsMax) {
+        machine.driver->OnReply(*reply, output);
+      } else if (reply->session == kWriter && reply->is_status()) {
         HearStatus(machine, *reply);
       }
       continue;
@@ -284,13 +291,24 @@ void Fleet::HearStatus(Machine& machine, const Reply& reply) {
   if (asked.key.empty()) {
     return;
   }
-  if (reply.kind == ReplyKind::kOk) {
-    if (asked.final_database) {
-      ++report_.acknowledged;
-      acknowledged_.insert(asked.value);
+  if (reply.kind != ReplyKind::kOk) {
+    const bool unknown = reply.error == ErrorCode::kUnknownOutcome;
+    ++(unknown ? report_.unknown : report_.refused);
+    if (!unknown) {
+      refused_.insert(asked.value);
     }
-  } else {
-    ++(reply.error == ErrorCode::kUnknownOutcome ? report_.unknown : report_.refused);
+    return;
+  }
+  report_.forwarded += machine.node->role() == NodeRole::kPrimary ? 0U : 1U;
+  if (reply.revision > machine.node->end().revision) {
+    Violate(asked.value + " is answered where it has not come to yet");
+  }
+  if (reply.revision <= std::exchange(machine.answered, reply.revision)) {
+    Violate(asked.value + " is not behind what its client wrote before");
+  }
+  if (asked.final_database) {
+    ++report_.acknowledged;
+    acknowledged_.insert(asked.value);
   }
 }
 
@@ -302,6 +320,7 @@ void Fleet::HearChange(Machine& machine, const Change& change) {
       std::erase_if(machine.view, [&](const auto& seen) { return seen.first.starts_with(prefix); });
     } else {
       ++report_.rewinds;
+      machine.answered = {};  // those revisions come again
     }
   } else if (change.kind == ChangeKind::kRemoved) {
     machine.view.erase(key);

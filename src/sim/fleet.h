@@ -4,8 +4,9 @@
 // Shape:   each machine takes turns as the server's loop has them. Clients write at every node, in
 //          a database that waits until what it shows is final and in one that does not; a watcher
 //          at each node keeps what it is told. Faults come and are healed, then the logs must be
-//          the same, byte for byte by their chains, and have all that was acknowledged as final;
-//          every watcher's view is the store.
+//          the same, byte for byte by their chains, have all that was acknowledged as final and
+//          nothing that was refused; every watcher's view is the store. Who is answered at a node
+//          finds there what it wrote, and its writes are in the order in which it made them.
 // Errors:  the report's violation, with the virtual time.
 // Units:   virtual microseconds.
 // Source:  docs/cluster.md §17.1.
@@ -46,7 +47,8 @@ struct FleetOptions {
 struct FleetReport {
   std::uint64_t acknowledged = 0;  // writes that are final
   std::uint64_t unknown = 0;       // may have happened or not
-  std::uint64_t refused = 0;       // not at a primary
+  std::uint64_t refused = 0;       // no primary was found in time
+  std::uint64_t forwarded = 0;     // answered at a node that is not primary
   std::uint64_t rewinds = 0;
   std::uint64_t restarts = 0;
   std::uint64_t cuts = 0;
@@ -62,8 +64,8 @@ class Fleet {
   FleetReport Run();
 
  private:
-  static constexpr SessionId kWriter{.slot = 0, .generation = 1};
-  static constexpr SessionId kWatcher{.slot = 1, .generation = 1};
+  static constexpr SessionId kWriter{.slot = kStandInsMax, .generation = 1};
+  static constexpr SessionId kWatcher{.slot = kStandInsMax + 1, .generation = 1};
   static constexpr std::size_t kKeys = 20;
 
   struct Asked {
@@ -91,6 +93,7 @@ class Fleet {
     bool in_final = true;  // its writer
     std::int64_t next_turn_us = 0;
     std::deque<Asked> asked{};                  // the writer's commands without a status
+    Revision answered{};                        // of its newest write
     std::map<std::string, std::string> view{};  // of its watcher
   };
 
@@ -127,6 +130,7 @@ class Fleet {
   // Of the database in which what is seen is final: values that were acknowledged or shown.
   std::set<std::string> acknowledged_;
   std::set<std::string> shown_;
+  std::set<std::string> refused_;  // of either database: it was said that they were not written
   Output output_;
   bool quiet_ = false;  // nobody writes any more
 };

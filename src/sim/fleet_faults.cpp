@@ -168,7 +168,6 @@ void Fleet::CheckSame() {
 
 void Fleet::CheckLog() {
   Machine& machine = *machines_.front();
-  const DatabaseId id = machine.node->store().Find("final")->id();
   std::map<std::string, int> found;
   LogReader reader(machine.disk, machine.persistence->log().View());
   Result<void> sought = reader.SeekRevision({1});
@@ -179,9 +178,7 @@ void Fleet::CheckLog() {
       break;
     }
     for (const RecordItem& item : (*next)->record.items) {
-      if ((*next)->record.database == id) {
-        ++found[std::string(item.value)];
-      }
+      ++found[std::string(item.value)];
     }
   }
   if (!sought) {
@@ -191,6 +188,11 @@ void Fleet::CheckLog() {
     if (found[value] != 1) {
       Violate(value + " was acknowledged, and is in the log " + std::to_string(found[value]) +
               " times");
+    }
+  }
+  for (const std::string& value : refused_) {
+    if (found[value] != 0) {
+      Violate(value + " was refused, and is in the log");
     }
   }
   for (const std::string& value : shown_) {

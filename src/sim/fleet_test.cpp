@@ -19,6 +19,7 @@ void ExpectKept(const FleetOptions& options) {
   EXPECT_FALSE(report.violation.has_value())
       << options.nodes << " nodes, seed " << options.seed << ": " << *report.violation;
   EXPECT_GT(report.acknowledged, 0U);
+  EXPECT_GT(report.forwarded, 0U);
 }
 
 TEST(Fleet, KeepsWhatIsFinalWhateverHappens) {

@@ -91,7 +91,8 @@ void Connection::DiscardInput() {
 
 bool Connection::MayRun() const {
   return state_ == State::kOpen && out_.size() < kUnsentBytesMax && !hub_.turn_used_up() &&
-         awaited_ < kHeldRepliesMax && !hub_.halted() && !(throttled_ && hub_.fan_out_full()) &&
+         deferred_ == nullptr && awaited_ < kHeldRepliesMax && !hub_.halted() &&
+         !(throttled_ && hub_.fan_out_full()) &&
          (commands_left_ > 0 || commands_turn_ != hub_.turn());
 }
 
@@ -106,6 +107,10 @@ void Connection::Execute(const Command& command) {
   }
   if (commands_left_ > 0) {
     --commands_left_;
+  }
+  if (hub_.MustWait(session_, command)) {
+    deferred_ = std::make_unique<OwnedCommand>(command);
+    return;
   }
   ++awaited_;
   executing_ = true;
@@ -142,8 +147,19 @@ void Connection::Process(std::span<char> fresh) {
   AfterProcessing();
 }
 
+void Connection::RunDeferred() {
+  if (deferred_ != nullptr && !hub_.halted()) {
+    const std::unique_ptr<OwnedCommand> deferred = std::move(deferred_);
+    Execute(deferred->get());
+  }
+}
+
 std::size_t Connection::Feed(std::span<char> input) {
   std::size_t taken = 0;
+  RunDeferred();
+  if (deferred_ != nullptr) {
+    return taken;
+  }
   while (state_ == State::kOpen) {
     commands_pending_ = !protocol_->RunPending();
     if (commands_pending_ || taken == input.size()) {
@@ -345,7 +361,9 @@ bool Connection::PeerAcknowledges(std::int64_t now_us) {
 }
 
 void Connection::Account() {
-  const std::size_t bytes = out_.own_size() + input_.capacity() + protocol_->BufferedBytes();
+  const std::size_t deferred = deferred_ == nullptr ? 0 : deferred_->bytes();
+  const std::size_t bytes =
+      out_.own_size() + input_.capacity() + protocol_->BufferedBytes() + deferred;
   const bool within = hub_.AccountBuffered(accounted_bytes_, bytes);
   // One that holds little is not what the memory went to, and must not pay for it.
   if (!within && bytes + out_.size() > kBufferedBytesAllowance) {

@@ -15,6 +15,7 @@
 
 #include "core/command.h"
 #include "core/ids.h"
+#include "core/owned_command.h"
 #include "core/session.h"
 #include "net/loop.h"
 #include "net/tcp.h"
@@ -83,7 +84,7 @@ class Connection final : public Loop::Handler {
   // The server stops: first nothing more is read, then, when all that was read has run, goodbye.
   void StopReading();
   [[nodiscard]] bool HasUnrun() const {
-    return state_ == State::kOpen && (!input_.empty() || commands_pending_);
+    return state_ == State::kOpen && (!input_.empty() || commands_pending_ || deferred_ != nullptr);
   }
   void SayGoodbye();
   [[nodiscard]] bool dead() const { return state_ == State::kDead; }
@@ -101,6 +102,7 @@ class Connection final : public Loop::Handler {
   [[nodiscard]] bool Waits() const { return AwaitsReplies() || protocol_->Waits(); }
   void ReadSome();
   void DiscardInput();
+  void RunDeferred();
   void Process(std::span<char> fresh);
   std::size_t Feed(std::span<char> input);
   void AfterProcessing();
@@ -118,6 +120,8 @@ class Connection final : public Loop::Handler {
   std::unique_ptr<Protocol> next_protocol_;
   OutQueue out_;
   std::string input_;  // came, but its turn has not
+  // Waits for those before it, which another node runs; nothing behind it is run.
+  std::unique_ptr<OwnedCommand> deferred_;
   SessionId session_{};
   SessionName session_name_{};
   std::int64_t opened_us_ = 0;

@@ -71,6 +71,9 @@ Hub::Hub(HubWorld world, HubLimits limits, PageFinder pages)
         const Database* database = node_.store().Find(id);
         return database == nullptr ? std::string_view{} : database->name();
       }) {
+  if (cluster_ != nullptr) {
+    slots_.resize(kStandInsMax);  // those are never a connection's
+  }
   StartTurn();
 }
 
@@ -353,14 +356,7 @@ bool Hub::AccountBuffered(std::size_t accounted, std::size_t bytes) {
 // ---- the node
 
 bool Hub::halted() const {
-  const bool leads = node_.role() == NodeRole::kPrimary;
-  // What waits at a secondary was made by another node.
-  const std::size_t held = leads ? node_.gate().bytes() : node_.gate().reply_bytes();
-  if (held >= kHeldBytesMax) {
-    return true;
-  }
-  return cluster_ != nullptr &&
-         (!cluster_->accepting() || (leads && node_.store().undo().bytes() >= kUndoBytesMax / 2));
+  return cluster_ != nullptr ? cluster_->halted() : node_.gate().bytes() >= kHeldBytesMax;
 }
 
 bool Hub::Execute(SessionId session, const Command& command) {
@@ -438,7 +434,9 @@ void Hub::Route(const Output& output) {
   for (const auto& item : output.items) {
     if (const auto* reply = std::get_if<Reply>(&item); reply != nullptr) {
       Connection* connection = Find(reply->session.slot);
-      if (connection != nullptr && connection->session() == reply->session) {
+      if (connection == nullptr && cluster_ != nullptr && reply->session.slot < kStandInsMax) {
+        cluster_->OnReply(*reply, output);
+      } else if (connection != nullptr && connection->session() == reply->session) {
         connection->protocol().OnReply(*reply, output);
         connection->Sending();
         if (reply->is_status()) {

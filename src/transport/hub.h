@@ -76,6 +76,10 @@ class Hub {
 
   // True: the change that the command made had many watchers.
   bool Execute(SessionId session, const Command& command);
+  // As in Node.
+  [[nodiscard]] bool MustWait(SessionId session, const Command& command) const {
+    return node_.MustWait(session, command);
+  }
   void Expect(SessionId id, std::span<const std::string_view> keys) { node_.Expect(id, keys); }
   void Import(const BlockImported& block);
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {

@@ -68,19 +68,6 @@ std::uint16_t StatusOf(ErrorCode code) {
 
 }  // namespace
 
-class RestDoor::MergeEdit final : public ValueEdit {
- public:
-  bool Edit(std::string_view stored, std::string& fresh) override {
-    // What comes of it can be patched again.
-    const bool applied = merge.Apply(stored, fresh) && fresh.size() <= kMergeBytesMax;
-    result = fresh;
-    return applied;
-  }
-
-  JsonMerge merge;
-  std::string result;
-};
-
 RestDoor::RestDoor(Connection& connection, const HttpRequest& request)
     : connection_(connection), request_(request), requests_(connection) {
   // What a browser is told is JSON or text is nothing else; a cache must ask, and has the tag.
@@ -250,7 +237,7 @@ bool RestDoor::AddPatch(Command& command) {
     return false;
   }
   edit_ = std::make_unique<MergeEdit>();
-  if (const JsonFault fault = edit_->merge.ReadPatch(request_.body); fault != JsonFault::kNone) {
+  if (const JsonFault fault = edit_->Read(request_.body); fault != JsonFault::kNone) {
     RefuseJson(fault);
     return false;
   }
@@ -370,7 +357,7 @@ void RestDoor::OnData(const Reply& reply, const Output& output) {
       AddTag(reply);
       if (edit_ != nullptr) {
         answer_.content_type = kJson;
-        answer_.body = std::move(edit_->result);
+        answer_.body = reply.text;
       } else {
         answer_.status = reply.number == 0 ? 201 : 204;  // a new key begins at version 0
       }
@@ -483,8 +470,7 @@ void RestDoor::Refuse(std::uint16_t status, const Nunc1Refusal& refusal) {
 }
 
 std::size_t RestDoor::BufferedBytes() const {
-  return answer_.body.capacity() + requests_.BufferedBytes() +
-         (edit_ == nullptr ? 0 : edit_->result.capacity());
+  return answer_.body.capacity() + requests_.BufferedBytes();
 }
 
 }  // namespace nunc

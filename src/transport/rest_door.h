@@ -20,6 +20,7 @@
 
 #include "core/command.h"
 #include "core/output.h"
+#include "language/merge_edit.h"
 #include "language/rest_request.h"
 #include "net/http.h"
 #include "transport/nunc1_requests.h"
@@ -53,7 +54,6 @@ class RestDoor {
   [[nodiscard]] std::size_t BufferedBytes() const;
 
  private:
-  class MergeEdit;
   enum class Step : std::uint8_t { kLogin, kCommand, kBatch, kWatch, kStream, kDone };
 
   bool ReadConditions();

@@ -60,7 +60,21 @@ export class ClusterNodes {
     return client;
   }
 
-  /** The id of the node that takes a write, once there is one. */
+  /** As the node says of itself; null while it is not there. */
+  async state(client) {
+    const [line] = await client.command('cluster-state json');
+    return line?.startsWith('cluster-state {') ? JSON.parse(line.slice(14)) : null;
+  }
+
+  /** Until node `id`, of which `client` is an admin, is primary. */
+  async leads(id, client) {
+    await until(
+      async () => (await this.state(client))?.role === 'primary',
+      `node ${id} to be primary`,
+    );
+  }
+
+  /** The id of a node that takes a write, once there is one. */
   async writer(line, clients) {
     return until(async () => {
       for (const [id, client] of clients) {

@@ -91,6 +91,8 @@ constexpr NamedBug kBugs[] = {
     {"fleet-shown-early", Bug::kFleetShownEarly},
     {"fleet-loaded-untold", Bug::kFleetLoadedUntold},
     {"fleet-rewind-mark-kept", Bug::kFleetRewindMarkKept},
+    {"fleet-answered-early", Bug::kFleetAnsweredEarly},
+    {"fleet-lost-is-refused", Bug::kFleetLostIsRefused},
     {"watch-delta-late", Bug::kWatchDeltaLate},
     {"watch-tombstone-untold", Bug::kWatchTombstoneUntold},
     {"watch-listed-twice", Bug::kWatchListedTwice},

@@ -1,0 +1,414 @@
+#include "node/forwarding.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/planted.h"
+
+namespace nunc {
+namespace {
+
+// A node that is primary no more, or not yet, is asked again after so long.
+constexpr std::int64_t kRetryUs = 20'000;
+
+std::uint64_t KeyOf(SessionId session) {
+  return std::uint64_t{session.slot} << 32U | session.generation;
+}
+
+}  // namespace
+
+void Forwarding::StartTurn(std::int64_t now_us) {
+  now_us_ = now_us;
+  run_ = 0;
+  room_ = world_.node.log_room();
+  Work();
+}
+
+void Forwarding::Work() {
+  TakeNew();
+  SendWaiting();
+  RunInboxes();
+  while (!own_replies_.empty()) {
+    const auto [id, replies] = std::move(own_replies_.front());
+    own_replies_.pop_front();
+    // Of what was encoded here.
+    (void)Receive(self_, ForwardReply{.id = id, .taken = !replies.empty(), .replies = replies});
+  }
+  TimeOut();
+  EndOwnersAway();
+}
+
+std::int64_t Forwarding::next_us() const {
+  std::int64_t next_us = owners_due_us_.value_or(INT64_MAX);
+  if (!pending_.empty()) {
+    next_us = std::min(next_us, next_look_us_);
+  }
+  const bool runs = std::ranges::any_of(
+      origins_, [](const auto& origin) { return !origin.second.inbox.empty(); });
+  return runs && world_.may_run() ? now_us_ : next_us;
+}
+
+void Forwarding::SetPrimary(std::optional<NodeId> primary) {
+  if (primary == primary_) {
+    return;
+  }
+  if (leads()) {
+    owners_.clear();
+    owners_due_us_.reset();
+    for (auto& [peer, origin] : origins_) {
+      while (!origin.inbox.empty()) {
+        Refuse(peer, origin, origin.inbox.front().id);
+        origin.inbox.pop_front();
+      }
+      origin.inbox_bytes = 0;
+      origin.opened = false;
+    }
+  }
+  primary_ = primary;
+  opened_ = false;
+  retry_us_ = now_us_;
+  elsewhere_.clear();
+  for (auto& [id, pending] : pending_) {
+    if (pending.under_way && pending.sent_to != primary_) {
+      pending.since_us = now_us_;
+      ++elsewhere_[KeyOf(pending.forward.session)];
+    }
+  }
+  if (leads()) {
+    owners_due_us_ = now_us_ + kOwnersAwaitUs;
+  }
+}
+
+void Forwarding::OnLinkDown(NodeId peer) {
+  if (const auto origin = origins_.find(peer); origin != origins_.end()) {
+    const SessionId session = origin->second.session;
+    origins_.erase(origin);
+    world_.tell(SessionClosed{session});
+  }
+  if (leads()) {
+    owners_due_us_ = now_us_ + kOwnersAwaitUs;
+  }
+  if (peer == primary_) {
+    SetPrimary(std::nullopt);
+  }
+  FailSentTo(peer);
+}
+
+void Forwarding::Send(NodeId peer, const Message& message) {
+  if (peer != self_) {
+    return world_.send(peer, message);
+  }
+  if (const auto* forward = std::get_if<Forward>(&message)) {
+    (void)Receive(self_, *forward);  // within the limits that it keeps itself
+  } else if (const auto* reply = std::get_if<ForwardReply>(&message)) {
+    own_replies_.emplace_back(reply->id, std::string(reply->replies));
+  } else {
+    Receive(self_, std::get<Owners>(message));
+  }
+}
+
+// ---- the clients' side
+
+void Forwarding::TakeNew() {
+  for (Output::Forward& forward : std::exchange(world_.node.forwards(), {})) {
+    pending_bytes_ += forward.bytes.size();
+    const std::uint64_t id = forward.operation.value;
+    pending_.emplace(id, Pending{.forward = std::move(forward), .since_us = now_us_});
+  }
+}
+
+void Forwarding::TellOwners() {
+  std::vector<std::uint64_t> ended = world_.node.TakeEndedOwners();
+  if (!std::exchange(opened_, true)) {
+    return Send(*primary_, Owners{.all = true, .owners = world_.node.OwnersHere()});
+  }
+  if (!ended.empty()) {
+    Send(*primary_, Owners{.owners = std::move(ended)});
+  }
+}
+
+void Forwarding::Send(Pending& pending) {
+  ++sent_;
+  sent_bytes_ += pending.forward.bytes.size();
+  pending.sent_to = primary_;
+  pending.under_way = true;
+  Send(*primary_, Forward{.id = pending.forward.operation.value, .command = pending.forward.bytes});
+}
+
+void Forwarding::ComeBack(Pending& pending) {
+  if (!std::exchange(pending.under_way, false)) {
+    return;
+  }
+  --sent_;
+  sent_bytes_ -= pending.forward.bytes.size();
+  const auto behind = elsewhere_.find(KeyOf(pending.forward.session));
+  if (pending.sent_to != primary_ && behind != elsewhere_.end() && --behind->second == 0) {
+    elsewhere_.erase(behind);
+  }
+}
+
+Output::Forward Forwarding::Take(PendingById::iterator pending) {
+  ComeBack(pending->second);
+  Output::Forward forward = std::move(pending->second.forward);
+  pending_bytes_ -= forward.bytes.size();
+  pending_.erase(pending);
+  return forward;
+}
+
+void Forwarding::SendWaiting() {
+  if (!primary_ || now_us_ < retry_us_) {
+    return;
+  }
+  if (!opened_) {
+    TellOwners();
+  }
+  bool all = true;  // up to here
+  for (auto next = pending_.lower_bound(next_); next != pending_.end();) {
+    const auto found = next++;
+    Pending& pending = found->second;
+    const bool waits = !pending.sent_to;
+    const std::size_t size = pending.forward.bytes.size();
+    if (waits && elsewhere_.contains(KeyOf(pending.forward.session))) {
+      all = false;
+      continue;
+    }
+    if (waits &&
+        (sent_ >= kForwardsSentMax || (sent_ > 0 && sent_bytes_ + size > kForwardsSentBytesMax))) {
+      break;
+    }
+    next_ = all ? found->first + 1 : next_;
+    if (waits && world_.node.IsOpen(pending.forward.session)) {
+      Send(pending);
+    } else if (waits) {
+      Take(found);  // its client has left before it was sent
+    }
+  }
+  TellOwners();
+}
+
+Result<void> Forwarding::Receive(NodeId peer, const ForwardReply& reply) {
+  const auto found = pending_.find(reply.id);
+  // It may have been given up meanwhile.
+  if (found == pending_.end() || found->second.sent_to != peer || !found->second.under_way) {
+    return {};
+  }
+  Pending& pending = found->second;
+  if (!reply.taken) {
+    ComeBack(pending);
+    pending.sent_to.reset();
+    next_ = std::min(next_, reply.id);
+    if (peer == primary_) {
+      opened_ = false;
+      retry_us_ = now_us_ + kRetryUs;
+    }
+    return {};
+  }
+  Output answer;
+  if (Result<void> decoded = DecodeReplies(reply.replies, pending.forward.session, answer);
+      !decoded) {
+    return decoded;
+  }
+  ComeBack(pending);
+  pending.upto = reply.upto;
+  pending.replies = reply.replies;
+  answered_.push_back(reply.id);
+  OnApplied();
+  return {};
+}
+
+void Forwarding::OnApplied() {
+  const Revision end = world_.node.end().revision;
+  while (!answered_.empty()) {
+    const auto found = pending_.find(answered_.front());
+    if (found != pending_.end() && found->second.upto > end && !Planted(Bug::kFleetAnsweredEarly)) {
+      return;
+    }
+    answered_.pop_front();
+    if (found != pending_.end()) {
+      const std::string replies = std::move(found->second.replies);
+      Answer(Take(found), replies);
+    }
+  }
+}
+
+void Forwarding::Answer(const Output::Forward& forward, std::string_view replies) {
+  Output answer;
+  if (DecodeReplies(replies, forward.session, answer)) {
+    world_.tell(ForwardAnswered{
+        .operation = forward.operation, .session = forward.session, .answer = &answer});
+  }
+}
+
+void Forwarding::Fail(const Output::Forward& forward, ErrorCode error) {
+  Output answer;
+  answer.items.emplace_back(Reply{.kind = ReplyKind::kError,
+                                  .error = error,
+                                  .text = error == ErrorCode::kNotPrimary ? "-" : ""});
+  world_.tell(ForwardAnswered{
+      .operation = forward.operation, .session = forward.session, .answer = &answer});
+}
+
+// What has become of them nobody here will know.
+void Forwarding::FailSentTo(NodeId peer) {
+  for (auto next = pending_.begin(); next != pending_.end();) {
+    const auto found = next++;
+    if (found->second.sent_to == peer) {
+      Fail(Take(found),
+           Planted(Bug::kFleetLostIsRefused) ? ErrorCode::kNotPrimary : ErrorCode::kUnknownOutcome);
+    }
+  }
+}
+
+void Forwarding::TimeOut() {
+  if (pending_.empty() || now_us_ < next_look_us_) {
+    return;
+  }
+  next_look_us_ = now_us_ + kRetryUs;
+  for (auto next = pending_.begin(); next != pending_.end();) {
+    const auto found = next++;
+    const Pending& pending = found->second;
+    const bool late = now_us_ - pending.since_us >= timeout_us_;
+    if (late && !pending.sent_to) {
+      Fail(Take(found), ErrorCode::kNotPrimary);
+    } else if (late && pending.under_way && pending.sent_to != primary_) {
+      Fail(Take(found), ErrorCode::kUnknownOutcome);
+    }
+  }
+}
+
+// ---- the primary's side
+
+Forwarding::Origin& Forwarding::OriginOf(NodeId peer) {
+  const auto [found, fresh] = origins_.try_emplace(peer);
+  if (fresh) {
+    std::uint32_t slot = 0;
+    while (std::ranges::any_of(origins_, [&](const auto& origin) {
+      return origin.first != peer && origin.second.session.slot == slot;
+    })) {
+      ++slot;
+    }
+    found->second.session = {.slot = slot, .generation = ++stand_ins_};
+    world_.tell(SessionOpened{.session = found->second.session, .kind = SessionKind::kRequest});
+  }
+  return found->second;
+}
+
+void Forwarding::Refuse(NodeId peer, Origin& origin, std::uint64_t id) {
+  origin.opened = false;
+  Send(peer, ForwardReply{.id = id});
+}
+
+Result<void> Forwarding::Receive(NodeId peer, const Forward& forward) {
+  Origin& origin = OriginOf(peer);
+  if (!leads() || !origin.opened) {
+    Refuse(peer, origin, forward.id);
+    return {};
+  }
+  if (origin.inbox.size() >= kForwardsSentMax ||
+      (!origin.inbox.empty() &&
+       origin.inbox_bytes + forward.command.size() > kForwardsSentBytesMax)) {
+    return nunc::Fail(Fault::kInvalid, "more commands than may be under way");
+  }
+  origin.inbox_bytes += forward.command.size();
+  origin.inbox.push_back({.id = forward.id, .command = std::string(forward.command)});
+  RunInboxes();
+  return {};
+}
+
+// One of each in turn.
+void Forwarding::RunInboxes() {
+  for (bool more = true; more;) {
+    more = false;
+    for (auto& [peer, origin] : origins_) {
+      const bool runs = leads() && run_ < kForwardsPerTurn && !origin.inbox.empty() &&
+                        world_.node.log_room() >= room_ / 2 && world_.may_run();
+      if (runs) {
+        RunOne(peer, origin);
+      }
+      more = more || runs;
+    }
+  }
+}
+
+void Forwarding::RunOne(NodeId peer, Origin& origin) {
+  ++run_;
+  const Received received = std::move(origin.inbox.front());
+  origin.inbox.pop_front();
+  origin.inbox_bytes -= received.command.size();
+  Forwarded forwarded;
+  if (!DecodeForwarded(received.command, forwarded)) {
+    forwarded = {};
+    forwarded.command.name = "the node that sent it is of another version";
+  } else if (peer != self_ && (forwarded.command.verb == Verb::kSetSession ||
+                               forwarded.command.verb == Verb::kHello)) {
+    owners_[peer].insert(forwarded.asker.name.owner());
+  }
+  origin.running.push_back({.id = received.id});
+  const std::size_t running = origin.running.size();
+  world_.tell(ForwardReceived{.session = origin.session, .forwarded = &forwarded});
+  if (origin.running.size() == running) {
+    origin.running.back().upto = world_.node.end().revision;
+  }
+}
+
+void Forwarding::OnReply(const Reply& reply, const Output& output) {
+  const auto found = std::ranges::find_if(origins_, [&](const auto& origin) {
+    return origin.second.session == reply.session && !origin.second.running.empty();
+  });
+  if (found == origins_.end()) {
+    return;
+  }
+  Origin& origin = found->second;
+  EncodeReply(reply, output, origin.replies);
+  if (!reply.is_status()) {
+    return;
+  }
+  const Running running = origin.running.front();
+  origin.running.pop_front();
+  Send(found->first,
+       ForwardReply{.id = running.id,
+                    .taken = true,
+                    .upto = running.upto == Revision{} ? world_.node.end().revision : running.upto,
+                    .replies = origin.replies});
+  origin.replies.clear();
+}
+
+void Forwarding::Receive(NodeId peer, const Owners& owners) {
+  if (!leads()) {
+    return;
+  }
+  if (peer == self_) {
+    OriginOf(peer).opened = true;  // who is here the node knows itself
+    return;
+  }
+  std::set<std::uint64_t>& known = owners_[peer];
+  if (!owners.all) {
+    for (const std::uint64_t owner : owners.owners) {
+      known.erase(owner);
+      world_.tell(OwnerEnded{owner});
+    }
+    return;
+  }
+  OriginOf(peer).opened = true;
+  const std::set<std::uint64_t> named(owners.owners.begin(), owners.owners.end());
+  for (const std::uint64_t owner : std::exchange(known, named)) {
+    if (!named.contains(owner)) {
+      world_.tell(OwnerEnded{owner});
+    }
+  }
+}
+
+void Forwarding::EndOwnersAway() {
+  if (!owners_due_us_ || now_us_ < *owners_due_us_) {
+    return;
+  }
+  owners_due_us_.reset();
+  std::set<std::uint64_t> here;
+  std::erase_if(owners_, [&](const auto& known) { return !origins_.contains(known.first); });
+  for (const auto& [peer, owners] : owners_) {
+    here.insert(owners.begin(), owners.end());
+  }
+  world_.tell(OwnersElsewhere{&here});
+}
+
+}  // namespace nunc

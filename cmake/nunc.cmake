@@ -101,16 +101,17 @@ function(nunc_fuzz name)
   set_tests_properties(fuzz_corpus.${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
 endfunction()
 
-# nunc_e2e(<name> SCRIPT tests/e2e/x.test.mjs): a node test against the built binary, whose path
-# the script reads from NUNC_BINARY. SCRIPT is relative to the repository.
+# nunc_e2e(<name> SCRIPT tests/e2e/x.test.mjs [AT secondary]): a node test against the built binary,
+# whose path the script reads from NUNC_BINARY. SCRIPT is relative to the repository. AT: where the
+# clients are, in a cluster; without it they are at a single server.
 function(nunc_e2e name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SCRIPT" "")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SCRIPT;AT" "")
   nunc_refuse_unparsed(nunc_e2e ${name})
   add_test(NAME e2e.${name}
     COMMAND ${NUNC_NODE} --test ${PROJECT_SOURCE_DIR}/${ARG_SCRIPT}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/e2e)
   set_tests_properties(e2e.${name} PROPERTIES
-    ENVIRONMENT "NUNC_BINARY=$<TARGET_FILE:nunc>" LABELS e2e TIMEOUT 900
+    ENVIRONMENT "NUNC_BINARY=$<TARGET_FILE:nunc>;NUNC_E2E_AT=${ARG_AT}" LABELS e2e TIMEOUT 900
     # These take longest, so they start first.
     COST 100)
 endfunction()

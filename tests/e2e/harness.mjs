@@ -128,14 +128,15 @@ export function startArguments(addresses = {}, args = [], data = null) {
  * Starts a server and waits until it is ready. `addresses` fixes some of its ports (to those of an
  * earlier server), `wrap` is a program to start it under, such as ['prlimit', '--nofile=64'].
  * `data` is its folder; without one it gets a fresh one that goes when it ends.
+ *
+ * With NUNC_E2E_AT=secondary one without any wish is a node that is not primary.
  */
-export async function startServer({
-  args = [],
-  env = {},
-  addresses = {},
-  wrap = [],
-  data = null,
-} = {}) {
+export async function startServer(wishes) {
+  if (wishes === undefined && process.env.NUNC_E2E_AT === 'secondary') {
+    const { startSecondary } = await import('./secondary.mjs');
+    return startSecondary();
+  }
+  const { args = [], env = {}, addresses = {}, wrap = [], data = null } = wishes ?? {};
   const folder = data ?? makeFolder('data');
   const [command, ...rest] = [...wrap, kBinary, ...startArguments(addresses, args, folder)];
   const run = launch(command, rest, { env });

@@ -386,7 +386,7 @@ describe('nun-db: arbiter', () => {
 describe('nun-db: reconnecting', () => {
   test('after a restart on the same port it is back, and its watch with it', async () => {
     // `demo` is a database that every server has from its start.
-    const first = await startServer();
+    const first = await startServer({});
     const made = client(`ws://${first.ws}`, 'demo', 'demo');
     await connected(made);
     const events = await watched(made, 'k');
@@ -410,7 +410,7 @@ describe('nun-db: reconnecting', () => {
   });
 
   test('requests that were answered before the stop leave nothing hanging', async () => {
-    const running = await startServer();
+    const running = await startServer({});
     const made = client(`ws://${running.ws}`, 'demo', 'demo');
     await connected(made);
     const writes = Array.from({ length: 50 }, (_, index) => made.set(`k${index}`, index));

@@ -138,14 +138,15 @@ describe('over one server', () => {
     }
     slow.socket.resume();
     const newest = new Map();
+    const hasAll = () =>
+      newest.size === kKeys && [...newest.values()].every((round) => round === kRounds - 1);
+    // It may have caught up in between, as far as the system holds bytes for it.
     for (;;) {
       const line = (await slow.inbox.next('what the slow one missed', 60_000)).trimEnd();
-      if (isReady(line)) break;
+      if (isReady(line) && hasAll()) break;
       const [word, key, text] = line.split(' ');
       if (word === 'changed') newest.set(key, Number(text.split('-')[0]));
     }
-    assert.equal(newest.size, kKeys);
-    assert.ok([...newest.values()].every((round) => round === kRounds - 1));
     await writer.expectOk('set k0 live');
     const live = await slow.inbox.take(2, 'a live change again');
     assert.equal(live[0].trimEnd(), 'changed k0 live');

@@ -173,6 +173,11 @@ inline constexpr std::size_t kMembersMax = 16;
 inline constexpr std::size_t kPeerAddressBytesMax = 255;  // beyond it: refused
 // What the list of them takes in a record, a snapshot or a backup; kMembersMax of them always fit.
 inline constexpr std::size_t kMembersBytesMax = 8'192;
+// Of what a primary has said of its newest record, as far as that is not here. At the limit: later
+// news are passed over, until some of it has come.
+inline constexpr std::size_t kNewsMax = 1'024;
+// How old data may be that a client is content with. Beyond it: refused.
+inline constexpr std::int64_t kMaxAgeMsMax = 3'600'000;
 // Commands for the primary. Sent and not answered: more wait at their node. A single one always
 // goes.
 inline constexpr std::size_t kForwardsSentMax = 1'024;

@@ -66,6 +66,9 @@ class Member {
   [[nodiscard]] Revision durable() const { return durable_; }
   [[nodiscard]] Revision commit() const { return commit_; }
   [[nodiscard]] const Members& members() const;
+  // When a majority, as it has said since, took this node for primary, and all before its term is
+  // known to be final; empty: it is none, or not yet.
+  [[nodiscard]] std::optional<std::int64_t> confirmed_us() const;
   // How far each other member is; null: it is not primary.
   [[nodiscard]] const std::map<NodeName, PeerProgress>* progress() const;
   [[nodiscard]] const NodeName& name() const { return name_; }
@@ -96,6 +99,7 @@ class Member {
   void Take(const HandOverAsked& input);
   void Take(const JoinAsked& input);
   void Take(const LeaveAsked& input);
+  void Take(const ConfirmAsked& input);
   void Store();
   void Send(NodeId peer, Message message);
   void SendToMembers(const Message& message);
@@ -135,6 +139,7 @@ class Member {
   void SyncProgress();
   void CountCommit();
   void CheckLease();
+  [[nodiscard]] std::int64_t MajoritySince(const Primary&, std::int64_t PeerProgress::*at) const;
 
   // membership.cpp
   void Receive(NodeId peer, Term term, const Join& join);

@@ -139,6 +139,7 @@ void Member::Receive(NodeId peer, Term /*term*/, const Ack& ack) {
   PeerProgress& progress = found->second;
   progress.answered_us = std::max(progress.answered_us,
                                   Planted(Bug::kClusterLeaseFromArrival) ? now_us_ : ack.stamp_us);
+  progress.confirmed_us = std::max(progress.confirmed_us, ack.stamp_us);
   progress.received = std::max(progress.received, ack.received);
   progress.durable = std::max(progress.durable, ack.durable);
   if (!ack.conflict) {
@@ -184,23 +185,40 @@ void Member::CountCommit() {
 }
 
 // A frame counts from when it was sent: its answer may have been on the way for long.
-void Member::CheckLease() {
-  const auto* primary = std::get_if<Primary>(&role_);
-  if (primary == nullptr) {
-    return;
-  }
+std::int64_t Member::MajoritySince(const Primary& primary, std::int64_t PeerProgress::*at) const {
   const Members& all = members();
   Reached<std::int64_t> answered;
   for (const MemberInfo& member : all.list) {
-    const auto other = primary->progress.find(member.name);
+    const auto other = primary.progress.find(member.name);
     if (member.name == name_) {
       answered.Add(now_us_);
-    } else if (member.standing == Standing::kVoter && other != primary->progress.end()) {
-      answered.Add(other->second.answered_us);
+    } else if (member.standing == Standing::kVoter && other != primary.progress.end()) {
+      answered.Add(other->second.*at);
     }
   }
-  if (now_us_ - answered.By(all.Majority()) > all.timing.lease_us) {
+  return answered.By(all.Majority());
+}
+
+void Member::CheckLease() {
+  const auto* primary = std::get_if<Primary>(&role_);
+  if (primary != nullptr &&
+      now_us_ - MajoritySince(*primary, &PeerProgress::answered_us) > members().timing.lease_us) {
     StepDown();
+  }
+}
+
+std::optional<std::int64_t> Member::confirmed_us() const {
+  const auto* primary = std::get_if<Primary>(&role_);
+  return primary == nullptr || commit_ < primary->start
+             ? std::nullopt
+             : std::optional(MajoritySince(*primary, &PeerProgress::confirmed_us));
+}
+
+void Member::Take(const ConfirmAsked& /*input*/) {
+  if (auto* primary = std::get_if<Primary>(&role_); primary != nullptr) {
+    for (auto& [name, progress] : primary->progress) {
+      progress.sent_us = 0;  // a ping is due
+    }
   }
 }
 

@@ -126,5 +126,33 @@ TEST(Replication, RecordsOfATermThatHasNotBegunEndTheLink) {
   EXPECT_EQ(hand.member().last().revision, Revision{1});
 }
 
+TEST(Replication, ThatANodeIsPrimaryIsConfirmedByAnswersToWhatItSentSince) {
+  MemberHand hand(3, VotersUpTo(3));
+  EXPECT_FALSE(hand.member().confirmed_us());
+  hand.Link(2);
+  hand.BecomePrimary(2);
+  const std::int64_t won_us = hand.now_us();
+  EXPECT_EQ(hand.member().confirmed_us(), won_us);  // it has answered the records of the term
+  hand.Pass(10);
+  hand.Forget();
+  hand.Step(ConfirmAsked{});
+  const auto pings = hand.Sent<Replicate>();
+  ASSERT_EQ(pings.size(), 1U);
+  EXPECT_EQ(pings.front().second.stamp_us, won_us + 10);
+  hand.Pass(5);
+  EXPECT_EQ(hand.member().confirmed_us(), won_us);
+  hand.Hear(2, 2, Ack{.received = {2}, .durable = {2}, .stamp_us = won_us + 10});
+  EXPECT_EQ(hand.member().confirmed_us(), won_us + 10);
+}
+
+TEST(Replication, AVoteConfirmsNothing) {
+  MemberHand hand(3, VotersUpTo(3));
+  hand.Link(2);
+  hand.Link(1);
+  hand.BecomePrimary(2);
+  hand.Hear(2, 3, Victory{});
+  EXPECT_FALSE(hand.member().confirmed_us());
+}
+
 }  // namespace
 }  // namespace nunc

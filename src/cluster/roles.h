@@ -47,6 +47,7 @@ struct PeerProgress {
   std::int64_t sent_us = 0;           // when it was sent anything
   std::int64_t reset_us = 0;          // older answers say nothing new about where to begin
   std::int64_t answered_us = 0;       // when the newest frame was sent that it has answered
+  std::int64_t confirmed_us = 0;      // the same; its vote is no answer
   std::optional<std::int64_t> caught_up_us{};  // since when a learner is close behind
 };
 

@@ -67,10 +67,13 @@ struct JoinAsked {
   std::string address{};
 };
 struct LeaveAsked {};
+// Whether this node is still primary: the others are asked at once.
+struct ConfirmAsked {};
 
-using MemberInput = std::variant<TimePassed, LinkUp, LinkDown, LinkRefused, FrameReceived,
-                                 MetaStored, LogDurable, RecordsApplied, RecordsProposed,
-                                 ConfigAppended, HandOverAsked, JoinAsked, LeaveAsked>;
+using MemberInput =
+    std::variant<TimePassed, LinkUp, LinkDown, LinkRefused, FrameReceived, MetaStored, LogDurable,
+                 RecordsApplied, RecordsProposed, ConfigAppended, HandOverAsked, JoinAsked,
+                 LeaveAsked, ConfirmAsked>;
 
 // Actions.
 

@@ -35,10 +35,11 @@ struct ClusterShown {
   std::uint64_t id = 0;  // of this node
   std::string_view role{};
   std::uint64_t term = 0;
-  std::uint64_t primary = 0;      // its id; 0: not known
-  Revision commit{};              // all up to here is final
-  Revision head{};                // of the newest record
-  std::vector<Member> members{};  // ids ascend; none: it has yet to join
+  std::uint64_t primary = 0;             // its id; 0: not known
+  std::optional<std::int64_t> age_us{};  // as ClusterAdmin::age_us
+  Revision commit{};                     // all up to here is final
+  Revision head{};                       // of the newest record
+  std::vector<Member> members{};         // ids ascend; none: it has yet to join
 };
 
 class ClusterAdmin {
@@ -49,6 +50,12 @@ class ClusterAdmin {
   virtual ~ClusterAdmin() = default;
 
   [[nodiscard]] virtual ClusterShown Show() const = 0;
+  // How old what is here may be, without the time that the news was on its way: 0 for a primary;
+  // empty: nobody has said.
+  [[nodiscard]] virtual std::optional<std::int64_t> age_us() const = 0;
+  // Of a primary: that it was one then, on the monotonic clock, is known of a majority. If it is
+  // not, they are asked.
+  virtual bool Confirmed(std::int64_t at_us) = 0;
   // The role goes to another, of a primary.
   virtual void HandOver() = 0;
   // This node is no member any more, once the cluster has agreed.

@@ -88,6 +88,13 @@ class ValueEdit {
   virtual bool Edit(std::string_view stored, std::string& fresh) = 0;
 };
 
+// Why a command does not run yet.
+enum class Pause : std::uint8_t {
+  kNone,
+  kForAnswers,  // of what its session has under way at another node
+  kForCluster,  // for what has not come to this node, or has not been confirmed
+};
+
 struct Command {
   Verb verb = Verb::kRejected;
   std::string_view name{};    // database, user or sub-command; of kRejected the error text

@@ -291,8 +291,10 @@ constexpr std::array kTable = {
                .name = "wait",
                .level = Level::kDatabase,
                .arguments = {Word("TOKEN", Field::kSince,
-                                  "wait must be followed by a token of an earlier 'ready'")},
-               .summary = "answers when all up to TOKEN may be seen here"},
+                                  "wait must be followed by a token of an earlier 'ready', by "
+                                  "linear or by max-age=MS")},
+               .summary = "answers when all up to TOKEN may be seen here; all that is final "
+                          "(linear); what is at most MS old (max-age=MS)"},
     CommandRow{.verb = Verb::kExplain,
                .name = "explain",
                .level = Level::kKey,

@@ -79,6 +79,7 @@ enum class ErrorCode : std::uint8_t {
   kOtherNode,           // text: the id of this one
   kNoSuccessor,         // nobody could be primary in this node's place
   kNotPrimary,          // text: the primary's address; -: none is known
+  kBehind,              // this node has not come so far; text: as in kNotPrimary
 };
 
 }  // namespace nunc

@@ -267,9 +267,9 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
       return Expire(session, command, output);
     case Verb::kMulti:
     case Verb::kDiscard:
-      return BeginOrDiscard(session, command.verb, output);
+      return BeginOrDiscard(session, command, output);
     case Verb::kExec:
-      return Exec(session, output);
+      return Exec(session, command, output);
     case Verb::kKeys:
       return Keys(session, command, output);
     case Verb::kScan:
@@ -280,7 +280,7 @@ void Executor::Dispatch(Session& session, const Command& command, Output& output
     case Verb::kUnwatchAll:
       return Unwatch(session, command, output);
     case Verb::kArbiter:
-      return Arbiter(session, output);
+      return Arbiter(session, command, output);
     case Verb::kResolve:
       return Resolve(session, command, output);
     default:

@@ -83,8 +83,9 @@ class Executor {
   // that went to another node has been answered.
   void ExecuteFor(SessionId id, const Forwarded& forwarded, Output& output);
   void NoteAnswered(SessionId id);
-  // It must not run before those are answered that the session has under way elsewhere.
-  [[nodiscard]] bool MustWait(SessionId id, const Command& command) const;
+  // Whether it must wait, since it came at `asked_us`.
+  [[nodiscard]] Pause PauseBefore(SessionId id, const Command& command,
+                                  std::int64_t asked_us) const;
   [[nodiscard]] bool IsOpen(SessionId id) const { return SessionOf(id) != nullptr; }
   // Owners of keys, or who may be: those here, and who has left since this was asked last.
   [[nodiscard]] std::vector<std::uint64_t> OwnersHere() const;
@@ -114,7 +115,7 @@ class Executor {
   Handler Get, SetKey, EditKey, Increment, RemoveKey, GetMany, Keys, Scan, Wait, Explain, Watch,
       Unwatch, Delivered, Expire, Hello, Hold, Resolve, Auth, UseDb, CreateDb, CreateUser,
       SetPermissions, DropDb, Oplog, Snapshot, Debug, ClusterState, Leave, ForceElection,
-      PendingOps;
+      PendingOps, BeginOrDiscard, Exec, Arbiter;
   bool RefuseIf(const Session& session, const Command& command, const Entry* existing, Output& out);
   void WatchPattern(const Session&, WatchingSession&, const Command&, Delivery::Begin, Output&);
   void ExplainWatchers(const Session&, const Database&, const Place& place, Output& output);
@@ -126,13 +127,13 @@ class Executor {
   void ChangeLifetime(const Place& place, const Lifetime& lifetime, Output& output);
 
   // Transactions (executor_transaction.cpp).
-  void BeginOrDiscard(Session& session, Verb verb, Output& output);
-  void Exec(Session& session, Output& output);
   bool Plan(Session& session, const Command& command, std::vector<PlannedWrite>& plan, Output& out);
   void EndTransaction(Session& session);
 
   // What another node runs for this one (executor_forward.cpp).
   void Forward(Session&, const Command&, Output& output, const Transaction* transaction = nullptr);
+  [[nodiscard]] bool LacksYet(const Session&, const Command&, std::int64_t asked_us) const;
+  void RefuseToken(const Session&, const Command&, const Delivery::Begin&, Output&) const;
 
   // Sessions and administration (executor_admin.cpp; executor_cluster.cpp).
   void Drop(Database& database, Output& output);
@@ -156,7 +157,6 @@ class Executor {
   // Conflicts (executor_conflicts.cpp).
   void HandleConflict(Session& session, const Command& command, Entry* existing, Output& output);
   void QueueConflict(Session& session, const Command& command, Entry* existing, Output& output);
-  void Arbiter(Session& session, Output& output);
   Refusal NoteArbiter(Database& database, Output& output);
   // False: the log has no room.
   [[nodiscard]] bool ForgetConflicts(Database& database, std::string_view key, Output& output);

@@ -81,6 +81,9 @@ void Executor::ClusterState(Session& session, const Command& command, Output& ou
   output.rows.push_back({.name = "role", .detail = shown.role});
   AddNumber(output.rows, "term", shown.term);
   AddNumber(output.rows, "primary", shown.primary);
+  if (shown.age_us) {
+    AddNumber(output.rows, "age", static_cast<std::uint64_t>(*shown.age_us / kUsPerMs));
+  }
   AddNumber(output.rows, "commit", shown.commit.value);
   AddNumber(output.rows, "head", shown.head.value);
   for (const ClusterShown::Member& member : shown.members) {

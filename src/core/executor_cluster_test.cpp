@@ -8,11 +8,15 @@ constexpr std::uint64_t kLargestId = ~std::uint64_t{0};
 class FakeCluster final : public ClusterAdmin {
  public:
   [[nodiscard]] ClusterShown Show() const override { return shown; }
+  [[nodiscard]] std::optional<std::int64_t> age_us() const override { return age; }
+  bool Confirmed(std::int64_t at_us) override { return confirmed_us >= at_us; }
   void HandOver() override { ++handed_over; }
   void Leave() override { ++left; }
 
   int handed_over = 0;
   int left = 0;
+  std::optional<std::int64_t> age;
+  std::int64_t confirmed_us = 0;
 
   ClusterShown shown{
       .id = 1,
@@ -128,6 +132,82 @@ TEST_F(ExecutorClusterTest, WhatIsNotFinalIsCounted) {
   EXPECT_EQ(Ask(admin_, ask::Named(Verb::kDebug, "pending-ops")), "pending ops");
   cluster_.shown.commit = {head.value - 1};
   EXPECT_EQ(Ask(admin_, ask::Named(Verb::kDebug, "pending-ops")), "lines pending-ops not_final: 1");
+}
+
+Command Wait(std::string_view what) {
+  return {.verb = Verb::kWait, .since = what};
+}
+
+TEST_F(ExecutorClusterTest, AlonePrimaryAndNewestAreWhatOneIs) {
+  MakeDatabase("db");
+  const SessionId client = Join();
+  for (const char* what : {"linear", "max-age=0", "max-age=3600000"}) {
+    EXPECT_EQ(executor_.PauseBefore(client, Wait(what), 0), Pause::kNone) << what;
+    EXPECT_EQ(Run(client, Wait(what)), kFine) << what;
+  }
+  for (const char* what : {"linea", "max-age=", "max-age=-1", "max-age=1x", "max-age=3600001"}) {
+    EXPECT_EQ(Run(client, Wait(what)), ErrorCode::kBadToken) << what;
+  }
+}
+
+TEST_F(ExecutorClusterTest, ALinearWaitLastsUntilItIsKnownThatThisNodeIsPrimary) {
+  executor_.SetCluster(cluster_);
+  MakeDatabase("db");
+  const SessionId client = Join();
+  cluster_.confirmed_us = 9;
+  EXPECT_EQ(executor_.PauseBefore(client, Wait("linear"), 10), Pause::kForCluster);
+  cluster_.confirmed_us = 10;
+  EXPECT_EQ(executor_.PauseBefore(client, Wait("linear"), 10), Pause::kNone);
+  EXPECT_EQ(Run(client, Wait("linear")), kFine);
+  executor_.Follow("there:1");  // the primary is asked instead
+  cluster_.confirmed_us = 0;
+  EXPECT_EQ(executor_.PauseBefore(client, Wait("linear"), 10), Pause::kNone);
+  EXPECT_EQ(Run(client, Wait("linear")), ErrorCode::kNotPrimary);
+}
+
+TEST_F(ExecutorClusterTest, WhatIsTooOldIsWaitedForAndThenRefused) {
+  executor_.SetCluster(cluster_);
+  MakeDatabase("db");
+  const SessionId client = Join();
+  executor_.Follow("there:1");
+  executor_.SetNow({.mono_us = 1'000'000, .wall_us = 1});
+  const Command wait = Wait("max-age=5");
+  EXPECT_EQ(executor_.PauseBefore(client, wait, 1'000'000), Pause::kForCluster);  // nobody has said
+  cluster_.age = 5'001;
+  EXPECT_EQ(executor_.PauseBefore(client, wait, 1'000'000), Pause::kForCluster);
+  EXPECT_EQ(executor_.PauseBefore(client, wait, 500'000), Pause::kNone);
+  EXPECT_EQ(Run(client, wait), ErrorCode::kBehind);
+  EXPECT_EQ(error_text_, "there:1");
+  cluster_.age = 5'000;
+  EXPECT_EQ(executor_.PauseBefore(client, wait, 1'000'000), Pause::kNone);
+  EXPECT_EQ(Run(client, wait), kFine);
+}
+
+TEST_F(ExecutorClusterTest, ATokenOfWhatHasNotComeIsWaitedForAndThenRefused) {
+  executor_.SetCluster(cluster_);
+  MakeDatabase("db");
+  const SessionId client = Join();
+  const DatabaseId id = executor_.store().Find("db")->id();
+  executor_.delivery().history().Begin(5, {3}, {});
+  Token token = executor_.delivery().history().At(executor_.store().revision(), id);
+  const std::string here = FormatToken(token);
+  token.revision.value += 1;
+  const std::string later = FormatToken(token);
+  executor_.SetNow({.mono_us = 1'000'000, .wall_us = 1});
+  EndTurn();
+  for (const Verb verb : {Verb::kWait, Verb::kWatch}) {
+    const Command good{.verb = verb, .key = "*", .since = here};
+    EXPECT_EQ(executor_.PauseBefore(client, good, 1'000'000), Pause::kNone);
+    EXPECT_EQ(Run(client, good), kFine);
+    const Command ahead{.verb = verb, .key = "*", .since = later};
+    EXPECT_EQ(executor_.PauseBefore(client, ahead, 1'000'000), Pause::kForCluster);
+    EXPECT_EQ(executor_.PauseBefore(client, ahead, 500'000), Pause::kNone);
+    EXPECT_EQ(Run(client, ahead), ErrorCode::kBehind);
+  }
+  EXPECT_EQ(Run(client, ask::Set("k", "1")), kFine);
+  EndTurn();
+  EXPECT_EQ(executor_.PauseBefore(client, Wait(later), 1'000'000), Pause::kNone);
+  EXPECT_EQ(Run(client, Wait(later)), kFine);
 }
 
 }  // namespace

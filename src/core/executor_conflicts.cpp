@@ -104,7 +104,7 @@ void Executor::QueueConflict(Session& session, const Command& command, Entry* ex
   Error(session, ErrorCode::kConflictUnresolved, output, conflict_key);
 }
 
-void Executor::Arbiter(Session& session, Output& output) {
+void Executor::Arbiter(Session& session, const Command& command, Output& output) {
   Database& database = *session.database;
   WatchingSession& watching = *session.WatchingIn(database);
   const std::uint64_t hash = database.Hash(kConflictsKey);
@@ -116,7 +116,7 @@ void Executor::Arbiter(Session& session, Output& output) {
   if (follows_ && options_.forwards &&
       !(database.conflicts().arbiter_seen() && database.conflicts().closed().empty())) {
     delivery_.ReplayConflicts(database, watching, output);
-    return Forward(session, {.verb = Verb::kArbiter}, output);
+    return Forward(session, command, output);
   }
   if (const Refusal refusal = NoteArbiter(database, output); refusal) {
     database.watches().Remove(watching, kConflictsKey, hash);

@@ -1,6 +1,9 @@
 // `explain`, `wait` and `delivered`: how far a key, a token and a change have come.
+#include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/limits.h"
 #include "core/executor.h"
@@ -29,6 +32,21 @@ std::string_view NameOf(Writer writer) {
       break;
   }
   return "unknown";
+}
+
+constexpr std::string_view kLinear = "linear";
+
+// `max-age=MS`; empty: it is something else.
+std::optional<std::int64_t> MaxAgeUs(std::string_view since) {
+  constexpr std::string_view kMaxAge = "max-age=";
+  std::int64_t ms = -1;
+  if (!since.starts_with(kMaxAge)) {
+    return std::nullopt;
+  }
+  const char* end = since.data() + since.size();
+  const auto [read, fault] = std::from_chars(since.data() + kMaxAge.size(), end, ms);
+  const bool good = fault == std::errc{} && read == end && ms >= 0 && ms <= kMaxAgeMsMax;
+  return good ? std::optional(ms * kUsPerMs) : std::nullopt;
 }
 
 }  // namespace
@@ -117,7 +135,43 @@ void Executor::Delivered(Session& session, const Command& command, Output& outpu
 
 // Where the database waits for the disk, the status waits at the gate until the token's revision
 // may be seen; replies of others do not wait for it.
+// A token of what has not come here yet, an age that is too high, a primary that may be none.
+bool Executor::LacksYet(const Session& session, const Command& command,
+                        std::int64_t asked_us) const {
+  const bool is_wait = command.verb == Verb::kWait;
+  if (is_wait && command.since == kLinear) {
+    return !follows_ && !options_.cluster->Confirmed(asked_us);
+  }
+  if (now_.mono_us - asked_us >= options_.token_wait_us) {
+    return false;
+  }
+  if (const std::optional<std::int64_t> max_us = MaxAgeUs(command.since); is_wait && max_us) {
+    return options_.cluster->age_us().value_or(INT64_MAX) > *max_us;
+  }
+  // As of the turn before: what has come since is seen in the next one.
+  Delivery::Begin begin;
+  return session.database != nullptr && !delivery_.Judge(*session.database, command.since, begin) &&
+         begin.judged.worth == History::Worth::kFuture;
+}
+
+// One of what has not come here may be good elsewhere; alone there never was such a thing.
+void Executor::RefuseToken(const Session& session, const Command& command,
+                           const Delivery::Begin& begin, Output& output) const {
+  if (begin.judged.worth == History::Worth::kFuture && options_.cluster != nullptr) {
+    return Error(session, ErrorCode::kBehind, output, primary_);
+  }
+  Error(session, ErrorCode::kBadToken, output, command.since);
+}
+
 void Executor::Wait(Session& session, const Command& command, Output& output) {
+  if (command.since == kLinear) {
+    return follows_ ? Forward(session, command, output) : Ok(session, output);
+  }
+  if (const std::optional<std::int64_t> max_us = MaxAgeUs(command.since)) {
+    const bool fresh =
+        options_.cluster == nullptr || options_.cluster->age_us().value_or(INT64_MAX) <= *max_us;
+    return fresh ? Ok(session, output) : Error(session, ErrorCode::kBehind, output, primary_);
+  }
   const Database& database = *session.database;
   delivery_.SetNewest(store_.revision());
   Delivery::Begin begin;
@@ -125,7 +179,7 @@ void Executor::Wait(Session& session, const Command& command, Output& output) {
   // What a lost tail had, nobody will ever see.
   const bool known = command.since == "0" || begin.judged.worth == History::Worth::kGood;
   if (!token || !known) {
-    return Error(session, ErrorCode::kBadToken, output, command.since);
+    return RefuseToken(session, command, begin, output);
   }
   if (WaitsForLog(database.level())) {
     recorder_.Need(begin.since);

@@ -38,17 +38,21 @@ void Executor::NoteAnswered(SessionId id) {
   }
 }
 
-bool Executor::MustWait(SessionId id, const Command& command) const {
-  if (forwards_open_ == 0) {
-    return false;
+Pause Executor::PauseBefore(SessionId id, const Command& command, std::int64_t asked_us) const {
+  const bool waits = options_.cluster != nullptr && !command.since.empty();
+  if (forwards_open_ == 0 && !waits) {
+    return Pause::kNone;
   }
   const Session* session = SessionOf(id);
-  if (session == nullptr || session->forwards == 0) {
-    return false;
+  if (session == nullptr) {
+    return Pause::kNone;
   }
   const bool writes =
       command.verb != Verb::kRejected && RowOf(command.verb).effect != Effect::kReads;
-  return !writes;
+  if (session->forwards > 0 && !writes) {
+    return Pause::kForAnswers;
+  }
+  return waits && LacksYet(*session, command, asked_us) ? Pause::kForCluster : Pause::kNone;
 }
 
 std::vector<std::uint64_t> Executor::OwnersHere() const {

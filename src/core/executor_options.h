@@ -29,8 +29,9 @@ struct ExecutorOptions {
   std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
   std::size_t catch_up_entries_per_turn = kCatchUpEntriesPerTurn;
   std::size_t all_bytes_max = kAllBytesMax;
-  ClusterAdmin* cluster = nullptr;  // null: the node is a member of none
-  bool forwards = false;            // writes go to the primary, where another node is
+  ClusterAdmin* cluster = nullptr;       // null: the node is a member of none
+  std::int64_t token_wait_us = 500'000;  // how long a command waits for what is not here yet
+  bool forwards = false;                 // writes go to the primary, where another node is
   // Of ValueEdit::source; null: such commands cannot be run for other nodes.
   std::unique_ptr<ValueEdit> (*make_edit)(std::string_view source) = nullptr;
   bool has_log = false;  // false: nothing is kept, nothing can be waited for

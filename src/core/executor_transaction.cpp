@@ -9,8 +9,8 @@
 #include "core/executor.h"
 
 namespace nunc {
-void Executor::BeginOrDiscard(Session& session, Verb verb, Output& output) {
-  if (verb == Verb::kMulti) {
+void Executor::BeginOrDiscard(Session& session, const Command& command, Output& output) {
+  if (command.verb == Verb::kMulti) {
     session.transaction = std::make_unique<Transaction>();
   } else if (session.transaction == nullptr) {
     return Error(session, ErrorCode::kNoTransaction, output);
@@ -58,7 +58,7 @@ void Executor::Hold(Session& session, const Command& command, Output& output) {
 }
 
 // First it is found out what each write would do; only when all may, it is done.
-void Executor::Exec(Session& session, Output& output) {
+void Executor::Exec(Session& session, const Command& command, Output& output) {
   if (session.transaction == nullptr) {
     return Error(session, ErrorCode::kNoTransaction, output);
   }
@@ -69,7 +69,7 @@ void Executor::Exec(Session& session, Output& output) {
     return Error(session, ErrorCode::kTransactionSpoiled, output);
   }
   if (follows_) {
-    return Forward(session, {.verb = Verb::kExec}, output, transaction);
+    return Forward(session, command, output, transaction);
   }
   const std::size_t room =
       transaction->bytes() + (transaction->writes().size() + 1) * kRecordBytesAround;

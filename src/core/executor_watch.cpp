@@ -10,7 +10,7 @@ void Executor::Watch(Session& session, const Command& command, Output& output) {
   delivery_.SetNewest(store_.revision());
   Delivery::Begin begin;
   if (!delivery_.Judge(database, command.since, begin)) {
-    return Error(session, ErrorCode::kBadToken, output, command.since);
+    return RefuseToken(session, command, begin, output);
   }
   // Conflicts are told again as long as they are open: none is left out.
   begin.policy = command.key == kConflictsKey ? WatchPolicy::kLatest : command.policy;

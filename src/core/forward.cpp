@@ -76,7 +76,7 @@ bool TakeTags(Cursor& cursor, std::vector<EntryTag>& tags) {
 void AppendCommand(std::string& out, const Command& command) {
   AppendText(out, RowOf(command.verb).name);
   for (const std::string_view text :
-       {command.name, command.key, command.user, command.secret, command.value}) {
+       {command.name, command.key, command.user, command.secret, command.since, command.value}) {
     AppendText(out, text);
   }
   Append(out, FlagsOf(command));
@@ -129,7 +129,7 @@ bool TakeNumbers(Cursor& cursor, Command& command) {
 // All that makes records, or may.
 bool MayBeForwarded(const CommandRow& row) {
   return row.effect != Effect::kReads || row.verb == Verb::kExec || row.verb == Verb::kHello ||
-         row.verb == Verb::kArbiter;
+         row.verb == Verb::kArbiter || row.verb == Verb::kWait;
 }
 
 bool TakeCommand(Cursor& cursor, Command& command) {
@@ -142,8 +142,8 @@ bool TakeCommand(Cursor& cursor, Command& command) {
     return false;
   }
   command.verb = row->verb;
-  for (std::string_view* text :
-       {&command.name, &command.key, &command.user, &command.secret, &command.value}) {
+  for (std::string_view* text : {&command.name, &command.key, &command.user, &command.secret,
+                                 &command.since, &command.value}) {
     if (!TakeText(cursor, *text)) {
       return false;
     }
@@ -171,7 +171,7 @@ bool TakeReply(Cursor& cursor, Reply& reply, Output& output) {
       !cursor.Take(reply.revision.value) || !cursor.Take(reply.position) ||
       !cursor.Take(reply.after.value) || !cursor.Take(rows) || rows > kTransactionWritesMax ||
       kind > std::to_underlying(ReplyKind::kLines) ||
-      error > std::to_underlying(ErrorCode::kNotPrimary)) {
+      error > std::to_underlying(ErrorCode::kBehind)) {
     return false;
   }
   reply.kind = static_cast<ReplyKind>(kind);

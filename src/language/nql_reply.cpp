@@ -190,6 +190,8 @@ TextAround AroundText(ErrorCode code) {
       return {"$$conflitct unresolved ", ""};
     case ErrorCode::kNotPrimary:
       return {"not-primary ", ""};
+    case ErrorCode::kBehind:
+      return {"behind: this node has not come so far; the primary is at ", ""};
     case ErrorCode::kOtherNode:
       return {"leave takes the id of the node that it is sent to, which is ", ""};
     case ErrorCode::kUnknownForm:

@@ -91,6 +91,7 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kOtherNode, "other-node"},
     Code{ErrorCode::kNoSuccessor, "no-successor"},
     Code{ErrorCode::kNotPrimary, "not-primary"},
+    Code{ErrorCode::kBehind, "behind"},
 };
 
 constexpr bool CodesAreInOrder() {
@@ -99,7 +100,7 @@ constexpr bool CodesAreInOrder() {
       return false;
     }
   }
-  return kCodes.back().code == ErrorCode::kNotPrimary;
+  return kCodes.back().code == ErrorCode::kBehind;
 }
 static_assert(CodesAreInOrder(), "every error of the core has its code, in the order of the enum");
 
@@ -224,13 +225,13 @@ void AppendCommandWordList(std::string& out) {
   out += "]}";
 }
 
-// NQL's text, which for two errors is a message in itself.
-// Where a refused write is taken.
+// Where what was refused is taken.
 std::string_view PrimaryOf(const Reply& reply) {
-  return reply.error == ErrorCode::kNotPrimary && reply.text != "-" ? reply.text
-                                                                    : std::string_view{};
+  const bool names = reply.error == ErrorCode::kNotPrimary || reply.error == ErrorCode::kBehind;
+  return names && reply.text != "-" ? reply.text : std::string_view{};
 }
 
+// NQL's text, which for two errors is a message in itself.
 std::string MessageOf(const Reply& reply, const Output& output) {
   constexpr std::string_view kPrefix = "error ";
   std::string message;

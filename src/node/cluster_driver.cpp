@@ -79,6 +79,7 @@ Result<void> ClusterDriver::EndTurn() {
     Step(LeaveAsked{});
   }
   forwarding_->Work();
+  AskWhetherPrimary();
   // What is left to send to who lags goes out one frame at a time.
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});

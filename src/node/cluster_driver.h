@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -76,8 +77,10 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
 
-  // cluster_show.cpp
+  // cluster_show.cpp, cluster_age.cpp
   [[nodiscard]] ClusterShown Show() const override;
+  [[nodiscard]] std::optional<std::int64_t> age_us() const override;
+  bool Confirmed(std::int64_t at_us) override;
 
   void OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view address) override;
   std::size_t OnLinkBytes(LinkId link, std::string_view bytes) override;
@@ -114,6 +117,10 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   void RewindTo(Revision last);
   void AppendOf(Revision first, const Replicate& replicate);
 
+  // cluster_age.cpp
+  void NoteNews(Revision head);
+  void AskWhetherPrimary();
+
   // cluster_links.cpp
   bool Receive(LinkId id, const Frame& frame);
   bool IsForwarding(LinkId id, NodeId peer, const Frame& frame);
@@ -140,6 +147,16 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   std::uint64_t told_votes_ = 0;
   std::string told_primary_;
   std::vector<std::pair<NodeId, std::string>> closing_;  // by the step that runs
+  // What the primary had when it said so, as far as that is not here yet; and when the newest was
+  // said of which all is here.
+  struct News {
+    Revision head{};
+    std::int64_t at_us = 0;
+  };
+  std::deque<News> news_;
+  std::optional<std::int64_t> fresh_us_;
+  bool confirm_asked_ = false;
+  std::int64_t confirm_sent_us_ = 0;
   std::map<LinkId, Link> links_;
   std::map<NodeId, LinkId> by_peer_;
   std::map<std::string, Dialing, std::less<>> dialing_;

@@ -69,8 +69,13 @@ bool ClusterDriver::Receive(LinkId id, const Frame& frame) {
       return false;
     }
   }
-  if (!IsForwarding(id, *peer, frame)) {
-    Step(FrameReceived{.peer = *peer, .frame = &frame});
+  if (IsForwarding(id, *peer, frame)) {
+    return links_.contains(id);
+  }
+  Step(FrameReceived{.peer = *peer, .frame = &frame});
+  if (const auto* replicate = std::get_if<Replicate>(&frame.message);
+      replicate != nullptr && member_->primary() == *peer) {
+    NoteNews(replicate->head);
   }
   return links_.contains(id);
 }

@@ -37,6 +37,7 @@ ClusterShown ClusterDriver::Show() const {
                      .role = WordOf(member_->role()),
                      .term = member_->term().value,
                      .primary = member_->primary().value_or(NodeId{}).value,
+                     .age_us = age_us(),
                      .commit = member_->commit(),
                      .head = world_.node.end().revision};
   const auto* progress = member_->progress();

@@ -27,6 +27,7 @@ void Forwarding::StartTurn(std::int64_t now_us) {
 void Forwarding::Work() {
   TakeNew();
   SendWaiting();
+  RunWaits();
   RunInboxes();
   while (!own_replies_.empty()) {
     const auto [id, replies] = std::move(own_replies_.front());
@@ -56,12 +57,7 @@ void Forwarding::SetPrimary(std::optional<NodeId> primary) {
     owners_.clear();
     owners_due_us_.reset();
     for (auto& [peer, origin] : origins_) {
-      while (!origin.inbox.empty()) {
-        Refuse(peer, origin, origin.inbox.front().id);
-        origin.inbox.pop_front();
-      }
-      origin.inbox_bytes = 0;
-      origin.opened = false;
+      RefuseAll(peer, origin);
     }
   }
   primary_ = primary;
@@ -298,19 +294,30 @@ void Forwarding::Refuse(NodeId peer, Origin& origin, std::uint64_t id) {
   Send(peer, ForwardReply{.id = id});
 }
 
+void Forwarding::RefuseAll(NodeId peer, Origin& origin) {
+  for (std::deque<Received>* list : {&origin.waits, &origin.inbox}) {
+    for (const Received& received : std::exchange(*list, {})) {
+      Refuse(peer, origin, received.id);
+    }
+  }
+  origin.inbox_bytes = 0;
+  origin.opened = false;
+}
+
 Result<void> Forwarding::Receive(NodeId peer, const Forward& forward) {
   Origin& origin = OriginOf(peer);
   if (!leads() || !origin.opened) {
     Refuse(peer, origin, forward.id);
     return {};
   }
-  if (origin.inbox.size() >= kForwardsSentMax ||
+  if (origin.inbox.size() + origin.waits.size() >= kForwardsSentMax ||
       (!origin.inbox.empty() &&
        origin.inbox_bytes + forward.command.size() > kForwardsSentBytesMax)) {
     return nunc::Fail(Fault::kInvalid, "more commands than may be under way");
   }
   origin.inbox_bytes += forward.command.size();
-  origin.inbox.push_back({.id = forward.id, .command = std::string(forward.command)});
+  origin.inbox.push_back(
+      {.id = forward.id, .command = std::string(forward.command), .since_us = now_us_});
   RunInboxes();
   return {};
 }
@@ -323,18 +330,26 @@ void Forwarding::RunInboxes() {
       const bool runs = leads() && run_ < kForwardsPerTurn && !origin.inbox.empty() &&
                         world_.node.log_room() >= room_ / 2 && world_.may_run();
       if (runs) {
-        RunOne(peer, origin);
+        Received received = std::move(origin.inbox.front());
+        origin.inbox.pop_front();
+        origin.inbox_bytes -= received.command.size();
+        RunOne(peer, origin, std::move(received));
       }
       more = more || runs;
     }
   }
 }
 
-void Forwarding::RunOne(NodeId peer, Origin& origin) {
+void Forwarding::RunWaits() {
+  for (auto& [peer, origin] : origins_) {
+    for (Received& received : std::exchange(origin.waits, {})) {
+      RunOne(peer, origin, std::move(received));
+    }
+  }
+}
+
+void Forwarding::RunOne(NodeId peer, Origin& origin, Received received) {
   ++run_;
-  const Received received = std::move(origin.inbox.front());
-  origin.inbox.pop_front();
-  origin.inbox_bytes -= received.command.size();
   Forwarded forwarded;
   if (!DecodeForwarded(received.command, forwarded)) {
     forwarded = {};
@@ -342,6 +357,11 @@ void Forwarding::RunOne(NodeId peer, Origin& origin) {
   } else if (peer != self_ && (forwarded.command.verb == Verb::kSetSession ||
                                forwarded.command.verb == Verb::kHello)) {
     owners_[peer].insert(forwarded.asker.name.owner());
+  }
+  if (world_.node.PauseBefore(origin.session, forwarded.command, received.since_us) ==
+      Pause::kForCluster) {
+    origin.waits.push_back(std::move(received));
+    return;
   }
   origin.running.push_back({.id = received.id});
   const std::size_t running = origin.running.size();

@@ -79,6 +79,7 @@ class Forwarding {
   struct Received {
     std::uint64_t id = 0;
     std::string command;
+    std::int64_t since_us = 0;
   };
   struct Running {
     std::uint64_t id = 0;
@@ -89,6 +90,7 @@ class Forwarding {
     bool opened = false;
     std::deque<Received> inbox{};
     std::size_t inbox_bytes = 0;
+    std::deque<Received> waits{};  // out of it: until this node knows that it is still primary
     std::deque<Running> running{};
     std::string replies{};  // of the first of them
   };
@@ -108,8 +110,10 @@ class Forwarding {
 
   Origin& OriginOf(NodeId peer);
   void Refuse(NodeId peer, Origin& origin, std::uint64_t id);
+  void RefuseAll(NodeId peer, Origin& origin);
   void RunInboxes();
-  void RunOne(NodeId peer, Origin& origin);
+  void RunWaits();
+  void RunOne(NodeId peer, Origin& origin, Received received);
   void EndOwnersAway();
 
   World world_;

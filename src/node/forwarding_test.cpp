@@ -134,15 +134,16 @@ TEST_F(ForwardingTest, AWriteIsAnsweredWhenThisNodeHasItToo) {
 
 TEST_F(ForwardingTest, WritesOfOneClientAreMadeInTheirOrderAndAReadWaitsForThem) {
   const Command get{.verb = Verb::kGet, .key = "k"};
-  EXPECT_FALSE(secondary_.MustWait(kReader, get));
+  EXPECT_EQ(secondary_.PauseBefore(kReader, get, 0), Pause::kNone);
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   Run(kReader, {.verb = Verb::kIncrement, .key = "k", .amount = 4});
-  EXPECT_TRUE(secondary_.MustWait(kReader, get));
-  EXPECT_FALSE(secondary_.MustWait(kReader, {.verb = Verb::kSet, .key = "k", .value = "2"}));
-  EXPECT_FALSE(secondary_.MustWait(kAdmin, get));
+  EXPECT_EQ(secondary_.PauseBefore(kReader, get, 0), Pause::kForAnswers);
+  EXPECT_EQ(secondary_.PauseBefore(kReader, {.verb = Verb::kSet, .key = "k", .value = "2"}, 0),
+            Pause::kNone);
+  EXPECT_EQ(secondary_.PauseBefore(kAdmin, get, 0), Pause::kNone);
   ExchangeAll();
   EXPECT_EQ(Take(), (Lines{"ok", "ok"}));
-  EXPECT_FALSE(secondary_.MustWait(kReader, get));
+  EXPECT_EQ(secondary_.PauseBefore(kReader, get, 0), Pause::kNone);
   EXPECT_EQ(Run(kReader, get), (Lines{"value 5", "ok"}));
 }
 

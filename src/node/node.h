@@ -75,9 +75,10 @@ class Node {
   [[nodiscard]] std::vector<Operation>& operations() { return operations_; }
   // Commands for the node that makes the records; the driver takes them.
   [[nodiscard]] std::vector<Output::Forward>& forwards() { return forwards_; }
-  // The command must not run before those are answered that its session has under way elsewhere.
-  [[nodiscard]] bool MustWait(SessionId session, const Command& command) const {
-    return executor_.MustWait(session, command);
+  // As in Executor: whether the command, which came at `asked_us`, must wait.
+  [[nodiscard]] Pause PauseBefore(SessionId session, const Command& command,
+                                  std::int64_t asked_us) const {
+    return executor_.PauseBefore(session, command, asked_us);
   }
   [[nodiscard]] bool IsOpen(SessionId session) const { return executor_.IsOpen(session); }
   // As in Executor.

@@ -135,6 +135,10 @@ Result<void> SetForwardTimeout(std::string_view text, Config& config) {
              config.cluster.forward_timeout_us);
 }
 
+Result<void> SetTokenWait(std::string_view text, Config& config) {
+  return Set(ReadDuration(text, kTimeoutUsMin, kElectionTimingUsMax), config.cluster.token_wait_us);
+}
+
 Result<void> SetBootstrap(std::string_view text, Config& config) {
   config.cluster.bootstrap = text == "true" || text == "1";
   return text == "false" || text == "0" || config.cluster.bootstrap

@@ -34,6 +34,7 @@ struct ClusterConfig {
   std::int64_t quorum_timeout_us = 2'000'000;
   bool forward = true;
   std::int64_t forward_timeout_us = 2'000'000;
+  std::int64_t token_wait_us = 500'000;
 
   // A member, or one that will be.
   [[nodiscard]] bool active() const { return !listen.empty(); }
@@ -49,6 +50,7 @@ Result<void> SetSecret(std::string_view text, Config& config);
 Result<void> SetQuorumTimeout(std::string_view text, Config& config);
 Result<void> SetForward(std::string_view text, Config& config);
 Result<void> SetForwardTimeout(std::string_view text, Config& config);
+Result<void> SetTokenWait(std::string_view text, Config& config);
 Result<void> SetBootstrap(std::string_view text, Config& config);
 Result<void> SetTakeover(std::string_view text, Config& config);
 

@@ -67,6 +67,7 @@ ExecutorOptions ExecutorOptionsOf(const Config& config) {
           .value_bytes_max = config.value_bytes_max,
           .ack_default = config.ack,
           .memory_bytes_max = config.memory_bytes_max,
+          .token_wait_us = config.cluster.token_wait_us,
           .forwards = config.cluster.active() && config.cluster.forward,
           .make_edit = MergeEdit::Make,
           .has_log = !config.memory};

@@ -254,7 +254,7 @@ void Fleet::WriteSomething(Machine& machine) {
   const std::string value = "v" + std::to_string(++values_);
   const bool in_final = prng_.Chance(1, 2);
   const Command use_db{.verb = Verb::kUseDb, .name = in_final ? kFinal : kFast, .secret = "t"};
-  if (!machine.node->MustWait(kWriter, use_db)) {
+  if (machine.node->PauseBefore(kWriter, use_db, 0) == Pause::kNone) {
     machine.in_final = in_final;
     Run(machine, kWriter, use_db);
   }

@@ -101,6 +101,12 @@ void Connection::Expect(std::span<const std::string_view> keys) {
 }
 
 void Connection::Execute(const Command& command) {
+  if (!Defers(command)) {
+    Run(command);
+  }
+}
+
+void Connection::Run(const Command& command) {
   if (commands_turn_ != hub_.turn()) {
     commands_turn_ = hub_.turn();
     commands_left_ = kCommandsPerTurn;
@@ -108,14 +114,23 @@ void Connection::Execute(const Command& command) {
   if (commands_left_ > 0) {
     --commands_left_;
   }
-  if (hub_.MustWait(session_, command)) {
-    deferred_ = std::make_unique<OwnedCommand>(command);
-    return;
-  }
   ++awaited_;
   executing_ = true;
   throttled_ = hub_.Execute(session_, command) || (throttled_ && hub_.fan_out_full());
   executing_ = false;
+}
+
+bool Connection::Defers(const Command& command) {
+  const Pause pause = hub_.PauseBefore(session_, command, hub_.now_us());
+  if (pause == Pause::kNone) {
+    return false;
+  }
+  deferred_ = std::make_unique<OwnedCommand>(command);
+  deferred_us_ = hub_.now_us();
+  if (pause == Pause::kForCluster) {
+    hub_.WaitForCluster(*this);
+  }
+  return true;
 }
 
 void Connection::Import(BlockImported block) {
@@ -148,9 +163,15 @@ void Connection::Process(std::span<char> fresh) {
 }
 
 void Connection::RunDeferred() {
-  if (deferred_ != nullptr && !hub_.halted()) {
+  if (deferred_ == nullptr || hub_.halted()) {
+    return;
+  }
+  const Pause pause = hub_.PauseBefore(session_, deferred_->get(), deferred_us_);
+  if (pause == Pause::kForCluster) {
+    hub_.WaitForCluster(*this);
+  } else if (pause == Pause::kNone) {
     const std::unique_ptr<OwnedCommand> deferred = std::move(deferred_);
-    Execute(deferred->get());
+    Run(deferred->get());
   }
 }
 

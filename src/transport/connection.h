@@ -102,6 +102,8 @@ class Connection final : public Loop::Handler {
   [[nodiscard]] bool Waits() const { return AwaitsReplies() || protocol_->Waits(); }
   void ReadSome();
   void DiscardInput();
+  bool Defers(const Command& command);
+  void Run(const Command& command);
   void RunDeferred();
   void Process(std::span<char> fresh);
   std::size_t Feed(std::span<char> input);
@@ -120,8 +122,9 @@ class Connection final : public Loop::Handler {
   std::unique_ptr<Protocol> next_protocol_;
   OutQueue out_;
   std::string input_;  // came, but its turn has not
-  // Waits for those before it, which another node runs; nothing behind it is run.
+  // Waits, for what Node::PauseBefore says; nothing behind it is run.
   std::unique_ptr<OwnedCommand> deferred_;
+  std::int64_t deferred_us_ = 0;  // when that came
   SessionId session_{};
   SessionName session_name_{};
   std::int64_t opened_us_ = 0;

@@ -15,6 +15,8 @@ namespace {
 constexpr std::int64_t kTickUsMax = 1'000'000;
 constexpr std::int64_t kTickUsMin = 10'000;
 constexpr std::int64_t kNodeTickUs = 1'000'000;
+// How often it is looked whether a command must still wait for the cluster, if nothing happens.
+constexpr std::int64_t kPauseLookUs = 10'000;
 // A change with more watchers than this (about 0.3 ms of sending) is sent from the backlog.
 constexpr std::size_t kFewWatchersMax = 64;
 // A command that looks at no more entries than this is a small one.
@@ -120,6 +122,9 @@ std::int64_t Hub::WaitUs() const {
     next_us = std::min({next_us, cluster_->next_us(), peers_->next_us()});
   }
   next_us = std::min(next_us, node_.next_deadline_us().value_or(next_us));
+  if (!pausing_.empty()) {
+    next_us = std::min(next_us, now_.mono_us + kPauseLookUs);
+  }
   return std::max<std::int64_t>(0, next_us - MonotonicUs());
 }
 
@@ -173,6 +178,11 @@ Result<void> Hub::Turn() {
 Result<void> Hub::RunTurn() {
   if (Result<void> taken = TakeNews(); !taken) {
     return taken;
+  }
+  for (const std::uint32_t slot : std::exchange(pausing_, {})) {
+    if (Connection* connection = Find(slot); connection != nullptr) {
+      ResumeNextTurn(*connection);  // which is this one
+    }
   }
   // First who waits from the turn before: the time for commands may not reach for all.
   ResumeAll();

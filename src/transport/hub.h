@@ -76,10 +76,12 @@ class Hub {
 
   // True: the change that the command made had many watchers.
   bool Execute(SessionId session, const Command& command);
-  // As in Node.
-  [[nodiscard]] bool MustWait(SessionId session, const Command& command) const {
-    return node_.MustWait(session, command);
+  // As in Node. Who waits for the cluster asks again in each turn.
+  [[nodiscard]] Pause PauseBefore(SessionId session, const Command& command,
+                                  std::int64_t asked_us) const {
+    return node_.PauseBefore(session, command, asked_us);
   }
+  void WaitForCluster(const Connection& connection) { pausing_.push_back(connection.slot()); }
   void Expect(SessionId id, std::span<const std::string_view> keys) { node_.Expect(id, keys); }
   void Import(const BlockImported& block);
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
@@ -160,6 +162,7 @@ class Hub {
   std::deque<std::uint32_t> backlog_;  // one of many that a change goes to, or left over
   std::deque<std::uint32_t> resume_;
   std::vector<std::uint32_t> dead_;
+  std::vector<std::uint32_t> pausing_;  // each has a command that waits for the cluster
 
   BufferPool buffers_;
   std::vector<char> read_buffer_;

@@ -57,6 +57,7 @@ std::uint16_t StatusOf(ErrorCode code) {
     case ErrorCode::kNotPrimary:
       return 421;
     case ErrorCode::kUnknownOutcome:
+    case ErrorCode::kBehind:
       return 503;
     case ErrorCode::kDiskFull:
     case ErrorCode::kMemoryFull:

@@ -126,6 +126,41 @@ describe('writes at any of three nodes', () => {
     await watcher.close();
   });
 
+  test('a read behind `wait linear` has all that was written anywhere before', async () => {
+    const clients = await Promise.all(kNodes.map((id) => open(id)));
+    for (let i = 0; i < 60; ++i) {
+      const [writer, reader] = [clients[i % 3], clients[(i + 1) % 3]];
+      await writer.expectOk(`set linear ${i}`);
+      reader.send('wait linear\nget linear\n');
+      const told = await reader.inbox.take(3, 'the value');
+      assert.deepEqual(
+        told.map((line) => line.trimEnd()),
+        ['ok', `value ${i}`, 'ok'],
+      );
+    }
+    for (const client of clients) await client.close();
+  });
+
+  test('what was seen at one node is waited for at another', async () => {
+    const [first, second] = await Promise.all([open(1), open(2)]);
+    for (let i = 0; i < 20; ++i) {
+      await first.expectOk(`set seen ${i}`);
+      first.send('watch seen since 0\n');
+      const told = await first.inbox.takeThrough((line) => line.startsWith('ready '), 'a token');
+      const token = told.at(-1).trimEnd().split(' ').at(-1);
+      await first.settle();
+      await first.expectOk('unwatch-all');
+      second.send(`wait ${token}\nget seen\n`);
+      const read = await second.inbox.take(3, 'the value');
+      assert.equal(read[1].trimEnd(), `value ${i}`);
+    }
+    const later = '99999999999.1.00000000';
+    assert.match((await second.command(`wait ${later}`)).at(-1), /^error no place of this database/);
+    await second.expectOk('wait max-age=1000');
+    await first.close();
+    await second.close();
+  });
+
   test('no write is refused while the role is handed over', async () => {
     const before = await primary();
     const id = kNodes.find((one) => one !== before);

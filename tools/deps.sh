@@ -12,7 +12,7 @@ LIBRARY_PACKAGES='libcli11-dev libexpected-dev libsimdjson-dev libspdlog-dev lib
   libtomlplusplus-dev libxxhash-dev libzstd-dev zlib1g-dev'
 TEST_PACKAGES='ca-certificates chromium clang-16 clang-format-16 clang-tidy-16 libbenchmark-dev
   iproute2 libclang-rt-16-dev libgtest-dev nlohmann-json3-dev python3'
-BENCH_PACKAGES='libbenchmark-dev nats-server python3 redis-server'
+BENCH_PACKAGES='etcd-server libbenchmark-dev nats-server python3 redis-server'
 BOOST_MIN=107400
 
 installed() {
@@ -61,12 +61,15 @@ wanted() {
       echo "$TEST_PACKAGES"
       node_packages
       ;;
-    bench) echo "$BENCH_PACKAGES" ;;
+    bench)
+      echo "$BENCH_PACKAGES"
+      node_packages
+      ;;
   esac
 }
 
-# Redis and NATS are started by the benchmark alone. Their packages would start them at once and at
-# every boot.
+# Redis, NATS and etcd are started by the benchmark alone. Their packages would start them at once
+# and at every boot.
 POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=no
 
@@ -108,11 +111,11 @@ install_missing() {
     exit 1
   fi
   case " $* " in
-    *' redis-server '* | *' nats-server '*)
+    *' redis-server '* | *' nats-server '* | *' etcd-server '*)
       forbid_services
       apt_install "$@"
       if command -v systemctl >/dev/null; then
-        systemctl --quiet disable redis-server.service nats-server.service
+        systemctl --quiet disable redis-server.service nats-server.service etcd.service
       fi
       allow_services
       ;;
@@ -120,12 +123,12 @@ install_missing() {
   esac
 }
 
-# The packages of the end-to-end tests; npm notes in node_modules what it installed.
+# Those of a folder; npm notes in node_modules what it installed.
 install_npm_packages() {
-  lock=tests/e2e/package-lock.json
-  noted=tests/e2e/node_modules/.package-lock.json
+  lock=$1/package-lock.json
+  noted=$1/node_modules/.package-lock.json
   if [ ! -e "$noted" ] || [ -n "$(find "$lock" -newer "$noted")" ]; then
-    npm ci --prefix tests/e2e --no-audit --no-fund
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund
   fi
 }
 
@@ -146,9 +149,10 @@ main() {
     # shellcheck disable=SC2086  # one word per package
     install_missing "$1" $missing
   fi
-  if [ "$1" = test ]; then
-    install_npm_packages
-  fi
+  case $1 in
+    test) install_npm_packages tests/e2e ;;
+    bench) install_npm_packages bench/cluster ;;
+  esac
 }
 
 main "$@"

@@ -94,6 +94,29 @@ describe('a cluster of three', () => {
       return /^error (unknown|not-primary -)/.test(reply.at(-1));
     }, 'a refusal');
   });
+
+  test('what one of three has begins another cluster, when the others are lost for good', async () => {
+    const [[left, server]] = [...cluster.nodes];
+    const [stock] = await clients.get(left).expectOk('get stock');
+    const folder = makeFolder('survivor');
+    const file = path.join(folder, 'all.backup');
+    const saved = await nunc(['-h', `http://${server.http}`, 'backup', file]);
+    assert.equal(saved.code, kExit.ok, saved.errors);
+    const data = path.join(folder, 'data');
+    const restored = await nunc(['restore', file, '--data', data]);
+    assert.equal(restored.code, kExit.ok, restored.errors);
+    const args = ['--id', '9', '--listen', '127.0.0.1:0', '--bootstrap'];
+    const next = await startServer({
+      data,
+      args: [...args, '--cluster-secret-file', cluster.secretFile],
+    });
+    const client = await TcpClient.open(next.tcp, 'shop', 'token');
+    assert.deepEqual((await client.expectOk('get stock'))[0], stock);
+    await client.expectOk('set stock 100');
+    await client.close();
+    await next.stop();
+    removeFolder(folder);
+  });
 });
 
 describe('a node that does not belong', () => {

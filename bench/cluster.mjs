@@ -19,7 +19,8 @@ const kSeconds = Number(options.seconds);
 const kWarmMs = 500;
 const kPauseMs = 2; // between writes whose way to the watcher is measured
 
-const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+const quantile = (sorted, part) =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 
 /** Milliseconds from the call of a write to the push at another node, one in flight. */
 async function pushTimes(cluster) {
@@ -100,7 +101,8 @@ console.log(`| --- | ${names.map(() => '---:').join(' | ')} |`);
 for (const row of rows) {
   const cells = names.map((name) => {
     const figure = results[name][row];
-    return figure === undefined ? '' : figure < 100 ? figure.toFixed(2) : String(Math.round(figure));
+    if (figure === undefined) return '';
+    return figure < 100 ? figure.toFixed(2) : String(Math.round(figure));
   });
   console.log(`| ${row} | ${cells.join(' | ')} |`);
 }

@@ -1,5 +1,5 @@
-// Three nodes of each kind on loopback, and one client's view of them: a write that is confirmed by a
-// majority, and a watch at another node than the one that takes the write.
+// Three nodes of each kind on loopback, and one client's view of them: a write that is confirmed by
+// a majority, and a watch at another node than the one that takes the write.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
@@ -121,7 +121,8 @@ export class NuncCluster {
     const secret = path.join(this.#processes.folder, 'secret');
     writeFileSync(secret, '0123456789abcdef0123456789abcdef');
     for (let i = 0; i < 3; ++i) {
-      const [ws, http, tcp, peers] = ports.slice(4 * i, 4 * i + 4).map((port) => `127.0.0.1:${port}`);
+      const own = ports.slice(4 * i, 4 * i + 4);
+      const [ws, http, tcp, peers] = own.map((port) => `127.0.0.1:${port}`);
       const child = this.#processes.start(this.binary, [
         ...['start', '--id', String(i + 1), '--data', path.join(this.#processes.folder, `${i}`)],
         ...['-w', ws, '-h', http, '-t', tcp, '--listen', peers, '--cluster-secret-file', secret],

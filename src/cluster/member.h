@@ -63,6 +63,8 @@ class Member {
   [[nodiscard]] bool accepting() const;
   [[nodiscard]] Term term() const { return term_; }
   [[nodiscard]] Position last() const { return terms_.last(); }
+  // Of that record; empty: it is not there, or so old that its term is forgotten.
+  [[nodiscard]] std::optional<Term> TermAt(Revision at) const { return terms_.TermAt(at); }
   [[nodiscard]] Revision durable() const { return durable_; }
   [[nodiscard]] Revision commit() const { return commit_; }
   [[nodiscard]] const Members& members() const;

@@ -304,7 +304,7 @@ const char* Take(Body& body, Forward& forward) {
 }
 const char* Take(Body& body, ForwardReply& reply) {
   reply.id = body.Number<std::uint64_t>();
-  reply.upto = body.TakeRevision();
+  reply.upto = body.TakePosition();
   const unsigned flags = body.Number<std::uint8_t>();
   reply.taken = (flags & kFlagTaken) != 0;
   reply.replies = body.TakeRest();

@@ -125,7 +125,7 @@ struct Forward {
 struct ForwardReply {
   std::uint64_t id = 0;
   bool taken = false;  // false: it has not been run, and will not be
-  Revision upto{};     // what it did is in the log up to here
+  Position upto{};     // what it did is in the log up to here
   std::string_view replies{};
   friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
 };

@@ -41,7 +41,7 @@ std::vector<Message> Samples() {
       Join{.name = kName, .priority = {5}, .voter = true, .address = "10.0.0.1:3015"},
       Leave{.name = kName},
       Forward{.id = 12, .command = "a command"},
-      ForwardReply{.id = 12, .taken = true, .upto = {41}, .replies = "replies"},
+      ForwardReply{.id = 12, .taken = true, .upto = kPlace, .replies = "replies"},
       ForwardReply{.id = 12},
       Owners{.all = true, .owners = {5, 6}},
   };

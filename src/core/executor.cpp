@@ -69,10 +69,10 @@ void Executor::Close(SessionId id) {
   }
   Deselect(*session);
   forwards_open_ -= session->forwards;
-  if (follows_ && session->may_own) {
-    ended_owners_.push_back(session->owner);
-  } else if (!follows_ && !session->stands_in) {
+  if (!follows_ && !session->stands_in) {
     store_.lifetimes().EndOwner(session->owner);
+  } else if (session->may_own && !session->stands_in) {
+    ended_owners_.push_back(session->owner);
   }
   EndTransaction(*session);
   sessions_[id.slot].reset();

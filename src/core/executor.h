@@ -84,8 +84,7 @@ class Executor {
   void ExecuteFor(SessionId id, const Forwarded& forwarded, Output& output);
   void NoteAnswered(SessionId id);
   // Whether it must wait, since it came at `asked_us`.
-  [[nodiscard]] Pause PauseBefore(SessionId id, const Command& command,
-                                  std::int64_t asked_us) const;
+  [[nodiscard]] Pause PauseBefore(SessionId, const Command&, std::int64_t asked_us) const;
   [[nodiscard]] bool IsOpen(SessionId id) const { return SessionOf(id) != nullptr; }
   // Owners of keys, or who may be: those here, and who has left since this was asked last.
   [[nodiscard]] std::vector<std::uint64_t> OwnersHere() const;

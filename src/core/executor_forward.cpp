@@ -19,11 +19,14 @@ void Executor::Forward(Session& session, const Command& command, Output& output,
   ++session.forwards;
   ++forwards_open_;
   const OperationId operation{.value = ++operations_};
-  const Asker asker{.database = session.database == nullptr ? DatabaseId{} : session.database->id(),
-                    .user = session.user,
-                    .name = session.name,
-                    .admin = session.admin,
-                    .arbiter = session.is_arbiter()};
+  Asker asker{.user = session.user,
+              .name = session.name,
+              .admin = session.admin,
+              .arbiter = session.is_arbiter()};
+  if (session.database != nullptr) {
+    asker.database = session.database->name();
+    asker.database_id = session.database->id();
+  }
   output.forwards.push_back({.operation = operation,
                              .session = session.id,
                              .bytes = EncodeForwarded(asker, command, transaction)});
@@ -49,7 +52,8 @@ Pause Executor::PauseBefore(SessionId id, const Command& command, std::int64_t a
   }
   const bool writes =
       command.verb != Verb::kRejected && RowOf(command.verb).effect != Effect::kReads;
-  if (session->forwards > 0 && !writes) {
+  // Where they would be run here, writes come behind those that are under way too.
+  if (session->forwards > 0 && (!writes || !follows_)) {
     return Pause::kForAnswers;
   }
   return waits && LacksYet(*session, command, asked_us) ? Pause::kForCluster : Pause::kNone;
@@ -78,7 +82,10 @@ void Executor::ExecuteFor(SessionId id, const Forwarded& forwarded, Output& outp
   session->owner = asker.name.owner();
   session->admin = asker.admin;
   session->arbiter_elsewhere = asker.arbiter;
-  session->database = store_.Find(asker.database);
+  // An id may come again when the database that had it is taken back.
+  Database* database = store_.Find(asker.database_id);
+  session->database =
+      database != nullptr && database->name() == asker.database ? database : nullptr;
   session->user = asker.user;
   session->permissions_epoch = 0;
   session->permissions = nullptr;

@@ -103,6 +103,10 @@ void Executor::Hello(Session& session, const Command& command, Output& output) {
       return Error(session, ErrorCode::kBadSession, output);
     }
   }
+  // What the former one has may not have come here yet.
+  if (follows_ && options_.forwards && former && former->owner() != session.owner) {
+    return Forward(session, command, output);
+  }
   std::vector<Lifetimes::Item> taken;
   std::size_t bytes = kRecordBytesAround;
   if (former && former->owner() != session.owner && !Planted(Bug::kWatchLifetimeUnowned)) {
@@ -113,7 +117,7 @@ void Executor::Hello(Session& session, const Command& command, Output& output) {
     }
   }
   if (follows_ && !taken.empty()) {
-    return Forward(session, command, output);
+    return Error(session, ErrorCode::kNotPrimary, output, primary_);
   }
   if (store_.lifetimes().CountOf(session.owner) + taken.size() > kSessionKeysMax) {
     return Error(session, ErrorCode::kTooManySessionKeys, output);

@@ -153,8 +153,9 @@ bool TakeCommand(Cursor& cursor, Command& command) {
 
 bool TakeAsker(Cursor& cursor, Asker& asker) {
   std::uint8_t flags = 0;
-  if (!cursor.Take(asker.database.value) || !TakeText(cursor, asker.user) ||
-      !cursor.Take(asker.name.high) || !cursor.Take(asker.name.low) || !cursor.Take(flags)) {
+  if (!TakeText(cursor, asker.database) || !cursor.Take(asker.database_id.value) ||
+      !TakeText(cursor, asker.user) || !cursor.Take(asker.name.high) ||
+      !cursor.Take(asker.name.low) || !cursor.Take(flags)) {
     return false;
   }
   asker.admin = (flags & kAdminFlag) != 0;
@@ -192,7 +193,8 @@ bool TakeReply(Cursor& cursor, Reply& reply, Output& output) {
 std::string EncodeForwarded(const Asker& asker, const Command& command,
                             const Transaction* transaction) {
   std::string bytes;
-  Append(bytes, asker.database.value);
+  AppendText(bytes, asker.database);
+  Append(bytes, asker.database_id.value);
   AppendText(bytes, asker.user);
   Append(bytes, asker.name.high);
   Append(bytes, asker.name.low);

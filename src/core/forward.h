@@ -22,7 +22,8 @@ namespace nunc {
 
 // For whom the command of another node is run: what its session may do there.
 struct Asker {
-  DatabaseId database{};  // the selected one; zero: none
+  std::string_view database{};  // the selected one; empty: none
+  DatabaseId database_id{};
   std::string_view user{};
   SessionName name{};
   bool admin = false;

@@ -13,7 +13,8 @@ constexpr EntryTag kTag{.version = 4, .revision = {9}};
 constexpr EntryTag kOther{.version = 5, .revision = {10}};
 
 Asker Ann() {
-  return {.database = {7},
+  return {.database = "db",
+          .database_id = {7},
           .user = "ann",
           .name = {.high = 1, .low = 2},
           .admin = true,
@@ -42,7 +43,8 @@ TEST(Forward, ACommandComesWithAllThatItSays) {
   const std::string bytes = OfPut();
   Forwarded forwarded;
   ASSERT_TRUE(DecodeForwarded(bytes, forwarded));
-  EXPECT_EQ(forwarded.asker.database, DatabaseId{7});
+  EXPECT_EQ(forwarded.asker.database, "db");
+  EXPECT_EQ(forwarded.asker.database_id, DatabaseId{7});
   EXPECT_EQ(forwarded.asker.user, "ann");
   EXPECT_EQ(forwarded.asker.name, (SessionName{.high = 1, .low = 2}));
   EXPECT_TRUE(forwarded.asker.admin && forwarded.asker.arbiter);

@@ -1,19 +1,23 @@
 // How old what a node has may be, and whether a primary still is one: what reads may ask for.
-#include <algorithm>
+#include <utility>
 
-#include "base/limits.h"
 #include "node/cluster_driver.h"
 
 namespace nunc {
 
-void ClusterDriver::NoteNews(Revision head) {
-  // Where so much is on the way, later news say nothing before all that has come.
-  if (news_.size() < kNewsMax) {
-    news_.push_back({.head = head, .at_us = now_.mono_us});
+void ClusterDriver::NoteNews(Term term, Revision head) {
+  // What a primary before had more is no measure for this one's log.
+  if (term != std::exchange(news_term_, term)) {
+    news_.reset();
   }
-  while (!news_.empty() && news_.front().head <= world_.node.end().revision) {
-    fresh_us_ = news_.front().at_us;
-    news_.pop_front();
+  if (!news_) {
+    news_ = {.head = head, .at_us = now_.mono_us};
+  }
+  // Until the log ends in the primary's term it may end in records that will be taken back.
+  const ChainEnd& end = world_.node.end();
+  if (end.term == term && news_->head <= end.revision) {
+    fresh_us_ = news_->at_us;
+    news_.reset();
   }
 }
 

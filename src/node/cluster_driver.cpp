@@ -36,7 +36,8 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
                               SendBytes(peer, {.term = member_->term(), .message = message});
                             },
                         .tell = [this](const Input& input) { Tell(input); },
-                        .may_run = [this] { return !halted(); }},
+                        .may_run = [this] { return !busy(); },
+                        .term_at = [this](Revision at) { return member_->TermAt(at); }},
       start.name.id, options_.forward_timeout_us);
   member_.emplace(std::move(start), now.mono_us);
   world_.node.SetCluster(*this);
@@ -103,12 +104,12 @@ bool ClusterDriver::accepting() const {
   return member_->role() != RoleName::kPrimary || member_->accepting();
 }
 
-bool ClusterDriver::halted() const {
+bool ClusterDriver::busy() const {
   const bool leads = world_.node.role() == NodeRole::kPrimary;
   const Gate& gate = world_.node.gate();
   // What waits at a secondary was made by another node.
   return (leads ? gate.bytes() : gate.reply_bytes()) >= kHeldBytesMax || !accepting() ||
-         forwarding_->full() || (leads && world_.node.store().undo().bytes() >= kUndoBytesMax / 2);
+         (leads && world_.node.store().undo().bytes() >= kUndoBytesMax / 2);
 }
 
 void ClusterDriver::Fail(std::string_view why) {
@@ -170,7 +171,10 @@ void ClusterDriver::Settle() {
   const std::optional<NodeId> known = member_->primary();
   const bool reached = leads ? world_.node.role() == NodeRole::kPrimary
                              : known.has_value() && by_peer_.contains(*known);
-  forwarding_->SetPrimary(!reached ? std::nullopt : leads ? member_->name().id : known);
+  forwarding_->SetPrimary(!reached ? std::nullopt
+                          : leads  ? member_->name().id
+                                   : known,
+                          member_->term());
   const bool steps_down = world_.node.role() == NodeRole::kPrimary;
   if (!leads && !failure_ && (steps_down || primary != told_primary_)) {
     told_primary_ = primary;

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -67,7 +66,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   // Commands may be run: a primary that hands over runs none for a moment.
   [[nodiscard]] bool accepting() const;
   // No command is run: too much waits here or could not be taken back, or the role goes to another.
-  [[nodiscard]] bool halted() const;
+  [[nodiscard]] bool halted() const { return busy() || forwarding_->full(); }
   // Of a session that stands in for another node's: its slot is below kStandInsMax.
   void OnReply(const Reply& reply, const Output& output) { forwarding_->OnReply(reply, output); }
   void HandOver() override { hands_over_ = true; }
@@ -103,6 +102,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   };
 
   // cluster_driver.cpp
+  [[nodiscard]] bool busy() const;
   void Step(const MemberInput& input);
   void StepMember(const MemberInput& input);
   void ProposeWritten();
@@ -118,7 +118,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   void AppendOf(Revision first, const Replicate& replicate);
 
   // cluster_age.cpp
-  void NoteNews(Revision head);
+  void NoteNews(Term term, Revision head);
   void AskWhetherPrimary();
 
   // cluster_links.cpp
@@ -147,13 +147,14 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   std::uint64_t told_votes_ = 0;
   std::string told_primary_;
   std::vector<std::pair<NodeId, std::string>> closing_;  // by the step that runs
-  // What the primary had when it said so, as far as that is not here yet; and when the newest was
-  // said of which all is here.
+  // What the primary had when it said so, until that is here; and when the newest was said of which
+  // all is here.
   struct News {
     Revision head{};
     std::int64_t at_us = 0;
   };
-  std::deque<News> news_;
+  Term news_term_;
+  std::optional<News> news_;
   std::optional<std::int64_t> fresh_us_;
   bool confirm_asked_ = false;
   std::int64_t confirm_sent_us_ = 0;

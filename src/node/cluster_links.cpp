@@ -75,7 +75,7 @@ bool ClusterDriver::Receive(LinkId id, const Frame& frame) {
   Step(FrameReceived{.peer = *peer, .frame = &frame});
   if (const auto* replicate = std::get_if<Replicate>(&frame.message);
       replicate != nullptr && member_->primary() == *peer) {
-    NoteNews(replicate->head);
+    NoteNews(frame.term, replicate->head);
   }
   return links_.contains(id);
 }
@@ -87,7 +87,7 @@ bool ClusterDriver::IsForwarding(LinkId id, NodeId peer, const Frame& frame) {
   } else if (const auto* reply = std::get_if<ForwardReply>(&frame.message)) {
     taken = forwarding_->Receive(peer, *reply);
   } else if (const auto* owners = std::get_if<Owners>(&frame.message)) {
-    forwarding_->Receive(peer, *owners);
+    taken = forwarding_->Receive(peer, *owners);
   } else {
     return false;
   }

@@ -30,17 +30,18 @@ void Forwarding::Work() {
   RunWaits();
   RunInboxes();
   while (!own_replies_.empty()) {
-    const auto [id, replies] = std::move(own_replies_.front());
+    OwnReply own = std::move(own_replies_.front());
     own_replies_.pop_front();
-    // Of what was encoded here.
-    (void)Receive(self_, ForwardReply{.id = id, .taken = !replies.empty(), .replies = replies});
+    own.reply.replies = own.replies;
+    (void)Receive(self_, own.reply);  // of what was encoded here
   }
+  OnApplied();
   TimeOut();
-  EndOwnersAway();
+  owners_.Work(now_us_);
 }
 
 std::int64_t Forwarding::next_us() const {
-  std::int64_t next_us = owners_due_us_.value_or(INT64_MAX);
+  std::int64_t next_us = owners_.next_us();
   if (!pending_.empty()) {
     next_us = std::min(next_us, next_look_us_);
   }
@@ -49,29 +50,30 @@ std::int64_t Forwarding::next_us() const {
   return runs && world_.may_run() ? now_us_ : next_us;
 }
 
-void Forwarding::SetPrimary(std::optional<NodeId> primary) {
-  if (primary == primary_) {
+void Forwarding::SetPrimary(std::optional<NodeId> primary, Term term) {
+  if (primary == primary_ && (term == term_ || !primary)) {
     return;
   }
   if (leads()) {
-    owners_.clear();
-    owners_due_us_.reset();
+    owners_.End();
     for (auto& [peer, origin] : origins_) {
       RefuseAll(peer, origin);
     }
   }
   primary_ = primary;
+  term_ = term;
   opened_ = false;
   retry_us_ = now_us_;
   elsewhere_.clear();
   for (auto& [id, pending] : pending_) {
-    if (pending.under_way && pending.sent_to != primary_) {
-      pending.since_us = now_us_;
+    pending.since_us = pending.sent_to ? now_us_ : pending.since_us;
+    pending.elsewhere = pending.under_way;
+    if (pending.under_way) {
       ++elsewhere_[KeyOf(pending.forward.session)];
     }
   }
   if (leads()) {
-    owners_due_us_ = now_us_ + kOwnersAwaitUs;
+    owners_.Begin(now_us_);
   }
 }
 
@@ -81,11 +83,9 @@ void Forwarding::OnLinkDown(NodeId peer) {
     origins_.erase(origin);
     world_.tell(SessionClosed{session});
   }
-  if (leads()) {
-    owners_due_us_ = now_us_ + kOwnersAwaitUs;
-  }
+  owners_.OnLinkDown(peer, now_us_);
   if (peer == primary_) {
-    SetPrimary(std::nullopt);
+    SetPrimary(std::nullopt, term_);
   }
   FailSentTo(peer);
 }
@@ -97,15 +97,18 @@ void Forwarding::Send(NodeId peer, const Message& message) {
   if (const auto* forward = std::get_if<Forward>(&message)) {
     (void)Receive(self_, *forward);  // within the limits that it keeps itself
   } else if (const auto* reply = std::get_if<ForwardReply>(&message)) {
-    own_replies_.emplace_back(reply->id, std::string(reply->replies));
+    own_replies_.push_back({*reply, std::string(reply->replies)});
   } else {
-    Receive(self_, std::get<Owners>(message));
+    (void)Receive(self_, std::get<Owners>(message));
   }
 }
 
 // ---- the clients' side
 
 void Forwarding::TakeNew() {
+  if (!opened_) {
+    (void)world_.node.TakeEndedOwners();  // who is there will be told, and nobody else
+  }
   for (Output::Forward& forward : std::exchange(world_.node.forwards(), {})) {
     pending_bytes_ += forward.bytes.size();
     const std::uint64_t id = forward.operation.value;
@@ -128,6 +131,7 @@ void Forwarding::Send(Pending& pending) {
   sent_bytes_ += pending.forward.bytes.size();
   pending.sent_to = primary_;
   pending.under_way = true;
+  pending.elsewhere = false;
   Send(*primary_, Forward{.id = pending.forward.operation.value, .command = pending.forward.bytes});
 }
 
@@ -137,9 +141,11 @@ void Forwarding::ComeBack(Pending& pending) {
   }
   --sent_;
   sent_bytes_ -= pending.forward.bytes.size();
-  const auto behind = elsewhere_.find(KeyOf(pending.forward.session));
-  if (pending.sent_to != primary_ && behind != elsewhere_.end() && --behind->second == 0) {
-    elsewhere_.erase(behind);
+  if (std::exchange(pending.elsewhere, false)) {
+    const auto behind = elsewhere_.find(KeyOf(pending.forward.session));
+    if (--behind->second == 0) {
+      elsewhere_.erase(behind);
+    }
   }
 }
 
@@ -214,17 +220,27 @@ Result<void> Forwarding::Receive(NodeId peer, const ForwardReply& reply) {
 
 void Forwarding::OnApplied() {
   const Revision end = world_.node.end().revision;
-  while (!answered_.empty()) {
-    const auto found = pending_.find(answered_.front());
-    if (found != pending_.end() && found->second.upto > end && !Planted(Bug::kFleetAnsweredEarly)) {
-      return;
+  std::deque<std::uint64_t> left;
+  for (const std::uint64_t id : std::exchange(answered_, {})) {
+    const auto found = pending_.find(id);
+    if (found == pending_.end()) {
+      continue;
     }
-    answered_.pop_front();
-    if (found != pending_.end()) {
-      const std::string replies = std::move(found->second.replies);
-      Answer(Take(found), replies);
+    const Position upto = found->second.upto;
+    if (upto.revision > end && !Planted(Bug::kFleetAnsweredEarly)) {
+      left.push_back(id);
+      continue;
+    }
+    const std::string replies = std::move(found->second.replies);
+    const Output::Forward forward = Take(found);
+    // Another primary's record may stand there meanwhile.
+    if (world_.term_at(upto.revision).value_or(upto.term) == upto.term) {
+      Answer(forward, replies);
+    } else {
+      Fail(forward, ErrorCode::kUnknownOutcome);
     }
   }
+  answered_ = std::move(left);
 }
 
 void Forwarding::Answer(const Output::Forward& forward, std::string_view replies) {
@@ -264,9 +280,9 @@ void Forwarding::TimeOut() {
     const auto found = next++;
     const Pending& pending = found->second;
     const bool late = now_us_ - pending.since_us >= timeout_us_;
-    if (late && !pending.sent_to) {
+    if (late && !pending.sent_to && !(primary_ && opened_)) {
       Fail(Take(found), ErrorCode::kNotPrimary);
-    } else if (late && pending.under_way && pending.sent_to != primary_) {
+    } else if (late && pending.sent_to && pending.sent_to != primary_) {
       Fail(Take(found), ErrorCode::kUnknownOutcome);
     }
   }
@@ -274,50 +290,88 @@ void Forwarding::TimeOut() {
 
 // ---- the primary's side
 
-Forwarding::Origin& Forwarding::OriginOf(NodeId peer) {
+std::size_t Forwarding::Received::bytes() const {
+  return command.size() + (owners ? owners->owners.size() * sizeof(std::uint64_t) : 0);
+}
+
+void Forwarding::Open(NodeId peer) {
   const auto [found, fresh] = origins_.try_emplace(peer);
+  Origin& origin = found->second;
+  origin.opened = true;
   if (fresh) {
     std::uint32_t slot = 0;
-    while (std::ranges::any_of(origins_, [&](const auto& origin) {
-      return origin.first != peer && origin.second.session.slot == slot;
+    while (std::ranges::any_of(origins_, [&](const auto& other) {
+      return other.first != peer && other.second.session.slot == slot;
     })) {
       ++slot;
     }
-    found->second.session = {.slot = slot, .generation = ++stand_ins_};
-    world_.tell(SessionOpened{.session = found->second.session, .kind = SessionKind::kRequest});
+    origin.session = {.slot = slot, .generation = ++stand_ins_};
+    world_.tell(SessionOpened{.session = origin.session, .kind = SessionKind::kRequest});
   }
-  return found->second;
 }
 
-void Forwarding::Refuse(NodeId peer, Origin& origin, std::uint64_t id) {
-  origin.opened = false;
+void Forwarding::Refuse(NodeId peer, std::uint64_t id) {
+  if (const auto origin = origins_.find(peer); origin != origins_.end()) {
+    origin->second.opened = false;
+  }
   Send(peer, ForwardReply{.id = id});
 }
 
 void Forwarding::RefuseAll(NodeId peer, Origin& origin) {
   for (std::deque<Received>* list : {&origin.waits, &origin.inbox}) {
     for (const Received& received : std::exchange(*list, {})) {
-      Refuse(peer, origin, received.id);
+      if (!received.owners) {
+        Refuse(peer, received.id);
+      }
     }
   }
-  origin.inbox_bytes = 0;
+  origin.received_bytes = 0;
+  origin.commands = 0;
   origin.opened = false;
 }
 
 Result<void> Forwarding::Receive(NodeId peer, const Forward& forward) {
-  Origin& origin = OriginOf(peer);
-  if (!leads() || !origin.opened) {
-    Refuse(peer, origin, forward.id);
+  const auto found = origins_.find(peer);
+  if (!leads() || found == origins_.end() || !found->second.opened) {
+    Refuse(peer, forward.id);
     return {};
   }
-  if (origin.inbox.size() + origin.waits.size() >= kForwardsSentMax ||
-      (!origin.inbox.empty() &&
-       origin.inbox_bytes + forward.command.size() > kForwardsSentBytesMax)) {
+  Origin& origin = found->second;
+  if (origin.commands >= kForwardsSentMax ||
+      (origin.commands > 0 &&
+       origin.received_bytes + forward.command.size() > kForwardsSentBytesMax)) {
     return nunc::Fail(Fault::kInvalid, "more commands than may be under way");
   }
-  origin.inbox_bytes += forward.command.size();
+  ++origin.commands;
+  origin.received_bytes += forward.command.size();
   origin.inbox.push_back(
       {.id = forward.id, .command = std::string(forward.command), .since_us = now_us_});
+  RunInboxes();
+  return {};
+}
+
+Result<void> Forwarding::Receive(NodeId peer, const Owners& owners) {
+  if (!leads()) {
+    return {};
+  }
+  if (!origins_.contains(peer) && origins_.size() >= kStandInsMax) {
+    return nunc::Fail(Fault::kInvalid, "more nodes than there can be members send commands");
+  }
+  if (owners.all) {
+    Open(peer);
+  }
+  const auto found = origins_.find(peer);
+  if (found == origins_.end() || peer == self_) {
+    return {};  // who is here the node knows itself
+  }
+  // What they made may still wait here.
+  Received received{.owners = owners};
+  Origin& origin = found->second;
+  if (origin.received_bytes + received.bytes() > kForwardsSentBytesMax + kPeerFrameBytesMax) {
+    return nunc::Fail(Fault::kInvalid, "more owners than may be under way");
+  }
+  origin.received_bytes += received.bytes();
+  origin.inbox.push_back(std::move(received));
   RunInboxes();
   return {};
 }
@@ -332,7 +386,6 @@ void Forwarding::RunInboxes() {
       if (runs) {
         Received received = std::move(origin.inbox.front());
         origin.inbox.pop_front();
-        origin.inbox_bytes -= received.command.size();
         RunOne(peer, origin, std::move(received));
       }
       more = more || runs;
@@ -350,25 +403,38 @@ void Forwarding::RunWaits() {
 
 void Forwarding::RunOne(NodeId peer, Origin& origin, Received received) {
   ++run_;
+  const std::size_t bytes = received.bytes();
+  if (received.owners) {
+    origin.received_bytes -= bytes;
+    return owners_.Name(peer, *received.owners);
+  }
   Forwarded forwarded;
   if (!DecodeForwarded(received.command, forwarded)) {
     forwarded = {};
     forwarded.command.name = "the node that sent it is of another version";
-  } else if (peer != self_ && (forwarded.command.verb == Verb::kSetSession ||
-                               forwarded.command.verb == Verb::kHello)) {
-    owners_[peer].insert(forwarded.asker.name.owner());
   }
   if (world_.node.PauseBefore(origin.session, forwarded.command, received.since_us) ==
       Pause::kForCluster) {
     origin.waits.push_back(std::move(received));
     return;
   }
+  --origin.commands;
+  origin.received_bytes -= bytes;
+  const Verb verb = forwarded.command.verb;
+  if (peer != self_ && (verb == Verb::kSetSession || verb == Verb::kHello)) {
+    owners_.Note(peer, forwarded.asker.name.owner());
+  }
   origin.running.push_back({.id = received.id});
   const std::size_t running = origin.running.size();
   world_.tell(ForwardReceived{.session = origin.session, .forwarded = &forwarded});
   if (origin.running.size() == running) {
-    origin.running.back().upto = world_.node.end().revision;
+    origin.running.back().upto = EndOfLog();
   }
+}
+
+Position Forwarding::EndOfLog() const {
+  const ChainEnd& end = world_.node.end();
+  return {.term = end.term, .revision = end.revision};
 }
 
 void Forwarding::OnReply(const Reply& reply, const Output& output) {
@@ -385,50 +451,12 @@ void Forwarding::OnReply(const Reply& reply, const Output& output) {
   }
   const Running running = origin.running.front();
   origin.running.pop_front();
-  Send(found->first,
-       ForwardReply{.id = running.id,
-                    .taken = true,
-                    .upto = running.upto == Revision{} ? world_.node.end().revision : running.upto,
-                    .replies = origin.replies});
+  const bool returned = running.upto.revision != Revision{};
+  Send(found->first, ForwardReply{.id = running.id,
+                                  .taken = true,
+                                  .upto = returned ? running.upto : EndOfLog(),
+                                  .replies = origin.replies});
   origin.replies.clear();
-}
-
-void Forwarding::Receive(NodeId peer, const Owners& owners) {
-  if (!leads()) {
-    return;
-  }
-  if (peer == self_) {
-    OriginOf(peer).opened = true;  // who is here the node knows itself
-    return;
-  }
-  std::set<std::uint64_t>& known = owners_[peer];
-  if (!owners.all) {
-    for (const std::uint64_t owner : owners.owners) {
-      known.erase(owner);
-      world_.tell(OwnerEnded{owner});
-    }
-    return;
-  }
-  OriginOf(peer).opened = true;
-  const std::set<std::uint64_t> named(owners.owners.begin(), owners.owners.end());
-  for (const std::uint64_t owner : std::exchange(known, named)) {
-    if (!named.contains(owner)) {
-      world_.tell(OwnerEnded{owner});
-    }
-  }
-}
-
-void Forwarding::EndOwnersAway() {
-  if (!owners_due_us_ || now_us_ < *owners_due_us_) {
-    return;
-  }
-  owners_due_us_.reset();
-  std::set<std::uint64_t> here;
-  std::erase_if(owners_, [&](const auto& known) { return !origins_.contains(known.first); });
-  for (const auto& [peer, owners] : owners_) {
-    here.insert(owners.begin(), owners.end());
-  }
-  world_.tell(OwnersElsewhere{&here});
 }
 
 }  // namespace nunc

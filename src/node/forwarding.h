@@ -22,7 +22,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -31,6 +30,7 @@
 #include "cluster/message.h"
 #include "core/forward.h"
 #include "node/node.h"
+#include "node/remote_owners.h"
 
 namespace nunc {
 
@@ -42,9 +42,11 @@ class Forwarding {
     // A step of the node, and what its sessions hear of it.
     std::function<void(const Input&)> tell;
     std::function<bool()> may_run;  // commands, of a primary
+    // Of a record of the log; empty: it is not there, or its term is forgotten.
+    std::function<std::optional<Term>(Revision)> term_at;
   };
   Forwarding(World world, NodeId self, std::int64_t timeout_us)
-      : world_(std::move(world)), self_(self), timeout_us_(timeout_us) {}
+      : world_(std::move(world)), self_(self), timeout_us_(timeout_us), owners_(world_.tell) {}
 
   // Behind TurnStarted; and again before what the turn has to send leaves.
   void StartTurn(std::int64_t now_us);
@@ -53,12 +55,12 @@ class Forwarding {
   [[nodiscard]] bool full() const { return pending_bytes_ >= kForwardsBytesMax; }
 
   // Who makes the records and can be reached; empty: nobody.
-  void SetPrimary(std::optional<NodeId> primary);
+  void SetPrimary(std::optional<NodeId> primary, Term term);
   void OnLinkDown(NodeId peer);
   // Errors: the link is no longer usable.
   Result<void> Receive(NodeId peer, const Forward& forward);
   Result<void> Receive(NodeId peer, const ForwardReply& reply);
-  void Receive(NodeId peer, const Owners& owners);
+  Result<void> Receive(NodeId peer, const Owners& owners);
   // The node's log has more.
   void OnApplied();
   // Of a session with a slot below kStandInsMax.
@@ -71,28 +73,39 @@ class Forwarding {
     std::int64_t since_us = 0;  // it waits, or that who has it is primary no more
     std::optional<NodeId> sent_to{};
     bool under_way = false;  // sent, and not answered
-    Revision upto{};         // what its answer rests on
+    bool elsewhere = false;  // so, and it was before the primary or its term changed
+    Position upto{};         // what its answer rests on
     std::string replies{};
   };
   using PendingById = std::map<std::uint64_t, Pending>;  // in the order in which they came
   // Of another node, or of this one while it is primary itself.
   struct Received {
+    [[nodiscard]] std::size_t bytes() const;
+
     std::uint64_t id = 0;
-    std::string command;
+    std::string command{};
     std::int64_t since_us = 0;
+    std::optional<Owners> owners{};  // in place of a command, behind those that made them
   };
   struct Running {
     std::uint64_t id = 0;
-    Revision upto{};  // zero: it has not returned yet
+    Position upto{};  // zero: it has not returned yet
   };
   struct Origin {
     SessionId session{};
     bool opened = false;
     std::deque<Received> inbox{};
-    std::size_t inbox_bytes = 0;
-    std::deque<Received> waits{};  // out of it: until this node knows that it is still primary
+    std::deque<Received> waits{};    // out of it: until this node knows that it is still primary
+    std::size_t received_bytes = 0;  // of both
+    std::size_t commands = 0;        // in both
     std::deque<Running> running{};
     std::string replies{};  // of the first of them
+  };
+
+  // Of this node to itself.
+  struct OwnReply {
+    ForwardReply reply{};  // its view is empty
+    std::string replies{};
   };
 
   [[nodiscard]] bool leads() const { return primary_ == self_; }
@@ -108,19 +121,20 @@ class Forwarding {
   void Fail(const Output::Forward& forward, ErrorCode error);
   void FailSentTo(NodeId peer);
 
-  Origin& OriginOf(NodeId peer);
-  void Refuse(NodeId peer, Origin& origin, std::uint64_t id);
+  void Open(NodeId peer);
+  void Refuse(NodeId peer, std::uint64_t id);
   void RefuseAll(NodeId peer, Origin& origin);
   void RunInboxes();
   void RunWaits();
   void RunOne(NodeId peer, Origin& origin, Received received);
-  void EndOwnersAway();
+  [[nodiscard]] Position EndOfLog() const;
 
   World world_;
   NodeId self_;
   std::int64_t timeout_us_;
   std::int64_t now_us_ = 0;
   std::optional<NodeId> primary_;
+  Term term_;
 
   PendingById pending_;
   std::size_t pending_bytes_ = 0;
@@ -129,7 +143,7 @@ class Forwarding {
   std::size_t sent_bytes_ = 0;
   std::deque<std::uint64_t> answered_;  // of pending_; in the order in which they were answered
   std::int64_t next_look_us_ = 0;       // for those that have waited too long
-  // Sessions with some under way at a node that is primary no more; what comes behind those waits.
+  // Sessions with some of them elsewhere, and how many; what comes behind those waits.
   std::map<std::uint64_t, std::size_t> elsewhere_;
   bool opened_ = false;  // the primary knows the owners here
   std::int64_t retry_us_ = 0;
@@ -138,9 +152,8 @@ class Forwarding {
   std::uint32_t stand_ins_ = 0;  // ever
   std::size_t run_ = 0;          // this turn
   std::size_t room_ = 0;         // of the log, when the turn began
-  std::map<NodeId, std::set<std::uint64_t>> owners_;
-  std::optional<std::int64_t> owners_due_us_;  // who has not been named by then is gone
-  std::deque<std::pair<std::uint64_t, std::string>> own_replies_;  // of this node to itself
+  RemoteOwners owners_;
+  std::deque<OwnReply> own_replies_;
 };
 
 }  // namespace nunc

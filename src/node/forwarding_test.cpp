@@ -1,125 +1,9 @@
-// Two nodes and what they tell each other about commands, frame by frame.
 #include "node/forwarding.h"
 
-#include <deque>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include <gtest/gtest.h>
-
-#include "base/limits.h"
-#include "node/follow_fixture.h"
+#include "node/forwarding_fixture.h"
 
 namespace nunc {
 namespace {
-
-constexpr NodeId kThere{1};  // the primary
-constexpr NodeId kHere{2};
-constexpr std::int64_t kTimeoutUs = 2'000'000;
-const std::string kUnknown =
-    "error " + std::to_string(static_cast<int>(ErrorCode::kUnknownOutcome));
-const std::string kNobody =
-    "error " + std::to_string(static_cast<int>(ErrorCode::kNotPrimary)) + " -";
-
-class ForwardingTest : public FollowTest {
- protected:
-  static constexpr SessionId kGuest{.slot = kStandInsMax + 2, .generation = 1};  // here
-
-  ForwardingTest()
-      : FollowTest(true),
-        there_({.node = primary_,
-                .send = [this](NodeId, const Message& message) { Post(to_here_, message); },
-                .tell = [this](const Input& input) { StepThere(input); },
-                .may_run = [this] { return may_run_; }},
-               kThere, kTimeoutUs),
-        here_({.node = secondary_,
-               .send = [this](NodeId, const Message& message) { Post(to_there_, message); },
-               .tell = [this](const Input& input) { Step(input); },
-               .may_run = [] { return true; }},
-              kHere, kTimeoutUs) {
-    there_.SetPrimary(kThere);
-    here_.SetPrimary(kThere);
-    Step(SessionOpened{.session = kGuest, .name = {.high = 3, .low = 4}});
-    Run(kGuest, {.verb = Verb::kUseDb, .name = "db", .secret = "token"});
-  }
-
-  static void Post(std::deque<std::string>& into, const Message& message) {
-    EncodeFrame({.term = {1}, .message = message}, into.emplace_back());
-  }
-  void StepThere(const Input& input) {
-    primary_.Step(input, made_there_);
-    for (const auto& item : made_there_.items) {
-      if (const auto* reply = std::get_if<Reply>(&item);
-          reply != nullptr && reply->session.slot < kStandInsMax) {
-        there_.OnReply(*reply, made_there_);
-      }
-    }
-  }
-  // A turn of each, and what is on the way arrives; records only with Ship.
-  void Exchange() {
-    here_.StartTurn(now_.mono_us);
-    there_.StartTurn(now_.mono_us);
-    while (!to_here_.empty() || !to_there_.empty()) {
-      Deliver(to_there_, there_, kHere);
-      StepThere(LogSynced{primary_.end().revision});
-      Deliver(to_here_, here_, kThere);
-    }
-  }
-  void Deliver(std::deque<std::string>& frames, Forwarding& to, NodeId from) {
-    while (!frames.empty()) {
-      const std::string bytes = std::move(frames.front());
-      frames.pop_front();
-      const auto decoded = DecodeFrame(bytes);
-      ASSERT_TRUE(decoded && *decoded);
-      const Message& message = (*decoded)->frame.message;
-      Result<void> taken;
-      if (const auto* forward = std::get_if<Forward>(&message)) {
-        taken = to.Receive(from, *forward);
-      } else if (const auto* reply = std::get_if<ForwardReply>(&message)) {
-        taken = to.Receive(from, *reply);
-      } else {
-        to.Receive(from, std::get<Owners>(message));
-      }
-      broken_ = broken_ || !taken;
-    }
-  }
-  // The records too, so that what was answered is told.
-  void ExchangeAll() {
-    Exchange();
-    Ship();
-    here_.OnApplied();
-  }
-  Lines Ask(SessionId session, const Command& command) {
-    Lines told = Run(session, command);
-    ExchangeAll();
-    Sync();
-    for (std::string& line : Take(session)) {
-      told.push_back(std::move(line));
-    }
-    return told;
-  }
-  Lines Ask(const Command& command) { return Ask(kReader, command); }
-  std::string ValueThere(std::string_view key) {
-    const Entry* entry = primary_.store().Find("db")->Find(key);
-    return entry == nullptr ? "-" : std::string(entry->value());
-  }
-  void Pass(std::int64_t us) {
-    now_.mono_us += us;
-    now_.wall_us += us;
-    primary_.Step(TurnStarted{.now = now_}, made_there_);
-    Step(TurnStarted{.now = now_});
-    ExchangeAll();
-  }
-
-  bool may_run_ = true;
-  bool broken_ = false;
-  std::deque<std::string> to_here_;
-  std::deque<std::string> to_there_;
-  Output made_there_;
-  Forwarding there_;
-  Forwarding here_;
-};
 
 TEST_F(ForwardingTest, AWriteIsAnsweredWhenThisNodeHasItToo) {
   EXPECT_EQ(Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"}), Lines{});
@@ -236,23 +120,23 @@ TEST_F(ForwardingTest, AnArbiterMayBeAtAnyNode) {
 // ---- when the primary is not there
 
 TEST_F(ForwardingTest, WithoutAPrimaryItWaitsAndThenSaysThatItWasNotDone) {
-  here_.SetPrimary(std::nullopt);
+  here_.SetPrimary(std::nullopt, {1});
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   here_.StartTurn(now_.mono_us);
   Pass(kTimeoutUs - 1);
   EXPECT_EQ(Take(), Lines{});
   Pass(20'000);
   EXPECT_EQ(Take(), (Lines{kNobody}));
-  here_.SetPrimary(kThere);
+  here_.SetPrimary(kThere, {1});
   ExchangeAll();
   EXPECT_EQ(ValueThere("k"), "-");
 }
 
 TEST_F(ForwardingTest, OneThatWaitedGoesToWhoBecomesPrimary) {
-  here_.SetPrimary(std::nullopt);
+  here_.SetPrimary(std::nullopt, {1});
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   Pass(kTimeoutUs / 2);
-  here_.SetPrimary(kThere);
+  here_.SetPrimary(kThere, {1});
   ExchangeAll();
   EXPECT_EQ(Take(), (Lines{"ok"}));
 }
@@ -264,7 +148,7 @@ TEST_F(ForwardingTest, WhenTheLinkIsLostTheOutcomeIsUnknown) {
   EXPECT_EQ(Take(), (Lines{kUnknown}));
   // An answer that comes yet is for nobody.
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "2"});
-  here_.SetPrimary(kThere);
+  here_.SetPrimary(kThere, {1});
   Exchange();
   Ship();
   here_.OnApplied();
@@ -281,7 +165,7 @@ TEST_F(ForwardingTest, WhatWasAnsweredButDidNotComeHereIsUnknown) {
 
 TEST_F(ForwardingTest, WhoIsNotPrimaryGivesAllBackAndTheyGoInTheirOrder) {
   Exchange();
-  there_.SetPrimary(std::nullopt);
+  there_.SetPrimary(std::nullopt, {1});
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   Run(kReader, {.verb = Verb::kIncrement, .key = "k", .amount = 1});
   here_.StartTurn(now_.mono_us);
@@ -289,7 +173,7 @@ TEST_F(ForwardingTest, WhoIsNotPrimaryGivesAllBackAndTheyGoInTheirOrder) {
   std::string second = std::move(to_there_.back());
   to_there_.pop_back();
   Deliver(to_there_, there_, kHere);
-  there_.SetPrimary(kThere);
+  there_.SetPrimary(kThere, {1});
   to_there_.push_back(std::move(second));
   Exchange();
   EXPECT_EQ(ValueThere("k"), "-");
@@ -305,7 +189,7 @@ TEST_F(ForwardingTest, WhoIsPrimaryNoMoreMayStillAnswerAndTheNextOnesOfItsClient
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   here_.StartTurn(now_.mono_us);
   Deliver(to_there_, there_, kHere);
-  here_.SetPrimary(kThird);
+  here_.SetPrimary(kThird, {2});
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "2"});
   Run(kAdmin, {.verb = Verb::kSet, .key = "other", .value = "1"});
   here_.StartTurn(now_.mono_us);
@@ -325,7 +209,7 @@ TEST_F(ForwardingTest, WhoIsPrimaryNoMoreAndSaysNothingIsNotWaitedForTooLong) {
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   here_.StartTurn(now_.mono_us);
   to_there_.clear();
-  here_.SetPrimary(NodeId{3});
+  here_.SetPrimary(NodeId{3}, {2});
   Pass(kTimeoutUs - 1);
   EXPECT_EQ(Take(), Lines{});
   Pass(20'000);
@@ -336,21 +220,21 @@ TEST_F(ForwardingTest, WhatWaitsAtAPrimaryThatStepsDownIsGivenBack) {
   may_run_ = false;
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   Exchange();
-  there_.SetPrimary(std::nullopt);
+  there_.SetPrimary(std::nullopt, {1});
   Exchange();
   EXPECT_EQ(Take(), Lines{});
-  there_.SetPrimary(kThere);
+  there_.SetPrimary(kThere, {1});
   may_run_ = true;
   Pass(20'000);
   EXPECT_EQ(Take(), (Lines{"ok"}));
 }
 
 TEST_F(ForwardingTest, WhoBecomesPrimaryRunsItsOwn) {
-  here_.SetPrimary(std::nullopt);
+  here_.SetPrimary(std::nullopt, {1});
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   here_.StartTurn(now_.mono_us);
   Step(RoleChanged{.role = NodeRole::kPrimary, .term = {9}});
-  here_.SetPrimary(kHere);
+  here_.SetPrimary(kHere, {9});
   here_.StartTurn(now_.mono_us);
   for (const auto& item : output_.items) {
     if (const auto* reply = std::get_if<Reply>(&item); reply != nullptr) {
@@ -363,11 +247,11 @@ TEST_F(ForwardingTest, WhoBecomesPrimaryRunsItsOwn) {
 }
 
 TEST_F(ForwardingTest, AClientThatLeavesBeforeItWasSentHasNotAsked) {
-  here_.SetPrimary(std::nullopt);
+  here_.SetPrimary(std::nullopt, {1});
   Run(kReader, {.verb = Verb::kSet, .key = "k", .value = "1"});
   here_.StartTurn(now_.mono_us);
   Step(SessionClosed{kReader});
-  here_.SetPrimary(kThere);
+  here_.SetPrimary(kThere, {1});
   ExchangeAll();
   EXPECT_EQ(ValueThere("k"), "-");
   EXPECT_FALSE(here_.full());
@@ -412,7 +296,7 @@ TEST_F(ForwardingTest, ManyBytesWaitButOneCommandAlwaysGoes) {
 }
 
 TEST_F(ForwardingTest, WithTooManyBytesWaitingTheNodeIsFull) {
-  here_.SetPrimary(std::nullopt);
+  here_.SetPrimary(std::nullopt, {1});
   const std::string value(1'000, 'v');
   std::size_t bytes = 0;
   while (!here_.full()) {
@@ -444,64 +328,6 @@ TEST_F(ForwardingTest, AnAnswerThatCannotBeReadEndsTheLink) {
   const std::uint64_t id = std::get<Forward>((*decoded)->frame.message).id;
   EXPECT_FALSE(here_.Receive(kThere, ForwardReply{.id = id, .taken = true, .replies = "rubbish"}));
   EXPECT_TRUE(here_.Receive(kThere, ForwardReply{.id = id + 7, .taken = true, .replies = "x"}));
-}
-
-// ---- keys that live with a session
-
-TEST_F(ForwardingTest, AKeyLivesWithASessionOfAnotherNode) {
-  EXPECT_EQ(Ask(kGuest, {.verb = Verb::kSetSession, .key = "here", .value = "1"}), (Lines{"ok"}));
-  Pass(kOwnersAwaitUs);
-  Pass(1);
-  EXPECT_EQ(ValueOf("here"), "1");
-  Step(SessionClosed{kGuest});
-  Pass(1);
-  Pass(1);
-  EXPECT_EQ(ValueOf("here"), "-");
-}
-
-TEST_F(ForwardingTest, ItWaitsForANodeThatIsAwayAndEndsWhenThatDoesNotComeBack) {
-  Ask(kGuest, {.verb = Verb::kSetSession, .key = "here", .value = "1"});
-  there_.OnLinkDown(kHere);
-  here_.OnLinkDown(kThere);
-  Pass(kOwnersAwaitUs - 1);
-  EXPECT_EQ(ValueThere("here"), "1");
-  here_.SetPrimary(kThere);
-  ExchangeAll();
-  Pass(1);
-  Pass(1);
-  EXPECT_EQ(ValueThere("here"), "1");  // it is back, and has named its sessions
-  there_.OnLinkDown(kHere);
-  here_.OnLinkDown(kThere);
-  Pass(kOwnersAwaitUs);
-  Pass(1);
-  EXPECT_EQ(ValueThere("here"), "-");
-}
-
-TEST_F(ForwardingTest, WhoIsMissingWhenANodeNamesItsSessionsIsGone) {
-  Ask(kGuest, {.verb = Verb::kSetSession, .key = "here", .value = "1"});
-  there_.OnLinkDown(kHere);
-  here_.OnLinkDown(kThere);
-  Step(SessionClosed{kGuest});
-  here_.SetPrimary(kThere);
-  Pass(1);
-  Pass(1);
-  EXPECT_EQ(ValueThere("here"), "-");
-}
-
-TEST_F(ForwardingTest, WhoComesBackAtAnotherNodeGetsTheKeys) {
-  Ask(kGuest, {.verb = Verb::kSetSession, .key = "here", .value = "1"});
-  const std::string former = FormatSessionName({.high = 3, .low = 4});
-  const SessionId again{.slot = kStandInsMax + 3, .generation = 1};
-  Step(SessionOpened{.session = again, .name = {.high = 5, .low = 6}});
-  EXPECT_EQ(Ask(again, {.verb = Verb::kHello, .secret = former}).back(), "ok");
-  Step(SessionClosed{kGuest});
-  Pass(kOwnersAwaitUs);
-  Pass(1);
-  EXPECT_EQ(ValueOf("here"), "1");
-  Step(SessionClosed{again});
-  Pass(1);
-  Pass(1);
-  EXPECT_EQ(ValueOf("here"), "-");
 }
 
 }  // namespace

@@ -127,10 +127,15 @@ bool Connection::Defers(const Command& command) {
   }
   deferred_ = std::make_unique<OwnedCommand>(command);
   deferred_us_ = hub_.now_us();
-  if (pause == Pause::kForCluster) {
-    hub_.WaitForCluster(*this);
-  }
+  LookAgain(pause);
   return true;
+}
+
+// An answer resumes who awaits one; of the cluster nobody is told.
+void Connection::LookAgain(Pause pause) {
+  if (pause == Pause::kForCluster || !AwaitsReplies()) {
+    hub_.LookAgainAt(*this);
+  }
 }
 
 void Connection::Import(BlockImported block) {
@@ -163,16 +168,16 @@ void Connection::Process(std::span<char> fresh) {
 }
 
 void Connection::RunDeferred() {
-  if (deferred_ == nullptr || hub_.halted()) {
+  if (deferred_ == nullptr) {
     return;
   }
-  const Pause pause = hub_.PauseBefore(session_, deferred_->get(), deferred_us_);
-  if (pause == Pause::kForCluster) {
-    hub_.WaitForCluster(*this);
-  } else if (pause == Pause::kNone) {
-    const std::unique_ptr<OwnedCommand> deferred = std::move(deferred_);
-    Run(deferred->get());
+  const Pause pause = hub_.halted() ? Pause::kForCluster
+                                    : hub_.PauseBefore(session_, deferred_->get(), deferred_us_);
+  if (pause != Pause::kNone) {
+    return LookAgain(pause);
   }
+  const std::unique_ptr<OwnedCommand> deferred = std::move(deferred_);
+  Run(deferred->get());
 }
 
 std::size_t Connection::Feed(std::span<char> input) {
@@ -402,7 +407,7 @@ void Connection::UpdateEvents() {
   const bool reads =
       state_ == State::kLingering ||
       (state_ == State::kOpen && !peer_ended_ && !stopping_ && out_.size() < kUnsentBytesMax &&
-       !(HasUnrun() && (AwaitsReplies() || hub_.halted())));
+       !(HasUnrun() && (AwaitsReplies() || deferred_ != nullptr || hub_.halted())));
   const std::uint32_t wanted = (reads ? EPOLLIN : 0U) | (blocked_ ? EPOLLOUT : 0U);
   if (wanted != events_) {
     events_ = wanted;

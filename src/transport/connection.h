@@ -99,10 +99,13 @@ class Connection final : public Loop::Handler {
  private:
   enum class State : std::uint8_t { kOpen, kClosing, kLingering, kDead };
 
-  [[nodiscard]] bool Waits() const { return AwaitsReplies() || protocol_->Waits(); }
+  [[nodiscard]] bool Waits() const {
+    return AwaitsReplies() || deferred_ != nullptr || protocol_->Waits();
+  }
   void ReadSome();
   void DiscardInput();
   bool Defers(const Command& command);
+  void LookAgain(Pause pause);
   void Run(const Command& command);
   void RunDeferred();
   void Process(std::span<char> fresh);

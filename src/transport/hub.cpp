@@ -179,14 +179,11 @@ Result<void> Hub::RunTurn() {
   if (Result<void> taken = TakeNews(); !taken) {
     return taken;
   }
-  for (const std::uint32_t slot : std::exchange(pausing_, {})) {
-    if (Connection* connection = Find(slot); connection != nullptr) {
-      ResumeNextTurn(*connection);  // which is this one
-    }
-  }
+  ResumePausing();
   // First who waits from the turn before: the time for commands may not reach for all.
   ResumeAll();
   loop_.Dispatch();
+  ResumePausing();  // other nodes may just have said what was waited for
   node_.Step(TurnEnded{}, output_);
   Route(output_);
   turn_ended_ = true;
@@ -225,6 +222,14 @@ void Hub::ResumeAll() {
     resume_.pop_front();
     if (Connection* connection = Find(slot); connection != nullptr) {
       connection->in_resume_list = false;
+      connection->Resume();
+    }
+  }
+}
+
+void Hub::ResumePausing() {
+  for (const std::uint32_t slot : std::exchange(pausing_, {})) {
+    if (Connection* connection = Find(slot); connection != nullptr) {
       connection->Resume();
     }
   }

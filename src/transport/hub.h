@@ -76,12 +76,13 @@ class Hub {
 
   // True: the change that the command made had many watchers.
   bool Execute(SessionId session, const Command& command);
-  // As in Node. Who waits for the cluster asks again in each turn.
+  // As in Node.
   [[nodiscard]] Pause PauseBefore(SessionId session, const Command& command,
                                   std::int64_t asked_us) const {
     return node_.PauseBefore(session, command, asked_us);
   }
-  void WaitForCluster(const Connection& connection) { pausing_.push_back(connection.slot()); }
+  // Its command waits for what nobody will tell it: it asks again in each turn.
+  void LookAgainAt(const Connection& connection) { pausing_.push_back(connection.slot()); }
   void Expect(SessionId id, std::span<const std::string_view> keys) { node_.Expect(id, keys); }
   void Import(const BlockImported& block);
   [[nodiscard]] bool IsAdmin(std::string_view user, std::string_view password) const {
@@ -126,6 +127,7 @@ class Hub {
   void Route(const Output& output);
   [[nodiscard]] std::int64_t CommitOf(const Change& change) const;  // 0: long ago
   void ResumeAll();
+  void ResumePausing();
   void FlushAll();
   void FlushInBacklog(Connection& connection);
   void FlushFrom(std::deque<std::uint32_t>& list, bool Connection::*listed, std::int64_t until_us);
@@ -162,7 +164,7 @@ class Hub {
   std::deque<std::uint32_t> backlog_;  // one of many that a change goes to, or left over
   std::deque<std::uint32_t> resume_;
   std::vector<std::uint32_t> dead_;
-  std::vector<std::uint32_t> pausing_;  // each has a command that waits for the cluster
+  std::vector<std::uint32_t> pausing_;
 
   BufferPool buffers_;
   std::vector<char> read_buffer_;

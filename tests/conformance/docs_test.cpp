@@ -163,6 +163,14 @@ const std::vector<NamedLimit> kLimits = {
     {"kCatchUpBytes", kCatchUpBytes},
     {"kMembersBytesMax", kMembersBytesMax},
     {"kReplicateBytesMax", kReplicateBytesMax},
+    {"kMaxAgeMsMax", kMaxAgeMsMax},
+    {"kForwardsSentMax", kForwardsSentMax},
+    {"kForwardsSentBytesMax", kForwardsSentBytesMax},
+    {"kForwardsBytesMax", kForwardsBytesMax},
+    {"kForwardsPerTurn", kForwardsPerTurn},
+    {"kStandInsMax", kStandInsMax},
+    {"kOwnersPerNodeMax", kOwnersPerNodeMax},
+    {"kOwnersAwaitUs", kOwnersAwaitUs},
     {"kReplicatesInFlightMax", kReplicatesInFlightMax},
     {"kTermsKnownMax", kTermsKnownMax},
     {"kTermsToldMax", kTermsToldMax},
@@ -196,7 +204,8 @@ TEST(Docs, EveryConstantOfTheLimitsIsCheckedHere) {
   for (const NamedLimit& limit : kLimits) {
     checked.emplace(limit.name);
   }
-  const std::string header = ReadText(kRepository / "src/base/limits.h");
+  const std::string header = ReadText(kRepository / "src/base/limits.h") +
+                             ReadText(kRepository / "src/base/peer_limits.h");
   const std::regex constant(R"(inline constexpr [\w:]+ (k\w+))");
   std::size_t seen = 0;
   for (std::sregex_iterator at(header.begin(), header.end(), constant), end; at != end; ++at) {

@@ -95,7 +95,7 @@ describe('a cluster of three', () => {
     }, 'a refusal');
   });
 
-  test('what one of three has begins another cluster, when the others are lost for good', async () => {
+  test('what one of three has begins another cluster when the others are lost', async () => {
     const [[left, server]] = [...cluster.nodes];
     const [stock] = await clients.get(left).expectOk('get stock');
     const folder = makeFolder('survivor');

@@ -17,10 +17,12 @@ class DepsTest(unittest.TestCase):
         self.repository = pathlib.Path(folder.name)
         self.tools = self.repository / "bin"
         self.calls = self.repository / "calls"
-        for made in ["bin", "tools", "tests/e2e"]:
+        for made in ["bin", "tools", "tests/e2e", "bench/cluster/node_modules"]:
             (self.repository / made).mkdir(parents=True)
         shutil.copy(DEPS, self.repository / "tools/deps.sh")
         (self.repository / "tests/e2e/package-lock.json").write_text("{}")
+        (self.repository / "bench/cluster/package-lock.json").write_text("{}")
+        (self.repository / "bench/cluster/node_modules/.package-lock.json").write_text("{}")
         for tool in ["sh", "dirname", "sed", "grep", "find"]:
             os.symlink(shutil.which(tool), self.tools / tool)
         self.stand_in("id", "echo 0")

@@ -285,7 +285,10 @@ describe('what a watcher is told', () => {
     ['changes are swapped', [...begun, changed, removed]],
     ['a value is another', [...begun, removed, { ...changed, value: '4' }]],
     ['the state it begins with lacks a key', [...start(2, ['a', '1']), removed, changed]],
-    ['something is taken back', [...begun, removed, changed, { push: 'started', with: 'rewound' }]],
+    [
+      'something is taken back',
+      [...begun, removed, changed, { push: 'started', with: 'rewound' }],
+    ],
   ]) {
     test(what, () => assert.notDeepEqual(checkWatcher(told, log), []));
   }

@@ -15,6 +15,15 @@ export class ClusterNodes {
     writeFileSync(this.secretFile, `${kSecret}\n`);
   }
 
+  /** Where this door of each node is that was ever started. */
+  addresses(door) {
+    return [...this.#homes.values()].map((home) => home[door]);
+  }
+
+  folderOf(id) {
+    return this.#homes.get(id).data;
+  }
+
   /** The first one begins the cluster, the others enter it. */
   async start(id, { secretFile = this.secretFile, args = [] } = {}) {
     const home = this.#homes.get(id) ?? { data: path.join(this.folder, `node-${id}`) };

@@ -175,12 +175,16 @@ function checkConnections(calls, timelines) {
 export function checkWitness(calls, log) {
   const timelines = new Timelines(log);
   const { wrong, places } = claim(calls, timelines);
-  return [...wrong, ...checkClock(calls, timelines, places), ...checkConnections(calls, timelines)];
+  return [
+    ...wrong,
+    ...checkClock(calls, timelines, places),
+    ...checkConnections(calls, timelines),
+  ];
 }
 
 /**
- * What a watcher was told, against the log: at each `ready` it holds what was there, and behind that
- * every change comes once, in order. `told` is its pushes, with { connected: true } where a
+ * What a watcher was told, against the log: at each `ready` it holds what was there, behind that it
+ * is told every change once, in order. `told` is its pushes, with { connected: true } where a
  * connection begins; `alive`: the last one was never cut, and so must have been told everything.
  */
 export function checkWatcher(told, log, { alive = true } = {}) {

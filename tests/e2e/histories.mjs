@@ -1,0 +1,242 @@
+// Clients of a cluster that write and read all the time, and remember what they were told and when;
+// and watchers that remember what was pushed to them. history_model.mjs says what a call is.
+import { kAdmin, until } from './harness.mjs';
+import { JsonClient } from './json_client.mjs';
+
+export const kDatabase = 'history';
+const kRegisters = ['h/r0', 'h/r1', 'h/r2'];
+const kCounters = ['h/c0', 'h/c1'];
+const kProbe = 'h/probe';
+const kAnswerMs = 8000; // longer than --forward-timeout and --quorum-timeout together
+const kHandshakeMs = 1000; // a process that is stopped takes connections, and answers nothing
+const kPaceMs = 4; // between two calls of a client, at most
+const kRetryMs = 10;
+
+// Of what a client does, by how often.
+const kRegisterKinds = ['get', 'get', 'set', 'set', 'put', 'put', 'set-safe', 'remove'];
+const kCounterKinds = ['get', 'increment', 'increment'];
+
+const kRefusals = new Set(['version-differs', 'key-absent', 'invalid-version']);
+
+const now = () => Number(process.hrtime.bigint());
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const pick = (list, random) => list[Math.floor(random() * list.length)];
+const valueOf = ({ text, value }) => text ?? `${value}`;
+
+async function connect(address, admin) {
+  const client = await JsonClient.connect(address, { handshakeTimeout: kHandshakeMs });
+  if (admin) await client.ok({ op: 'auth', user: kAdmin.user, password: kAdmin.password });
+  await client.ok({ op: 'use-db', db: kDatabase, token: kDatabase });
+  return client;
+}
+
+function requestOf({ kind, key, value, by, expected }) {
+  switch (kind) {
+    case 'get': {
+      // Where the node says before and behind it that it is primary, the read was the primary's.
+      const role = { op: 'cluster-state', form: 'json' };
+      return { op: 'batch', requests: [role, { op: 'get', key }, role] };
+    }
+    case 'put':
+      return { op: 'put', key, text: value, 'if-version': expected };
+    case 'set-safe':
+      return { op: 'set-safe', key, text: value, version: expected };
+    case 'increment':
+      return { op: 'increment', key, by };
+    case 'set':
+      return { op: 'set', key, text: value };
+    default:
+      return { op: kind, key };
+  }
+}
+
+function settleRead(call, [before, answer, behind]) {
+  const roles = [before, behind].map(({ ok }) => ok && `${ok.cluster.role} ${ok.cluster.term}`);
+  call.linear = roles[0] === roles[1] && roles[0].startsWith('primary');
+  if (answer.error) return settleError(call, answer.error);
+  const { found, version, revision } = answer.ok;
+  call.found = found ? { value: valueOf(answer.ok), version } : null;
+  return Object.assign(call, { outcome: 'ok', revision });
+}
+
+function settleError(call, { code, message }) {
+  if (kRefusals.has(code)) return Object.assign(call, { outcome: 'refused', code });
+  if (code === 'not-primary') return Object.assign(call, { outcome: 'failed' });
+  if (code === 'unknown-outcome')
+    return Object.assign(call, { outcome: 'unknown', return: Infinity });
+  throw new Error(`${call.kind} ${call.key}: ${code}: ${message}`);
+}
+
+function settle(call, answer) {
+  if (answer.error) return settleError(call, answer.error);
+  if (call.kind === 'get') return settleRead(call, answer.ok.replies);
+  const { revision, version, value } = answer.ok;
+  if (call.kind === 'increment') call.sum = `${value}`;
+  return Object.assign(call, { outcome: 'ok', revision, version });
+}
+
+class Client {
+  #connection = null;
+  #versions = new Map(); // by key: the newest that it knows
+
+  constructor(load, number) {
+    this.load = load;
+    this.number = number;
+    this.at = number; // which of the nodes it is at
+  }
+
+  async #connected() {
+    if (this.#connection) return true;
+    const addresses = this.load.addresses();
+    this.at = (this.at + 1) % addresses.length;
+    try {
+      this.#connection = await connect(addresses[this.at], true);
+      this.connections = (this.connections ?? 0) + 1;
+      return true;
+    } catch {
+      await pause(kRetryMs);
+      return false;
+    }
+  }
+
+  #draw() {
+    const { random } = this.load;
+    const counter = random() < 0.4;
+    const key = pick(counter ? kCounters : kRegisters, random);
+    const kind = pick(counter ? kCounterKinds : kRegisterKinds, random);
+    return { kind, key };
+  }
+
+  /** One call from its beginning to what is known of it; what it was given is kept. */
+  async make({ kind, key }) {
+    while (!(await this.#connected())) if (this.load.stopped) return null;
+    const id = (this.load.lastId += 1);
+    const connection = `${this.number}.${this.connections}`;
+    const call = { client: this.number, connection, kind, key, node: this.at };
+    if (kind === 'increment') call.by = id;
+    else if (kind !== 'get' && kind !== 'remove') call.value = `v${id}`;
+    if (kind === 'put' || kind === 'set-safe') call.expected = this.#versions.get(key) ?? 0;
+    this.load.calls.push(call);
+    const answer = await this.#ask(call, { id, ...requestOf(call) });
+    if (answer) settle(call, answer);
+    else Object.assign(call, { outcome: 'unknown', return: Infinity });
+    const version = call.found?.version ?? call.version;
+    if (version !== undefined) this.#versions.set(key, version);
+    return call;
+  }
+
+  /** Null when the connection broke, or nothing came. */
+  async #ask(call, request) {
+    call.call = now();
+    try {
+      this.#connection.send(request);
+      const answer = await this.#connection.ws.inbox.next('an answer', kAnswerMs);
+      call.return = now();
+      return JSON.parse(answer);
+    } catch {
+      this.leave();
+      return null;
+    }
+  }
+
+  leave() {
+    this.#connection?.ws.socket.terminate();
+    this.#connection = null;
+  }
+
+  async run() {
+    while (!this.load.stopped) {
+      await this.make(this.#draw());
+      await pause(this.load.random() * kPaceMs);
+    }
+    this.leave();
+  }
+}
+
+/** `addresses` gives where nodes are reached by WebSocket; some may be down. */
+export class HistoryLoad {
+  calls = [];
+  lastId = 0;
+  stopped = false;
+
+  constructor(addresses, random, { clients = 4 } = {}) {
+    this.addresses = addresses;
+    this.random = random;
+    this.clients = Array.from({ length: clients }, (_, number) => new Client(this, number));
+    this.prober = new Client(this, clients);
+  }
+
+  start() {
+    this.running = Promise.all(this.clients.map((client) => client.run()));
+    this.running.catch(() => {}); // `stop` tells of it
+  }
+
+  async stop() {
+    this.stopped = true;
+    await this.running;
+    this.prober.leave();
+  }
+
+  /** Milliseconds until a write of a client that tries one node after the other is acknowledged. */
+  async acknowledged(ms) {
+    const begun = now();
+    await until(
+      async () => {
+        const call = await this.prober.make({ kind: 'set', key: kProbe });
+        if (call.outcome !== 'ok') this.prober.leave();
+        return call.outcome === 'ok';
+      },
+      'an acknowledged write',
+      ms,
+    );
+    return (now() - begun) / 1e6;
+  }
+
+  /** How many calls ended how. */
+  get outcomes() {
+    const counts = { ok: 0, refused: 0, failed: 0, unknown: 0 };
+    for (const { outcome } of this.calls) if (outcome) counts[outcome] += 1;
+    return counts;
+  }
+}
+
+/** One that is told of all keys of the load at one node, over any number of connections. */
+export class Watcher {
+  told = [];
+  cuts = 0;
+  #client = null;
+
+  async open(address) {
+    const client = await connect(address, false);
+    const since = this.told.findLast(({ push }) => push === 'ready')?.token ?? '0';
+    this.told.push({ connected: true });
+    const waiting = client.ws.inbox;
+    client.ws.inbox = {
+      push: (text) => this.#take(JSON.parse(text)),
+      end: () => {
+        if (this.#client === client) this.cuts += 1;
+        this.#client = null;
+      },
+    };
+    this.#client = client;
+    for (const text of waiting.drain()) client.ws.inbox.push(text);
+    client.send({ id: 1, op: 'watch', key: 'h/*', since });
+  }
+
+  #take({ push, key, revision, token, with: beginning, error, ...rest }) {
+    if (error) throw new Error(`a watcher was refused: ${JSON.stringify(error)}`);
+    if (!push) return;
+    const value = push === 'set' ? valueOf(rest) : undefined;
+    this.told.push({ push, key, value, revision, token, with: beginning });
+  }
+
+  get newest() {
+    return this.told.at(-1)?.revision ?? 0;
+  }
+
+  close() {
+    const client = this.#client;
+    this.#client = null;
+    client?.ws.socket.terminate();
+  }
+}

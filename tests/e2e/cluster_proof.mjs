@@ -5,7 +5,8 @@ import { ClusterNodes } from './cluster_nodes.mjs';
 import { randomOf } from './crash_disk.mjs';
 import { JsonClient } from './json_client.mjs';
 import { kAdmin, nunc, until, within } from './harness.mjs';
-import { HistoryLoad, kDatabase, Watcher } from './histories.mjs';
+import { mayStand, show } from './history_model.mjs';
+import { HistoryLoad, kDatabase, now, Watcher } from './histories.mjs';
 import { checkLinearizable } from './linearizable.mjs';
 import { checkWatcher, checkWitness } from './witness.mjs';
 
@@ -17,27 +18,29 @@ export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1
 
 export class ProvenCluster {
   watchers = new Map();
-  expectedCuts = new Map(); // by id: how often the node itself ended
+  faults = []; // { id, from, to } and whether its connections were cut: when a node was away
 
   constructor({ count = 3, cluster = new ClusterNodes(), args = [], seed = kSeed } = {}) {
     this.cluster = cluster;
     this.args = args;
     this.ids = Array.from({ length: count }, (_, index) => index + 1);
     this.random = randomOf(seed);
-    this.load = new HistoryLoad(() => cluster.addresses('ws'), this.random);
+    const nodes = () => cluster.addresses('ws');
+    const live = () => nodes().filter(([id]) => cluster.nodes.has(id) && !this.#fault(id));
+    this.load = new HistoryLoad(nodes, live, this.random);
   }
 
   async begin() {
     for (const id of this.ids) await this.cluster.start(id, { args: this.args });
     await this.settled();
-    const admin = await this.#admin(this.ids[0]);
+    const admin = await this.admin(this.ids[0]);
     await admin.ok({ op: 'create-db', name: kDatabase, token: kDatabase, ack: 'quorum' });
     await admin.close();
     for (const id of this.ids) await this.watch(id);
     this.load.start();
   }
 
-  async #admin(id) {
+  async admin(id) {
     const client = await JsonClient.connect(this.cluster.nodes.get(id).ws);
     await client.ok({ op: 'auth', user: kAdmin.user, password: kAdmin.password });
     return client;
@@ -45,7 +48,7 @@ export class ProvenCluster {
 
   /** What the node knows of the cluster. */
   async state(id) {
-    const admin = await this.#admin(id);
+    const admin = await this.admin(id);
     const { cluster } = await admin.ok({ op: 'cluster-state', form: 'json' });
     admin.ws.socket.terminate();
     return cluster;
@@ -87,17 +90,26 @@ export class ProvenCluster {
     );
   }
 
-  #ends(id) {
-    this.expectedCuts.set(id, (this.expectedCuts.get(id) ?? 0) + 1);
+  #fault(id) {
+    return this.faults.find((fault) => fault.id === id && fault.to === Infinity);
+  }
+
+  /** From now on, until `back`, who is connected to the node need not be answered. */
+  away(id, { cut = false } = {}) {
+    this.faults.push({ id, cut, from: now(), to: Infinity });
+  }
+
+  back(id) {
+    this.#fault(id).to = now();
   }
 
   async kill(id) {
-    this.#ends(id);
+    this.away(id, { cut: true });
     await this.cluster.kill(id);
   }
 
   async terminate(id) {
-    this.#ends(id);
+    this.away(id, { cut: true });
     const server = this.cluster.nodes.get(id);
     this.cluster.nodes.delete(id);
     assert.equal((await server.stop('SIGTERM')).code, 0);
@@ -105,11 +117,41 @@ export class ProvenCluster {
 
   async restart(id) {
     await this.cluster.start(id, { args: this.args });
+    this.back(id);
     await this.watch(id);
   }
 
-  signal(id, name) {
-    process.kill(this.cluster.nodes.get(id).pid, name);
+  /** Takes the node out of the cluster, and ends it. */
+  async leave(id) {
+    const admin = await this.admin(id);
+    this.away(id, { cut: true });
+    this.ids = this.ids.filter((other) => other !== id);
+    await admin.ok({ op: 'leave', node: `${id}` });
+    admin.ws.socket.terminate();
+    await until(async () => {
+      const { members } = await this.state(await this.primary(this.ids));
+      return members.every((member) => member.id !== id);
+    }, `node ${id} to have left`);
+    const server = this.cluster.nodes.get(id);
+    this.cluster.nodes.delete(id);
+    assert.equal((await server.stop('SIGTERM')).code, 0);
+  }
+
+  async join(id) {
+    this.ids.push(id);
+    await this.cluster.start(id, { args: this.args });
+    await this.watch(id);
+  }
+
+  /** Not one cycle of the processor for it. */
+  freeze(id) {
+    this.away(id);
+    process.kill(this.cluster.nodes.get(id).pid, 'SIGSTOP');
+  }
+
+  thaw(id) {
+    process.kill(this.cluster.nodes.get(id).pid, 'SIGCONT');
+    this.back(id);
   }
 
   /** The log of each node that runs, behind its last write, all on their disks. */
@@ -117,12 +159,14 @@ export class ProvenCluster {
     await this.load.acknowledged(kFailoverMs);
     await this.load.stop();
     await this.settled({ lagMax: 0 });
-    const last = this.load.calls.at(-1).revision;
-    for (const [id, watcher] of this.watchers) {
+    const done = this.load.calls.filter((call) => mayStand(call) && call.outcome === 'ok');
+    const last = done.reduce((newest, { revision }) => Math.max(newest, revision), 0);
+    const ids = [...this.cluster.nodes.keys()];
+    for (const id of ids) {
+      const watcher = this.watchers.get(id);
       await until(() => watcher.newest >= last, `the last write at the watcher of node ${id}`);
       watcher.close();
     }
-    const ids = [...this.cluster.nodes.keys()];
     for (const id of ids) await this.cluster.kill(id);
     const logs = new Map();
     for (const id of ids) {
@@ -133,6 +177,25 @@ export class ProvenCluster {
       logs.set(id, output.trimEnd().split('\n'));
     }
     return { logs, last };
+  }
+
+  /** Only a node that ends, or is away, breaks connections. */
+  #checkCuts() {
+    return this.load.calls
+      .filter(
+        ({ node, call, broken }) =>
+          broken !== undefined &&
+          !this.faults.some(({ id, from, to }) => id === node && from < broken && call < to),
+      )
+      .map((call) => `the connection to live node ${call.node} broke: ${show(call)}`);
+  }
+
+  #checkWatcher(id, watcher, log) {
+    const wrong = checkWatcher(watcher.told, log, { alive: !this.#fault(id) });
+    const ends = this.faults.filter((fault) => fault.id === id && fault.cut).length;
+    if (watcher.cuts !== ends)
+      wrong.push(`cut ${watcher.cuts} times, the node ended ${ends} times`);
+    return wrong.map((line) => `the watcher of node ${id}: ${line}`);
   }
 
   /** Ends all, and checks everything that was seen. */
@@ -148,14 +211,12 @@ export class ProvenCluster {
     const { database } = records.find(({ name }) => name === kDatabase);
     const log = records.filter((record) => record.database === database && record.key);
     const { calls } = this.load;
-    const wrong = [...checkWitness(calls, log), ...checkLinearizable(calls)];
-    for (const [id, watcher] of this.watchers) {
-      const alive = watcher.cuts === 0;
-      const found = checkWatcher(watcher.told, log, { alive });
-      if (watcher.cuts !== (this.expectedCuts.get(id) ?? 0))
-        found.push(`cut ${watcher.cuts} times`);
-      wrong.push(...found.map((line) => `the watcher of node ${id}: ${line}`));
-    }
+    const wrong = [
+      ...checkWitness(calls, log),
+      ...checkLinearizable(calls),
+      ...this.#checkCuts(),
+      ...[...this.watchers].flatMap(([id, watcher]) => this.#checkWatcher(id, watcher, log)),
+    ];
     assert.equal(wrong.length, 0, `seed ${kSeed}:\n${wrong.slice(0, kShownMax).join('\n')}`);
     return log;
   }

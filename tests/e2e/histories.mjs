@@ -1,6 +1,7 @@
 // Clients of a cluster that write and read all the time, and remember what they were told and when;
 // and watchers that remember what was pushed to them. history_model.mjs says what a call is.
 import { kAdmin, until } from './harness.mjs';
+import { kWrites } from './history_model.mjs';
 import { JsonClient } from './json_client.mjs';
 
 export const kDatabase = 'history';
@@ -18,7 +19,7 @@ const kCounterKinds = ['get', 'increment', 'increment'];
 
 const kRefusals = new Set(['version-differs', 'key-absent', 'invalid-version']);
 
-const now = () => Number(process.hrtime.bigint());
+export const now = () => Number(process.hrtime.bigint());
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const pick = (list, random) => list[Math.floor(random() * list.length)];
 const valueOf = ({ text, value }) => text ?? `${value}`;
@@ -79,19 +80,23 @@ class Client {
   #connection = null;
   #versions = new Map(); // by key: the newest that it knows
 
-  constructor(load, number) {
+  /** `nodes` gives [id, address] of those it may go to. */
+  constructor(load, number, nodes) {
     this.load = load;
     this.number = number;
-    this.at = number; // which of the nodes it is at
+    this.nodes = nodes;
+    this.turn = number; // of the nodes that it goes to, one after the other
+    this.connections = 0;
   }
 
   async #connected() {
     if (this.#connection) return true;
-    const addresses = this.load.addresses();
-    this.at = (this.at + 1) % addresses.length;
+    const nodes = this.nodes();
+    const [id, address] = nodes[(this.turn += 1) % nodes.length];
     try {
-      this.#connection = await connect(addresses[this.at], true);
-      this.connections = (this.connections ?? 0) + 1;
+      this.#connection = await connect(address, true);
+      this.node = id;
+      this.connections += 1;
       return true;
     } catch {
       await pause(kRetryMs);
@@ -112,14 +117,14 @@ class Client {
     while (!(await this.#connected())) if (this.load.stopped) return null;
     const id = (this.load.lastId += 1);
     const connection = `${this.number}.${this.connections}`;
-    const call = { client: this.number, connection, kind, key, node: this.at };
+    const call = { client: this.number, connection, kind, key, node: this.node };
     if (kind === 'increment') call.by = id;
     else if (kind !== 'get' && kind !== 'remove') call.value = `v${id}`;
     if (kind === 'put' || kind === 'set-safe') call.expected = this.#versions.get(key) ?? 0;
     this.load.calls.push(call);
     const answer = await this.#ask(call, { id, ...requestOf(call) });
     if (answer) settle(call, answer);
-    else Object.assign(call, { outcome: 'unknown', return: Infinity });
+    else Object.assign(call, { outcome: 'unknown', return: Infinity, broken: now() });
     const version = call.found?.version ?? call.version;
     if (version !== undefined) this.#versions.set(key, version);
     return call;
@@ -153,17 +158,19 @@ class Client {
   }
 }
 
-/** `addresses` gives where nodes are reached by WebSocket; some may be down. */
+/**
+ * `nodes` gives [id, address] of all nodes, by WebSocket, some of which may be down; `live` gives
+ * those that are not.
+ */
 export class HistoryLoad {
   calls = [];
   lastId = 0;
   stopped = false;
 
-  constructor(addresses, random, { clients = 4 } = {}) {
-    this.addresses = addresses;
+  constructor(nodes, live, random, { clients = 4 } = {}) {
     this.random = random;
-    this.clients = Array.from({ length: clients }, (_, number) => new Client(this, number));
-    this.prober = new Client(this, clients);
+    this.clients = Array.from({ length: clients }, (_, index) => new Client(this, index, nodes));
+    this.prober = new Client(this, clients, live);
   }
 
   start() {
@@ -177,9 +184,10 @@ export class HistoryLoad {
     this.prober.leave();
   }
 
-  /** Milliseconds until a write of a client that tries one node after the other is acknowledged. */
+  /** Milliseconds until a client of a live node, or of the next, has a write acknowledged. */
   async acknowledged(ms) {
     const begun = now();
+    this.prober.leave();
     await until(
       async () => {
         const call = await this.prober.make({ kind: 'set', key: kProbe });
@@ -190,6 +198,13 @@ export class HistoryLoad {
       ms,
     );
     return (now() - begun) / 1e6;
+  }
+
+  /** Writes that began with call number `from` or later, and were acknowledged. */
+  confirmed(from) {
+    return this.calls
+      .slice(from)
+      .filter(({ kind, outcome }) => kWrites.has(kind) && outcome === 'ok');
   }
 
   /** How many calls ended how. */
@@ -203,6 +218,7 @@ export class HistoryLoad {
 /** One that is told of all keys of the load at one node, over any number of connections. */
 export class Watcher {
   told = [];
+  newest = 0; // revision
   cuts = 0;
   #client = null;
 
@@ -228,10 +244,7 @@ export class Watcher {
     if (!push) return;
     const value = push === 'set' ? valueOf(rest) : undefined;
     this.told.push({ push, key, value, revision, token, with: beginning });
-  }
-
-  get newest() {
-    return this.told.at(-1)?.revision ?? 0;
+    this.newest = Math.max(this.newest, revision ?? 0);
   }
 
   close() {

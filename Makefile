@@ -75,6 +75,10 @@ nightly: test
 	  NUNC_CLUSTER_CYCLES=$(NIGHTLY_CLUSTER_CYCLES) node --test cluster_kills.test.mjs
 	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc \
 	  NUNC_CLUSTER_ROUNDS=$(NIGHTLY_CLUSTER_ROUNDS) node --test cluster_faults.test.mjs
+	set -e; for nodes in 3 5; do \
+	  (cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_CLUSTER_NODES=$$nodes \
+	    NUNC_CLUSTER_ROUNDS=$(NIGHTLY_CLUSTER_ROUNDS) node --test cluster_net.test.mjs); \
+	done
 	ctest --preset dev --label-regex planted
 	NUNC_WATCH_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Watches.*'
 	NUNC_FLEET_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Fleet.*'

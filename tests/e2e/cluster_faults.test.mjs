@@ -3,8 +3,15 @@
 // NUNC_CLUSTER_ROUNDS says how often each is repeated, NUNC_SEED fixes the moments.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ClusterNodes } from './cluster_nodes.mjs';
+import { randomOf } from './crash_disk.mjs';
+import { FaultyRelay } from './faulty_relay.mjs';
 import { kFailoverMs, kSeed, proven } from './cluster_proof.mjs';
 
+const kLinkMs = 1500; // that a link lives, at most
+const kSilentMs = 1500; // and is silent before it breaks
+const kBrokenMs = 5000;
+const kCalmMs = 1e9;
 const kRounds = Number(process.env.NUNC_CLUSTER_ROUNDS ?? 2);
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -79,4 +86,31 @@ test(`two of three are down: nothing is confirmed until one is back, seed ${kSee
       await proof.settled();
     });
   });
+});
+
+test(`links between nodes break or fall silent all the time, seed ${kSeed}`, async () => {
+  const cluster = new ClusterNodes();
+  const random = randomOf(kSeed);
+  const relays = new Map();
+  for (const id of [1, 2, 3]) {
+    const target = () => cluster.addressOf(id, 'peers');
+    relays.set(id, new FaultyRelay(target, random, { lifeMs: kLinkMs, holdMs: kSilentMs }));
+    await relays.get(id).listen();
+  }
+  try {
+    const argsOf = (id) => ['--advertise', relays.get(id).address];
+    await proven({ cluster, argsOf }, async (proof) => {
+      await rounds(async () => {
+        await pause(kBrokenMs);
+        await proof.load.acknowledged(kFailoverMs);
+      });
+      for (const relay of relays.values()) relay.lifeMs = kCalmMs;
+      const cuts = [...relays.values()].flatMap((relay) => Object.values(relay.cuts));
+      const sum = cuts.reduce((all, count) => all + count, 0);
+      assert.ok(sum > 0);
+      console.log(`links between nodes were cut ${sum} times`);
+    });
+  } finally {
+    for (const relay of relays.values()) relay.close();
+  }
 });

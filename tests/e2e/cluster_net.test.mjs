@@ -1,8 +1,8 @@
 // Clusters whose nodes are each in a network namespace, with partitions between them:
 // cluster_net_scenario.mjs, which runs in a namespace that is made here and goes with it.
 //
-// NUNC_CLUSTER_NODES says how many nodes, NUNC_CLUSTER_ROUNDS how often all is repeated, and NUNC_SEED
-// fixes the moments.
+// NUNC_CLUSTER_NODES says how many nodes, NUNC_CLUSTER_ROUNDS how often all is repeated, and
+// NUNC_SEED fixes the moments.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';

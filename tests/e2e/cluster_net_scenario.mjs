@@ -55,8 +55,8 @@ async function partitions(proof, times) {
 }
 
 const cluster = new ClusterNodes({ placeOf: (id) => network.placeOf(id) });
-const args = ['--insecure-default-credentials'];
-await proven({ count: kCount, cluster, args }, async (proof) => {
+const argsOf = () => ['--insecure-default-credentials'];
+await proven({ count: kCount, cluster, argsOf }, async (proof) => {
   const times = { gone: [], healed: [] };
   for (let round = 1; round <= kRounds; round += 1) await partitions(proof, times);
   for (const [what, list] of Object.entries(times)) {

@@ -22,6 +22,11 @@ export class ClusterNodes {
     return [...this.#homes].map(([id, home]) => [id, home[door]]);
   }
 
+  /** Undefined before its first start. */
+  addressOf(id, door) {
+    return this.#homes.get(id)?.[door];
+  }
+
   folderOf(id) {
     return this.#homes.get(id).data;
   }

@@ -1,6 +1,6 @@
 // Clients of a cluster that write and read all the time, and remember what they were told and when;
 // and watchers that remember what was pushed to them. history_model.mjs says what a call is.
-import { kAdmin, until } from './harness.mjs';
+import { until } from './harness.mjs';
 import { kWrites } from './history_model.mjs';
 import { JsonClient } from './json_client.mjs';
 
@@ -17,6 +17,7 @@ const kRetryMs = 10;
 const kRegisterKinds = ['get', 'get', 'set', 'set', 'put', 'put', 'set-safe', 'remove'];
 const kCounterKinds = ['get', 'increment', 'increment'];
 
+const kNotDone = new Set(['not-primary', 'behind']);
 const kRefusals = new Set(['version-differs', 'key-absent', 'invalid-version']);
 
 export const now = () => Number(process.hrtime.bigint());
@@ -24,19 +25,17 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const pick = (list, random) => list[Math.floor(random() * list.length)];
 const valueOf = ({ text, value }) => text ?? `${value}`;
 
-async function connect(address, admin) {
+async function connect(address) {
   const client = await JsonClient.connect(address, { handshakeTimeout: kHandshakeMs });
-  if (admin) await client.ok({ op: 'auth', user: kAdmin.user, password: kAdmin.password });
   await client.ok({ op: 'use-db', db: kDatabase, token: kDatabase });
   return client;
 }
 
-function requestOf({ kind, key, value, by, expected }) {
+function requestOf({ kind, key, value, by, expected, linear }) {
   switch (kind) {
     case 'get': {
-      // Where the node says before and behind it that it is primary, the read was the primary's.
-      const role = { op: 'cluster-state', form: 'json' };
-      return { op: 'batch', requests: [role, { op: 'get', key }, role] };
+      const read = { op: 'get', key };
+      return linear ? { op: 'batch', requests: [{ op: 'wait', token: 'linear' }, read] } : read;
     }
     case 'put':
       return { op: 'put', key, text: value, 'if-version': expected };
@@ -51,29 +50,26 @@ function requestOf({ kind, key, value, by, expected }) {
   }
 }
 
-function settleRead(call, [before, answer, behind]) {
-  const roles = [before, behind].map(({ ok }) => ok && `${ok.cluster.role} ${ok.cluster.term}`);
-  call.linear = roles[0] === roles[1] && roles[0].startsWith('primary');
-  if (answer.error) return settleError(call, answer.error);
-  const { found, version, revision } = answer.ok;
-  call.found = found ? { value: valueOf(answer.ok), version } : null;
-  return Object.assign(call, { outcome: 'ok', revision });
-}
-
 function settleError(call, { code, message }) {
   if (kRefusals.has(code)) return Object.assign(call, { outcome: 'refused', code });
-  if (code === 'not-primary') return Object.assign(call, { outcome: 'failed' });
+  if (kNotDone.has(code)) return Object.assign(call, { outcome: 'failed' });
   if (code === 'unknown-outcome')
     return Object.assign(call, { outcome: 'unknown', return: Infinity });
   throw new Error(`${call.kind} ${call.key}: ${code}: ${message}`);
 }
 
-function settle(call, answer) {
-  if (answer.error) return settleError(call, answer.error);
-  if (call.kind === 'get') return settleRead(call, answer.ok.replies);
-  const { revision, version, value } = answer.ok;
+function settle(call, { ok, error }) {
+  if (error) return settleError(call, error);
+  if (ok.replies) {
+    const [waited, read] = ok.replies;
+    return settle(call, waited.error ? waited : read);
+  }
+  const { revision, version, value } = ok;
+  Object.assign(call, { outcome: 'ok', revision });
+  if (call.kind === 'get') call.found = ok.found ? { value: valueOf(ok), version } : null;
+  else call.version = version;
   if (call.kind === 'increment') call.sum = `${value}`;
-  return Object.assign(call, { outcome: 'ok', revision, version });
+  return call;
 }
 
 class Client {
@@ -94,7 +90,7 @@ class Client {
     const nodes = this.nodes();
     const [id, address] = nodes[(this.turn += 1) % nodes.length];
     try {
-      this.#connection = await connect(address, true);
+      this.#connection = await connect(address);
       this.node = id;
       this.connections += 1;
       return true;
@@ -118,6 +114,7 @@ class Client {
     const id = (this.load.lastId += 1);
     const connection = `${this.number}.${this.connections}`;
     const call = { client: this.number, connection, kind, key, node: this.node };
+    if (kind === 'get') call.linear = this.load.random() < 0.5;
     if (kind === 'increment') call.by = id;
     else if (kind !== 'get' && kind !== 'remove') call.value = `v${id}`;
     if (kind === 'put' || kind === 'set-safe') call.expected = this.#versions.get(key) ?? 0;
@@ -223,7 +220,7 @@ export class Watcher {
   #client = null;
 
   async open(address) {
-    const client = await connect(address, false);
+    const client = await connect(address);
     const since = this.told.findLast(({ push }) => push === 'ready')?.token ?? '0';
     this.told.push({ connected: true });
     const waiting = client.ws.inbox;

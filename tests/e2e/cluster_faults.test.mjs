@@ -79,7 +79,7 @@ test(`two of three are down: nothing is confirmed until one is back, seed ${kSee
       await Promise.all([proof.kill(first), proof.kill(second)]);
       const from = proof.load.calls.length;
       await pause(1000 + proof.random() * 2000);
-      assert.deepEqual(proof.load.confirmed(from), []);
+      assert.deepEqual(proof.load.confirmed(from, proof.ids), []);
       await proof.restart(second);
       await proof.load.acknowledged(kFailoverMs);
       await proof.restart(first);

@@ -1,7 +1,7 @@
 // Clients of a cluster that write and read all the time, and remember what they were told and when;
 // and watchers that remember what was pushed to them. history_model.mjs says what a call is.
 import { until } from './harness.mjs';
-import { kWrites } from './history_model.mjs';
+import { kWrites, show } from './history_model.mjs';
 import { JsonClient } from './json_client.mjs';
 
 export const kDatabase = 'history';
@@ -197,11 +197,13 @@ export class HistoryLoad {
     return (now() - begun) / 1e6;
   }
 
-  /** Writes that began with call number `from` or later, and were acknowledged. */
-  confirmed(from) {
+  /** Writes at these nodes that began as call number `from` or later, and were acknowledged. */
+  confirmed(from, nodes) {
     return this.calls
       .slice(from)
-      .filter(({ kind, outcome }) => kWrites.has(kind) && outcome === 'ok');
+      .filter(({ kind, outcome }) => kWrites.has(kind) && outcome === 'ok')
+      .filter(({ node }) => nodes.includes(node))
+      .map(show);
   }
 
   /** How many calls ended how. */

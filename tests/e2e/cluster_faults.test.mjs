@@ -7,14 +7,13 @@ import { ClusterNodes } from './cluster_nodes.mjs';
 import { randomOf } from './crash_disk.mjs';
 import { FaultyRelay } from './faulty_relay.mjs';
 import { kFailoverMs, kSeed, proven } from './cluster_proof.mjs';
+import { pause } from './histories.mjs';
 
 const kLinkMs = 1500; // that a link lives, at most
 const kSilentMs = 1500; // and is silent before it breaks
 const kBrokenMs = 5000;
 const kCalmMs = 1e9;
 const kRounds = Number(process.env.NUNC_CLUSTER_ROUNDS ?? 2);
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function rounds(act) {
   for (let round = 1; round <= kRounds; round += 1) await act();

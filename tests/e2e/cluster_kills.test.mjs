@@ -5,10 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { kFailoverMs, kSeed, median, proven } from './cluster_proof.mjs';
+import { pause } from './histories.mjs';
 
 const kCycles = Number(process.env.NUNC_CLUSTER_CYCLES ?? 10);
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test(`${kCycles} kills of the primary, seed ${kSeed}`, async () => {
   await proven({}, async (proof) => {

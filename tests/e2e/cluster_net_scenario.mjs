@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { ClusterNodes } from './cluster_nodes.mjs';
 import { kFailoverMs, median, proven } from './cluster_proof.mjs';
 import { within } from './harness.mjs';
+import { pause } from './histories.mjs';
 import { Network } from './namespaces.mjs';
 
 const kCount = Number(process.env.NUNC_CLUSTER_NODES ?? 3);
@@ -12,7 +13,6 @@ const kFaultMs = 1500; // how much longer a fault stays once the others go on, a
 // The test that runs this holds the other end: when it is gone, however it ended, so is this.
 process.stdin.resume().on('close', () => process.exit(1));
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const network = new Network();
 const ids = Array.from({ length: kCount }, (_, index) => index + 1);
 for (const id of ids) await network.add(id);

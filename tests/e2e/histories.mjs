@@ -21,7 +21,7 @@ const kNotDone = new Set(['not-primary', 'behind']);
 const kRefusals = new Set(['version-differs', 'key-absent', 'invalid-version']);
 
 export const now = () => Number(process.hrtime.bigint());
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const pick = (list, random) => list[Math.floor(random() * list.length)];
 const valueOf = ({ text, value }) => text ?? `${value}`;
 

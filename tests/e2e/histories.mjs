@@ -5,8 +5,10 @@ import { kWrites, show } from './history_model.mjs';
 import { JsonClient } from './json_client.mjs';
 
 export const kDatabase = 'history';
-const kRegisters = ['h/r0', 'h/r1', 'h/r2'];
-const kCounters = ['h/c0', 'h/c1'];
+const kRegisters = ['r0', 'r1', 'r2'];
+const kCounters = ['c0', 'c1'];
+// Then come others: the search for an order of one key's calls takes long with many unknown ones.
+const kCallsPerKeys = 2000;
 const kProbe = 'h/probe';
 const kAnswerMs = 8000; // longer than --forward-timeout and --quorum-timeout together
 const kHandshakeMs = 1000; // a process that is stopped takes connections, and answers nothing
@@ -101,9 +103,10 @@ class Client {
   }
 
   #draw() {
-    const { random } = this.load;
+    const { random, lastId } = this.load;
     const counter = random() < 0.4;
-    const key = pick(counter ? kCounters : kRegisters, random);
+    const name = pick(counter ? kCounters : kRegisters, random);
+    const key = `h/${Math.floor(lastId / kCallsPerKeys)}/${name}`;
     const kind = pick(counter ? kCounterKinds : kRegisterKinds, random);
     return { kind, key };
   }

@@ -6,6 +6,8 @@ FUZZ_SECONDS ?= 30
 NIGHTLY_FUZZ_SECONDS ?= 900
 NIGHTLY_KILLS ?= 500
 NIGHTLY_POWER_CUTS ?= 100
+NIGHTLY_CLUSTER_CYCLES ?= 50
+NIGHTLY_CLUSTER_ROUNDS ?= 10
 SIM_SEEDS ?= 20000
 DATA ?= ./data
 
@@ -69,6 +71,14 @@ nightly: test
 	  NUNC_POWER_CUTS=$(NIGHTLY_POWER_CUTS) node --test kill.test.mjs power_cut.test.mjs
 	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_RESUME_CLIENTS=500 \
 	  NUNC_RESUME_CUTS=200 NUNC_RESUME_WRITES=5000 node --test resume.test.mjs
+	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc \
+	  NUNC_CLUSTER_CYCLES=$(NIGHTLY_CLUSTER_CYCLES) node --test cluster_kills.test.mjs
+	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc \
+	  NUNC_CLUSTER_ROUNDS=$(NIGHTLY_CLUSTER_ROUNDS) node --test cluster_faults.test.mjs
+	set -e; for nodes in 3 5; do \
+	  (cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_CLUSTER_NODES=$$nodes \
+	    NUNC_CLUSTER_ROUNDS=$(NIGHTLY_CLUSTER_ROUNDS) node --test cluster_net.test.mjs); \
+	done
 	ctest --preset dev --label-regex planted
 	NUNC_WATCH_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Watches.*'
 	NUNC_FLEET_SEEDS=$(SIM_SEEDS) build/dev/src/sim/sim_test --gtest_filter='Fleet.*'

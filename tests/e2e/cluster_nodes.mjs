@@ -9,21 +9,40 @@ export class ClusterNodes {
   nodes = new Map(); // by id: what runs
   #homes = new Map(); // by id: its folder, and its addresses since its first start
 
-  constructor() {
+  /** `placeOf` an id: where its doors are, and a program to start it under, if not on loopback. */
+  constructor({ placeOf = () => ({}) } = {}) {
+    this.placeOf = placeOf;
     this.folder = makeFolder('cluster');
     this.secretFile = path.join(this.folder, 'secret');
     writeFileSync(this.secretFile, `${kSecret}\n`);
   }
 
+  /** By id: where this door of each node is that was ever started. */
+  addresses(door) {
+    return [...this.#homes].map(([id, home]) => [id, home[door]]);
+  }
+
+  /** Undefined before its first start. */
+  addressOf(id, door) {
+    return this.#homes.get(id)?.[door];
+  }
+
+  folderOf(id) {
+    return this.#homes.get(id).data;
+  }
+
   /** The first one begins the cluster, the others enter it. */
   async start(id, { secretFile = this.secretFile, args = [] } = {}) {
-    const home = this.#homes.get(id) ?? { data: path.join(this.folder, `node-${id}`) };
+    const fresh = () => ({ data: path.join(this.folder, `node-${id}`), ...this.placeOf(id) });
+    const home = this.#homes.get(id) ?? fresh();
     const enters = this.#homes.size === 0 || id === this.first;
     this.first ??= id;
-    const join = enters ? ['--bootstrap'] : ['--join', this.#homes.get(this.first).peers];
+    const [member = this.first] = [...this.nodes.keys()].filter((other) => other !== id);
+    const join = enters ? ['--bootstrap'] : ['--join', this.#homes.get(member).peers];
     const server = await startServer({
       data: home.data,
       addresses: home,
+      wrap: home.wrap,
       args: [
         '--id',
         String(id),

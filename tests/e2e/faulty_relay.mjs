@@ -14,9 +14,12 @@ export class FaultyRelay {
   #server;
   #timers = new Set();
 
-  /** `random` decides; a connection lives up to `lifeMs`, a held one `holdMs` longer. */
+  /**
+   * `target` tells the server's address, once there is one; `random` decides; a connection lives up
+   * to `lifeMs`, a held one `holdMs` longer.
+   */
   constructor(target, random, { lifeMs, holdMs }) {
-    this.target = hostAndPort(target);
+    this.target = target;
     this.random = random;
     this.lifeMs = lifeMs;
     this.holdMs = holdMs;
@@ -29,7 +32,9 @@ export class FaultyRelay {
   }
 
   #accept(near) {
-    const far = net.connect({ ...this.target, noDelay: true });
+    const target = this.target();
+    if (!target) return void near.destroy();
+    const far = net.connect({ ...hostAndPort(target), noDelay: true });
     for (const [socket, other] of [
       [near, far],
       [far, near],

@@ -266,7 +266,7 @@ test(title, async () => {
   const base = await newestRevision(server, database);
   const writer = new Writer(client, base, randomOf(kSeed + 1), tally);
   const lifeMs = Math.max(200, (2 * 1000 * kClients) / kCutsPerSecond);
-  const relay = new FaultyRelay(server.ws, randomOf(kSeed), { lifeMs, holdMs: kHoldMs });
+  const relay = new FaultyRelay(() => server.ws, randomOf(kSeed), { lifeMs, holdMs: kHoldMs });
   await relay.listen();
   const watchers = Array.from({ length: kClients }, (_, i) => new Watcher(i, writer, tally));
   const longestMs = 60_000 + 20 * kCuts * (lifeMs + kHoldMs);

@@ -258,7 +258,10 @@ void Fleet::WriteSomething(Machine& machine) {
     machine.in_final = in_final;
     Run(machine, kWriter, use_db);
   }
-  Run(machine, kWriter, {.verb = Verb::kPut, .key = key, .value = value});
+  const Command put{.verb = Verb::kPut, .key = key, .value = value};
+  if (machine.node->PauseBefore(kWriter, put, 0) == Pause::kNone) {
+    Run(machine, kWriter, put);
+  }
 }
 
 // ---- what is heard

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { kBinary, launch, makeFolder, removeFolder, within } from './harness.mjs';
+import { kBinary, launch, makeFolder, removeFolder, stopCleanly, within } from './harness.mjs';
 
 const kCheck = path.join(path.dirname(kBinary), 'nunc_watch_check');
 const kTold = /^(changed-version|removed|started|ready|gap) /;
@@ -69,6 +69,19 @@ export class WatchJournal {
     if (this.#buffer.length > kBufferBytes) this.#flush();
   }
 
+  /** A watcher that writes down all that comes to this client, and that it has ended. */
+  listenTo(client, name) {
+    const watcher = this.watcher(name);
+    const { inbox, socket } = client.ws ?? client;
+    const push = inbox.push.bind(inbox);
+    inbox.push = (text) => {
+      watcher.told(text);
+      push(text);
+    };
+    socket.on('close', () => watcher.cut());
+    return watcher;
+  }
+
   #flush() {
     writeSync(this.descriptor, this.#buffer);
     this.#buffer = '';
@@ -83,5 +96,24 @@ export class WatchJournal {
     assert.equal(code, 0, `${errors}${output.slice(0, 2000)}`);
     removeFolder(this.#folder);
     return output.trimEnd();
+  }
+}
+
+/** Those of the databases of one server, which is started with `data`. */
+export class Journals {
+  data = makeFolder('watched');
+  #journals = [];
+
+  of(database) {
+    const journal = new WatchJournal(database);
+    this.#journals.push(journal);
+    return journal;
+  }
+
+  /** For `after` hooks: ends the server and looks at what was told. */
+  async stopAndCheck(server) {
+    await stopCleanly(server);
+    for (const journal of this.#journals) await journal.check(this.data);
+    removeFolder(this.data);
   }
 }

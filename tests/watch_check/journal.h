@@ -23,9 +23,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/watch_oracle.h"
 #include "op_log.h"
 #include "push.h"
-#include "sim/watch_oracle.h"
 
 namespace nunc {
 

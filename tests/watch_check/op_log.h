@@ -13,8 +13,8 @@
 
 #include "base/result.h"
 #include "core/record.h"
+#include "core/watch_history.h"
 #include "env/disk.h"
-#include "sim/watch_history.h"
 
 namespace nunc {
 

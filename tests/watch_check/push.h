@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "core/ids.h"
 #include "core/output.h"
-#include "sim/watch_history.h"
+#include "core/watch_history.h"
 
 namespace nunc {
 

@@ -1,4 +1,4 @@
-#include "sim/watch_oracle.h"
+#include "core/watch_oracle.h"
 
 #include <algorithm>
 #include <iterator>

@@ -23,8 +23,8 @@
 
 #include "core/ids.h"
 #include "core/output.h"
+#include "core/watch_history.h"
 #include "core/watch_policy.h"
-#include "sim/watch_history.h"
 
 namespace nunc {
 

@@ -1,4 +1,4 @@
-#include "sim/watch_history.h"
+#include "core/watch_history.h"
 
 #include <algorithm>
 #include <iterator>

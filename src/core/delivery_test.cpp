@@ -235,6 +235,18 @@ TEST_F(DeliveryTest, ALongListingIsToldInSlicesAndMeetsWhatChangesMeanwhile) {
             (Lines{"set a/0 2 1", "set a/998 1 0", "set a/999 1 0", "set b/1 2 1", "ready *"}));
 }
 
+TEST_F(DeliveryTest, WatchesThatFindNothingTakeTheirPartOfATurnToo) {
+  for (const std::size_t more : {std::size_t{0}, std::size_t{1}}) {
+    for (std::size_t i = 0; i < kCatchUpEntriesPerTurn + more; ++i) {
+      ASSERT_EQ(Watch("none/" + std::to_string(i) + "/*", "0"), kFine);
+    }
+    EndTurn();
+    EXPECT_EQ(Take(watcher_).size(), 2 * kCatchUpEntriesPerTurn) << "`started` and `ready`";
+    EXPECT_EQ(executor_.delivery().has_work(), more > 0);
+    EXPECT_EQ(TakeAll().size(), 2 * more);
+  }
+}
+
 // A turn looks at no more than kCatchUpEntriesPerTurn entries, so turns say how many were.
 TEST_F(DeliveryTest, PatternsThatGoOnTogetherLookAtWhatHasChangedOnce) {
   constexpr std::size_t kPatterns = 2'000;

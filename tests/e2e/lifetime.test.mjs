@@ -19,7 +19,7 @@ const kMsMax = 315360000000;
 const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer({ data: journals.data });
+  server = await journals.start();
 });
 after(() => journals.stopAndCheck(server));
 

@@ -23,7 +23,7 @@ const kValueBytesMax = 8 * kMiB;
 const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer({ data: journals.data });
+  server = await journals.start();
 });
 after(() => journals.stopAndCheck(server));
 

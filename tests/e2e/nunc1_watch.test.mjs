@@ -1,14 +1,14 @@
 // Several keys at once, conditions and resumed watches over nunc.1: docs/protocol.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createDatabase, openAdmin, startServer } from './harness.mjs';
+import { createDatabase, openAdmin } from './harness.mjs';
 import { JsonClient } from './json_client.mjs';
 import { Journals } from './watch_journal.mjs';
 
 const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer({ data: journals.data });
+  server = await journals.start();
 });
 after(() => journals.stopAndCheck(server));
 

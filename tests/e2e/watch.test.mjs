@@ -34,7 +34,7 @@ describe('over one server', () => {
   const journals = new Journals();
   let server;
   before(async () => {
-    server = await startServer({ data: journals.data });
+    server = await journals.start();
   });
   after(() => journals.stopAndCheck(server));
 

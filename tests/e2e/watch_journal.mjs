@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { kBinary, launch, makeFolder, removeFolder, stopCleanly, within } from './harness.mjs';
+import {
+  kBinary,
+  launch,
+  makeFolder,
+  removeFolder,
+  startServer,
+  stopCleanly,
+  within,
+} from './harness.mjs';
 
 const kCheck = path.join(path.dirname(kBinary), 'nunc_watch_check');
 const kTold = /^(changed-version|removed|started|ready|gap) /;
@@ -99,10 +107,17 @@ export class WatchJournal {
   }
 }
 
-/** Those of the databases of one server, which is started with `data`. */
+/** Those of the databases of one server, or of one node: what happened is in its primary's log. */
 export class Journals {
-  data = makeFolder('watched');
+  #data = makeFolder('watched');
   #journals = [];
+
+  async start() {
+    const alone = process.env.NUNC_E2E_AT !== 'secondary';
+    const server = await startServer(alone ? { data: this.#data } : undefined);
+    this.#data = server.data ?? this.#data;
+    return server;
+  }
 
   of(database) {
     const journal = new WatchJournal(database);
@@ -113,7 +128,7 @@ export class Journals {
   /** For `after` hooks: ends the server and looks at what was told. */
   async stopAndCheck(server) {
     await stopCleanly(server);
-    for (const journal of this.#journals) await journal.check(this.data);
-    removeFolder(this.data);
+    for (const journal of this.#journals) await journal.check(this.#data);
+    removeFolder(this.#data);
   }
 }

@@ -4,7 +4,6 @@ import { after, before, describe, test } from 'node:test';
 import {
   createDatabase,
   openAdmin,
-  startServer,
   TcpClient,
   WsClient,
 } from './harness.mjs';
@@ -15,7 +14,7 @@ import { Journals } from './watch_journal.mjs';
 const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer({ data: journals.data });
+  server = await journals.start();
 });
 after(() => journals.stopAndCheck(server));
 

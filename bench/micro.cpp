@@ -1,6 +1,7 @@
 // What one command costs without sockets: parse, Step, encode the reply. And what one change costs
 // in the core for each of its watchers.
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,6 +43,12 @@ class Desk {
     node_.Step(SessionOpened{.session = session}, output_);
     Run("use-db bench token", session);
   }
+
+  void Close(std::uint32_t slot) {
+    node_.Step(SessionClosed{.session = {.slot = slot, .generation = 1}}, output_);
+  }
+  void EndTurn() { node_.Step(TurnEnded{}, output_); }
+  [[nodiscard]] bool has_work() const { return node_.has_work(); }
 
   const std::string& Run(std::string_view line, SessionId session = {.slot = 0, .generation = 1}) {
     const Command command = parser_.Parse(line);
@@ -131,6 +138,67 @@ void MeasureSetWatched(benchmark::State& state) {
   RunLines(state, desk, {"set screen " + std::string(100, 'x')});
 }
 BENCHMARK(MeasureSetWatched)->RangeMultiplier(10)->Range(1, 10'000);
+
+// A change among so many patterns, of which one begins it, or none.
+void MeasureSetBesidePatterns(benchmark::State& state) {
+  Desk desk;
+  const auto patterns = static_cast<std::uint32_t>(state.range(0));
+  const std::uint32_t shared = state.range(1) == 0 ? patterns : 0;
+  desk.Open(1);
+  for (std::uint32_t i = 0; i < patterns; ++i) {
+    desk.Run("watch room/" + std::to_string(i) + "/*", {.slot = 1, .generation = 1});
+  }
+  const std::string room = "set room/" + std::to_string(shared) + "/k ";
+  RunLines(state, desk, {room + std::string(100, 'x')});
+}
+BENCHMARK(MeasureSetBesidePatterns)
+    ->ArgNames({"patterns", "match"})
+    ->ArgsProduct({{0, 1'000, 10'000, 100'000}, {0, 1}});
+
+// What concerns many watches at once, and the longest of its turns on average.
+void MeasureTurns(benchmark::State& state, Desk& desk, void (*act)(Desk& desk)) {
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
+  act(desk);
+  double longest = 0;
+  auto turn = began;
+  do {
+    desk.EndTurn();
+    const auto ended = Clock::now();
+    longest = std::max(longest, std::chrono::duration<double>(ended - turn).count());
+    turn = ended;
+  } while (desk.has_work());
+  state.SetIterationTime(std::chrono::duration<double>(Clock::now() - began).count());
+  benchmark::Counter& counter = state.counters["longest_turn_us"];
+  counter.flags = benchmark::Counter::kAvgIterations;
+  counter.value += longest * 1e6;
+}
+
+void WatchMany(benchmark::State& state, Desk& desk, std::string_view behind) {
+  desk.Open(1);
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    desk.Run("watch key/" + std::to_string(i).append(behind), {.slot = 1, .generation = 1});
+  }
+}
+
+void MeasureClose(benchmark::State& state) {
+  while (state.KeepRunning()) {
+    Desk desk;
+    WatchMany(state, desk, "");
+    MeasureTurns(state, desk, [](Desk& closing) { closing.Close(1); });
+  }
+}
+BENCHMARK(MeasureClose)->Arg(100)->Arg(10'000)->Arg(100'000)->UseManualTime();
+
+void MeasureRights(benchmark::State& state) {
+  while (state.KeepRunning()) {
+    Desk desk;
+    desk.Run("auth admin admin-pwd");
+    WatchMany(state, desk, "/*");
+    MeasureTurns(state, desk, [](Desk& changing) { changing.Run("set-permissions all r *"); });
+  }
+}
+BENCHMARK(MeasureRights)->Arg(100)->Arg(10'000)->Arg(100'000)->UseManualTime();
 
 }  // namespace
 

@@ -45,7 +45,8 @@ class Table:
             return
         value = statistics.median(seen) * scale
         other = statistics.median(against) * scale if against else None
-        self.add(name, value, other, value / other if other else None, ("<=", limit, value))
+        self.add(name, value, other, value / other if other else None,
+                 limit and ("<=", limit, value))
 
     def text(self):
         lines = [self.HEAD]

@@ -1,4 +1,5 @@
-// A watcher of everything comes back after an absence: what it is told, and what that costs.
+// A watcher of everything comes back after an absence, or begins: what it is told, and what that
+// costs.
 #include <cstdint>
 #include <string_view>
 
@@ -20,7 +21,8 @@ std::string RunResume(const Options& options) {
   watcher.Send(dialect.Command("watch * since " + options.since));
   std::uint64_t entries = 0;
   std::uint64_t server_keys = 0;  // kept by the server: told anew at every beginning
-  bool delta = false;
+  const std::string_view begins = options.since == "0" ? "started * snapshot" : "started * delta";
+  bool begun = false;
   bool ready = false;
   LineReader reader;
   ReadBuffer buffer;
@@ -29,7 +31,7 @@ std::string RunResume(const Options& options) {
     if (size == 0) watcher.WaitForMore();
     reader.Feed(std::string_view(buffer.Space().data(), size), [&](std::string_view line) {
       if (line.starts_with("error")) Die(line);
-      delta = delta || line == "started * delta";
+      begun = begun || line == begins;
       ready = ready || line.starts_with("ready * ");
       if (const auto change = ChangeOf(line))
         ++(change->key.starts_with('$') ? server_keys : entries);
@@ -37,7 +39,7 @@ std::string RunResume(const Options& options) {
   }
   const std::int64_t end = NowNs();
   const std::int64_t server_end = ProcessCpuNs(options.pid);
-  if (!delta) Die("the server did not go on from the token");
+  if (!begun) Die("the server did not begin with what was asked for");
   Report report;
   report.Add("entries", entries);
   report.Add("server_keys", server_keys);

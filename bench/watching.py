@@ -15,6 +15,7 @@ SLOW_MEMORY_BYTES = (64 << 10) + 48 * KEYS
 WIDE_WATCHERS = 10_000
 RESUME_KEYS = 20_000
 RESUME_WRITES = 1_000_000
+LISTED_KEYS = 1_000_000
 IDLE_WATCHES = 1_000_000
 IDLE_SESSIONS = 10_000
 
@@ -70,6 +71,16 @@ def resume(bench):
     bench.rounds_of("resume", measure, kinds=(NuncServer,))
 
 
+def listing(bench):
+    """A watch of all keys begins with all that is there."""
+    def measure(server):
+        bench.load(server, "tcp", "fill", keys=bench.seconds(LISTED_KEYS, LISTED_KEYS // 5))
+        longest_turn(server)
+        result = bench.load(server, "tcp", "resume", since="0")
+        bench.note("listing", "tcp", result | longest_turn(server))
+    bench.rounds_of("listing", measure, kinds=(NuncServer,))
+
+
 def wide(bench):
     kinds = [NuncServer, RedisServer]
     if shutil.which(NATS):
@@ -97,7 +108,8 @@ def idle_watch(bench):
                         small_pages=True)
 
 
-FAMILIES = {"slow-reader": slow_reader, "resume": resume, "wide": wide, "idle-watch": idle_watch}
+FAMILIES = {"slow-reader": slow_reader, "resume": resume, "listing": listing, "wide": wide,
+            "idle-watch": idle_watch}
 
 
 def add_slow_reader(table):
@@ -127,6 +139,16 @@ def add_resume(table):
                        (None, None, None), scale, limit)
 
 
+def add_listing(table):
+    for name, field, scale, limit in (("entries", "entries", 1, None),
+                                      ("wall ms", "wall_ms", 1, None),
+                                      ("server CPU ms", "server_cpu_ms", 1, None),
+                                      ("longest turn, CPU ms", "turn_cpu_us", 0.001, 5),
+                                      ("longest turn, wall ms", "turn_wall_us", 0.001, 5)):
+        table.absolute(f"watch of 1 M keys begins: {name}", ("listing", "tcp", field),
+                       (None, None, None), scale, limit)
+
+
 def add_wide(table):
     for in_flight, redis_bar in ((1, 1.0), (64, 1.2)):
         figure = f"wide {in_flight}"
@@ -149,6 +171,7 @@ def add_wide(table):
 def add_rows(table):
     add_slow_reader(table)
     add_resume(table)
+    add_listing(table)
     add_wide(table)
     for figure, field, limit in (("idle watch", "bytes_per_watch", 128),
                                  ("idle watch, own key", "bytes", 256 << 20)):

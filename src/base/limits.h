@@ -45,6 +45,9 @@ inline constexpr std::size_t kAllBytesMax = std::size_t{1} << 20;
 inline constexpr std::int64_t kEveryMsMax = 3'600'000;
 // So many of them are woken per turn; the others in the next.
 inline constexpr std::size_t kWakesPerTurn = 1'000;
+// Of connections that have ended: gone per turn; left for later, beyond it all are gone at once.
+inline constexpr std::size_t kWatchesEndedPerTurn = 1'000;
+inline constexpr std::size_t kLeavingWatchesMax = 200'000;
 // Keys that one of them is told of while it waits for the disk; more are told an interval later.
 inline constexpr std::size_t kClosingKeysMax = 1'024;
 // How often an idle watch that keeps tokens is given a newer one.

@@ -260,8 +260,9 @@ void Delivery::AdvancePatterns(Output& output) {
     advancing_.pop_front();
     const std::shared_ptr<PatternWatch> watch = job.watch.lock();
     const std::shared_ptr<DeltaWalk> walk = job.walk.lock();
-    std::size_t own = std::min(share, budget);
-    budget -= own;
+    const std::size_t given = std::min(share, budget);
+    std::size_t own = given;
+    budget -= given;
     Step step = Step::kDone;
     if (walk != nullptr) {
       step = AdvanceWalk(*walk, own, output);
@@ -274,7 +275,8 @@ void Delivery::AdvancePatterns(Output& output) {
         End(watch, step);
       }
     }
-    budget += own;
+    // To look at one costs something also when there is nothing to tell.
+    budget += std::min(own, given - 1);
     if (step == Step::kMore) {
       left.push_back(job);
     } else if (step == Step::kWaits) {

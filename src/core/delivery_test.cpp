@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -207,6 +208,72 @@ TEST_F(DeliveryTest, AChangeThatSeveralWatchesOfASessionWantIsToldOnce) {
   EXPECT_EQ(Take(watcher_), Lines{});
 }
 
+TEST_F(DeliveryTest, WatchesOfOneThatIsGoneEndInSlicesAndHearNothing) {
+  for (const std::size_t more : {std::size_t{0}, std::size_t{1}}) {
+    const SessionId leaves = Join();
+    for (std::size_t i = 0; i < kWatchesEndedPerTurn + more; ++i) {
+      Command watch = ask::Watch("k" + std::to_string(i / 2) + (i % 2 == 0 ? "" : "/*"));
+      watch.policy = i % 3 == 0 ? WatchPolicy::kAll : WatchPolicy::kLatest;
+      ASSERT_EQ(Run(leaves, watch), kFine);
+    }
+    EndTurn();
+    Take(leaves);
+    Disconnect(leaves);
+    EXPECT_EQ(executor_.leaving().has_work(), more > 0);
+    for (std::size_t i = 0; i <= kWatchesEndedPerTurn / 2; ++i) {
+      Write("k" + std::to_string(i), "1");
+      Write("k" + std::to_string(i) + "/a", "1");
+    }
+    EXPECT_EQ(executor_.store().Find("db")->watches().empty(), more == 0);
+    EndTurn();
+    EXPECT_FALSE(executor_.leaving().has_work());
+    EXPECT_TRUE(executor_.store().Find("db")->watches().empty());
+    EXPECT_EQ(Take(leaves), Lines{});
+  }
+}
+
+TEST_F(DeliveryTest, SoManyWatchesAreLeavingAndThoseOfOneMoreConnectionGoAtOnce) {
+  // What a turn ends goes at once, too.
+  constexpr std::size_t kEach = kLeavingWatchesMax / 2;
+  std::vector<SessionId> leaving;
+  for (const std::size_t count : {kWatchesEndedPerTurn, kEach, kEach, std::size_t{1}}) {
+    leaving.push_back(Join());
+    for (std::size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(Run(leaving.back(), ask::Watch("k" + std::to_string(i))), kFine);
+    }
+    Take(leaving.back());
+  }
+  Database& database = *executor_.store().Find("db");
+  const auto watchers = [&database] {
+    return database.watches().Find("k0", database.Hash("k0"))->watchers().size();
+  };
+  EXPECT_EQ(watchers(), 4U);
+  for (const SessionId session : {leaving[0], leaving[1], leaving[2]}) {
+    Disconnect(session);
+  }
+  EXPECT_EQ(watchers(), 3U);
+  Disconnect(leaving[3]);
+  EXPECT_EQ(watchers(), 2U);
+  do {
+    EndTurn();
+  } while (executor_.leaving().has_work());
+  EXPECT_TRUE(database.watches().empty());
+}
+
+TEST_F(DeliveryTest, ADroppedDatabaseTakesWatchesThatAreLeavingWithIt) {
+  const SessionId leaves = Join();
+  for (std::size_t i = 0; i <= kWatchesEndedPerTurn; ++i) {
+    ASSERT_EQ(Run(leaves, ask::Watch("k" + std::to_string(i))), kFine);
+  }
+  Take(leaves);
+  Disconnect(leaves);
+  EXPECT_TRUE(executor_.leaving().has_work());
+  EXPECT_EQ(Run(ConnectAdmin(), ask::Named(Verb::kDropDb, "db")), kFine);
+  EXPECT_FALSE(executor_.leaving().has_work());
+  EXPECT_EQ(TakeAll(), Lines{});
+  EXPECT_EQ(Take(leaves), Lines{});
+}
+
 TEST_F(DeliveryTest, PatternsCountAsWatches) {
   for (std::size_t i = 0; i < kWatchesPerSessionMax; ++i) {
     ASSERT_EQ(Watch(std::to_string(i) + (i % 2 == 0 ? "*" : "")), kFine);
@@ -233,6 +300,18 @@ TEST_F(DeliveryTest, ALongListingIsToldInSlicesAndMeetsWhatChangesMeanwhile) {
   EXPECT_EQ(Run(writer_, ask::Remove("b/2")), kFine);  // and will not be there
   EXPECT_EQ(TakeAll(),
             (Lines{"set a/0 2 1", "set a/998 1 0", "set a/999 1 0", "set b/1 2 1", "ready *"}));
+}
+
+TEST_F(DeliveryTest, WatchesThatFindNothingTakeTheirPartOfATurnToo) {
+  for (const std::size_t more : {std::size_t{0}, std::size_t{1}}) {
+    for (std::size_t i = 0; i < kCatchUpEntriesPerTurn + more; ++i) {
+      ASSERT_EQ(Watch("none/" + std::to_string(i) + "/*", "0"), kFine);
+    }
+    EndTurn();
+    EXPECT_EQ(Take(watcher_).size(), 2 * kCatchUpEntriesPerTurn) << "`started` and `ready`";
+    EXPECT_EQ(executor_.delivery().has_work(), more > 0);
+    EXPECT_EQ(TakeAll().size(), 2 * more);
+  }
 }
 
 // A turn looks at no more than kCatchUpEntriesPerTurn entries, so turns say how many were.

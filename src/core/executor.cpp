@@ -65,7 +65,7 @@ void Executor::Close(SessionId id) {
     return;
   }
   for (const Session::DatabaseWatches& watching : session->watches) {
-    watching.database->watches().RemoveAll(*watching.watches);
+    leaving_.Add(watching.watches);
   }
   Deselect(*session);
   forwards_open_ -= session->forwards;
@@ -114,6 +114,7 @@ void Executor::EndTurn(Output& output) {
   }
   connections_changed_.clear();
   delivery_.Advance(output);
+  leaving_.EndSome();
   transactions_.executed.clear();
   store_.FreeDropped();
 }

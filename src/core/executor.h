@@ -29,6 +29,7 @@
 #include "core/forward.h"
 #include "core/ids.h"
 #include "core/imported.h"
+#include "core/leaving_watches.h"
 #include "core/output.h"
 #include "core/place.h"
 #include "core/recorder.h"
@@ -95,6 +96,7 @@ class Executor {
   [[nodiscard]] const Store& store() const { return store_; }
   Delivery& delivery() { return delivery_; }
   [[nodiscard]] const Delivery& delivery() const { return delivery_; }
+  [[nodiscard]] const LeavingWatches& leaving() const { return leaving_; }
   DeliveryTimes& delivery_times() { return delivery_times_; }
 
  private:
@@ -191,6 +193,7 @@ class Executor {
   std::vector<std::uint64_t> ended_owners_;
   Transactions transactions_;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot
+  LeavingWatches leaving_{options_.watches_ended_per_turn};
   std::vector<Database*> connections_changed_;
   std::int64_t next_progress_us_ = 0;
   bool follows_ = false;

@@ -206,6 +206,7 @@ void Executor::Drop(Database& database, Output& output) {
 // that lags, or whose removal still waits for the disk, may not have heard. Who has it selected has
 // nothing selected any more.
 void Executor::ForgetDatabase(Database& database, Revision revision, Output& output) {
+  leaving_.End(database);
   for (const WatchedKey* watched : database.watches().All()) {
     if (watched->key() == kConflictsKey) {
       continue;  // arbiters watch no key

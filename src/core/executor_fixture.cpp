@@ -50,6 +50,7 @@ ExecutorTest::Status ExecutorTest::Run(SessionId id, const Command& command) {
 }
 
 void ExecutorTest::Write() {
+  OnOutput();
   for (const auto& item : output_.items) {
     if (const Reply* reply = std::get_if<Reply>(&item); reply != nullptr) {
       told_[reply->session.slot].push_back(LineOf(*reply));

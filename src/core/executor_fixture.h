@@ -62,7 +62,9 @@ class ExecutorTest : public testing::Test {
   }
   void Disconnect(SessionId id) { executor_.Close(id); }
 
-  Status Run(SessionId id, const Command& command);
+  virtual Status Run(SessionId id, const Command& command);
+  // Something was said.
+  virtual void OnOutput() {}
   // A turn begins.
   void EndKeys() {
     output_.Clear();

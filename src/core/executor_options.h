@@ -28,6 +28,7 @@ struct ExecutorOptions {
   AckLevel ack_default = AckLevel::kWritten;
   std::size_t memory_bytes_max = SIZE_MAX;  // of all entries; beyond it writes are refused
   std::size_t catch_up_entries_per_turn = kCatchUpEntriesPerTurn;
+  std::size_t watches_ended_per_turn = kWatchesEndedPerTurn;
   std::size_t all_bytes_max = kAllBytesMax;
   ClusterAdmin* cluster = nullptr;       // null: the node is a member of none
   std::int64_t token_wait_us = 500'000;  // how long a command waits for what is not here yet

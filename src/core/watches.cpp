@@ -187,15 +187,18 @@ bool Watches::RemovePattern(WatchingSession& session, std::string_view prefix, b
   return true;
 }
 
-void Watches::RemoveAll(WatchingSession& session) {
-  for (const auto& [prefix, watch] : session.patterns_) {
-    patterns_.Remove(*watch);
-    watch->Become(nullptr);
+std::size_t Watches::RemoveSome(WatchingSession& session, std::size_t most) {
+  std::size_t removed = 0;
+  for (; removed < most && !session.patterns_.empty(); ++removed) {
+    const auto first = session.patterns_.begin();
+    patterns_.Remove(*first->second);
+    first->second->Become(nullptr);
+    session.patterns_.erase(first);
   }
-  session.patterns_.clear();
-  while (!session.interests_.empty()) {
+  for (; removed < most && !session.interests_.empty(); ++removed) {
     Drop(session, static_cast<std::uint32_t>(session.interests_.size() - 1));
   }
+  return removed;
 }
 
 std::vector<std::shared_ptr<PatternWatch>> Watches::Withhold(WatchingSession& session,

@@ -161,8 +161,9 @@ class Watches {
   // (PatternWatch::one_key). Gives them.
   using Allows = bool (*)(const WatchingSession& session, std::string_view key);
   std::vector<std::shared_ptr<PatternWatch>> Withhold(WatchingSession& session, Allows allows);
-  // Those of keys and of patterns.
-  void RemoveAll(WatchingSession& session);
+  // So many of those of keys and of patterns at most; how many.
+  std::size_t RemoveSome(WatchingSession& session, std::size_t most);
+  void RemoveAll(WatchingSession& session) { RemoveSome(session, SIZE_MAX); }
 
   [[nodiscard]] bool Contains(const WatchingSession& session, std::string_view key,
                               std::uint64_t hash) const;

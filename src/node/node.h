@@ -57,10 +57,11 @@ class Node {
   // As Store::MayRewind. kInvalid: nothing that may happen asks for it, and the node must stop;
   // kNotFound: it needs a full sync.
   [[nodiscard]] Result<void> MayRewind(Revision to) const;
-  // Another turn would tell more to who is behind, or end more keys, without anything else
-  // happening.
+  // Another turn would tell more to who is behind, or end more keys or watches, without anything
+  // else happening.
   [[nodiscard]] bool has_work() const {
-    return executor_.delivery().has_work() || executor_.store().lifetimes().has_work();
+    return executor_.delivery().has_work() || executor_.leaving().has_work() ||
+           executor_.store().lifetimes().has_work();
   }
   // When a turn must begin though nothing else happens, on the monotonic clock; none: when the
   // driver likes. The driver asks after each turn and waits no longer.

@@ -69,6 +69,7 @@ void WatchWorld::Start(Term term, const ChainEnd& end, std::vector<TermEnd> befo
                                                  .hash_seed = seed_,
                                                  .value_bytes_max = 1'000,
                                                  .catch_up_entries_per_turn = 1 + prng_.Below(6),
+                                                 .watches_ended_per_turn = 1 + seed_ % 3,
                                                  .all_bytes_max = prng_.Below(600),
                                                  .has_log = true});
   model_ = {};

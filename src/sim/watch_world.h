@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "core/watch_oracle.h"
 #include "node/node.h"
 #include "sim/lifetime_oracle.h"
 #include "sim/model.h"
-#include "sim/watch_oracle.h"
 
 namespace nunc {
 

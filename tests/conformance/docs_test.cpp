@@ -111,6 +111,8 @@ const std::vector<NamedLimit> kLimits = {
     {"kAllBytesMax", kAllBytesMax},
     {"kEveryMsMax", static_cast<std::uint64_t>(kEveryMsMax)},
     {"kWakesPerTurn", kWakesPerTurn},
+    {"kWatchesEndedPerTurn", kWatchesEndedPerTurn},
+    {"kLeavingWatchesMax", kLeavingWatchesMax},
     {"kClosingKeysMax", kClosingKeysMax},
     {"kRecentWritesMax", kRecentWritesMax},
     {"kExplainWatchersMax", kExplainWatchersMax},

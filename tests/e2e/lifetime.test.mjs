@@ -8,19 +8,20 @@ import {
   makeFolder,
   removeFolder,
   startServer,
-  stopCleanly,
   TcpClient,
 } from './harness.mjs';
 import { JsonClient } from './json_client.mjs';
 import { Rest } from './rest_client.mjs';
+import { Journals } from './watch_journal.mjs';
 
 const kMsMax = 315360000000;
 
+const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer();
+  server = await journals.start();
 });
-after(() => stopCleanly(server));
+after(() => journals.stopAndCheck(server));
 
 const nextPush = async (client, key) => {
   const messages = await client.ws.inbox.takeThrough(
@@ -149,7 +150,9 @@ describe('keys that live with a session', () => {
   test('go when its connection ends', async () => {
     const db = await createDatabase(server, 'presence');
     const watcher = await JsonClient.open(server.ws, db);
-    await watcher.ok({ op: 'watch', key: 'here/*' });
+    const heard = journals.of(db).listenTo(watcher, 'w');
+    heard.watch('here/*', '0');
+    await watcher.ok({ op: 'watch', key: 'here/*', since: '0' });
     const ann = await JsonClient.open(server.ws, db);
     await ann.ok({ op: 'set-session', key: 'here/ann', value: true });
     assert.equal((await nextPush(watcher, 'here/ann')).push, 'set');
@@ -160,13 +163,16 @@ describe('keys that live with a session', () => {
     assert.equal((await nextPush(watcher, 'here/ann')).push, 'removed');
     await bob.close();
     assert.equal((await nextPush(watcher, 'here/bob')).push, 'removed');
+    heard.rest();
     await watcher.close();
   });
 
   test('stay for their grace, and with who comes back in it', async () => {
     const db = await createDatabase(server, 'presence-grace');
     const watcher = await JsonClient.open(server.ws, db);
-    await watcher.ok({ op: 'watch', key: '*' });
+    const heard = journals.of(db).listenTo(watcher, 'w');
+    heard.watch('*', '0');
+    await watcher.ok({ op: 'watch', key: '*', since: '0' });
     const ann = await JsonClient.open(server.ws, db);
     const { session } = ann.hello;
     assert.deepEqual(await ann.ok({ op: 'hello' }), { session, resumed: false });
@@ -181,6 +187,7 @@ describe('keys that live with a session', () => {
     assert.deepEqual(resumed, { session: again.hello.session, resumed: true });
     assert.equal(await leftOf(watcher, 'ann'), -1);
     assert.equal((await again.ok({ op: 'hello', session })).resumed, false);
+    heard.rest();
     await again.close();
     await watcher.close();
   });

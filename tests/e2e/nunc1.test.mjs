@@ -12,6 +12,7 @@ import {
 } from './harness.mjs';
 import { JsonClient, kProtocol } from './json_client.mjs';
 import { frame, kOpcode, RawWs } from './raw_ws.mjs';
+import { Journals } from './watch_journal.mjs';
 
 const kDepthMax = 512;
 const kBatchMax = 1000;
@@ -19,11 +20,12 @@ const kMiB = 1 << 20;
 const kBatchAnswerBytesMax = 16 * kMiB;
 const kValueBytesMax = 8 * kMiB;
 
+const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer();
+  server = await journals.start();
 });
-after(() => stopCleanly(server));
+after(() => journals.stopAndCheck(server));
 
 const connect = (options) => JsonClient.connect(server.ws, options);
 const open = (db, options) => JsonClient.open(server.ws, db, options);
@@ -438,7 +440,12 @@ describe('nunc.1: batches', () => {
   });
 
   test('with multi and exec in them do all or nothing', async () => {
-    const client = await open(await createDatabase(server, 'transactions'));
+    const db = await createDatabase(server, 'transactions');
+    const client = await open(db);
+    const watcher = await open(db);
+    const heard = journals.of(db).listenTo(watcher, 'w');
+    heard.watch('*', '0');
+    await watcher.ok({ op: 'watch', key: '*', since: '0' });
     await client.ok({ op: 'set', key: 'a', value: 1 });
     const { revision } = await client.ok({ op: 'set', key: 'gone', value: 1 });
     const run = async (...writes) => {
@@ -457,6 +464,9 @@ describe('nunc.1: batches', () => {
     assert.deepEqual([refused[2].code, refused[3].code], ['unknown-op', 'transaction-spoiled']);
     assert.deepEqual(await client.ok({ op: 'get', key: 'b' }), { found: false });
     await client.close();
+    await watcher.ok({ op: 'ping' });
+    heard.rest();
+    await watcher.close();
   });
 
   test('have at most 1,000 requests, and one more runs none', async () => {

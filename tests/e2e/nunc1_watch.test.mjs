@@ -1,14 +1,16 @@
 // Several keys at once, conditions and resumed watches over nunc.1: docs/protocol.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createDatabase, openAdmin, startServer, stopCleanly } from './harness.mjs';
+import { createDatabase, openAdmin } from './harness.mjs';
 import { JsonClient } from './json_client.mjs';
+import { Journals } from './watch_journal.mjs';
 
+const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer();
+  server = await journals.start();
 });
-after(() => stopCleanly(server));
+after(() => journals.stopAndCheck(server));
 
 describe('several keys and conditions', () => {
   test('get-many, scan and put', async () => {
@@ -51,7 +53,9 @@ describe('watches that go on', () => {
     const db = await createDatabase(server, 'json-since');
     const writer = await JsonClient.open(server.ws, db);
     await writer.ok({ op: 'set', key: 'cart/1', value: { n: 1 } });
+    const journal = journals.of(db);
     const first = await JsonClient.open(server.ws, db);
+    journal.listenTo(first, 'w').watch('cart/*', '0');
     await first.ok({ op: 'watch', key: 'cart/*', since: '0' });
     const [started, set, ready] = await pushesUntilReady(first);
     assert.deepEqual(started, { push: 'started', db, with: 'snapshot', watch: 'cart/*' });
@@ -70,6 +74,8 @@ describe('watches that go on', () => {
     await writer.ok({ op: 'remove', key: 'cart/1' });
 
     const second = await JsonClient.open(server.ws, db);
+    const resumed = journal.listenTo(second, 'w');
+    resumed.watch('cart/*', ready.token);
     await second.ok({ op: 'watch', key: 'cart/*', since: ready.token });
     const told = await pushesUntilReady(second);
     assert.deepEqual(
@@ -83,6 +89,7 @@ describe('watches that go on', () => {
     );
     const bad = await second.error({ op: 'watch', key: 'cart/*', since: `${ready.token}0` });
     assert.deepEqual([bad.code, bad.field], ['bad-since', 'since']);
+    resumed.rest();
     await second.close();
     await writer.close();
   });

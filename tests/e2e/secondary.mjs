@@ -1,4 +1,5 @@
 // A node that is not primary, in place of a single server: what a client gets there is the same.
+import path from 'node:path';
 import { ClusterNodes } from './cluster_nodes.mjs';
 import { until } from './harness.mjs';
 
@@ -21,8 +22,9 @@ export async function startSecondary({ args = [] } = {}) {
   const stop = async (signal = 'SIGTERM') => {
     const ended = await server.stop(signal);
     cluster.nodes.delete(2);
-    await cluster.stopAll();
+    await cluster.kill(1); // the folders go with this process: what is in them may be looked at
     return ended;
   };
-  return { ...server, stop, listed: listed.slice('cluster-state  '.length) };
+  const data = path.join(cluster.folder, 'node-1'); // of the primary
+  return { ...server, stop, data, listed: listed.slice('cluster-state  '.length) };
 }

@@ -12,6 +12,7 @@ import {
   TcpClient,
   WsClient,
 } from './harness.mjs';
+import { Journals } from './watch_journal.mjs';
 
 const isReady = (line) => line.startsWith('ready ');
 const trimmed = (lines) => lines.map((line) => line.trimEnd());
@@ -23,17 +24,19 @@ async function untilReady(client) {
   return { lines, token };
 }
 
-async function watchSince(client, pattern, token) {
+async function watchSince(client, pattern, token, watcher = null) {
+  watcher?.watch(pattern, token);
   await client.expectOk(`watch ${pattern} since ${token}`);
   return untilReady(client);
 }
 
 describe('over one server', () => {
+  const journals = new Journals();
   let server;
   before(async () => {
-    server = await startServer();
+    server = await journals.start();
   });
-  after(() => stopCleanly(server));
+  after(() => journals.stopAndCheck(server));
 
   for (const [door, open] of [
     ['TCP', (db) => TcpClient.open(server.tcp, db)],
@@ -63,8 +66,9 @@ describe('over one server', () => {
       const writer = await open(db);
       await writer.expectOk('set a/1 x');
       await writer.expectOk('set a/2 x');
+      const journal = journals.of(db);
       let watcher = await open(db);
-      const first = await watchSince(watcher, 'a/*', '0');
+      const first = await watchSince(watcher, 'a/*', '0', journal.listenTo(watcher, 'w'));
       assert.deepEqual(first.lines, [
         'started a/* snapshot',
         'changed a/1 x',
@@ -76,21 +80,27 @@ describe('over one server', () => {
       await writer.expectOk('set a/2 y');
       await writer.expectOk('remove a/1');
       watcher = await open(db);
-      const second = await watchSince(watcher, 'a/*', first.token);
+      const heard = journal.listenTo(watcher, 'w');
+      const second = await watchSince(watcher, 'a/*', first.token, heard);
       assert.deepEqual(second.lines, [
         'started a/* delta',
         'changed a/2 y',
         'changed-version a/2 1 y',
         'removed a/1',
       ]);
-      const third = await watchSince(watcher, 'a/*', second.token);
+      const third = await watchSince(watcher, 'a/*', second.token, heard);
       assert.deepEqual(third.lines, ['started a/* current']);
-      const one = await watchSince(watcher, 'a/2', first.token);
+      heard.rest();
+      await watcher.close();
+      watcher = await open(db);
+      const key = journal.listenTo(watcher, 'of a key');
+      const one = await watchSince(watcher, 'a/2', first.token, key);
       assert.deepEqual(one.lines, [
         'started a/2 delta',
         'changed a/2 y',
         'changed-version a/2 1 y',
       ]);
+      key.rest();
       await watcher.close();
       await writer.close();
     });
@@ -125,7 +135,8 @@ describe('over one server', () => {
     const db = await createDatabase(server, 'slow-pattern');
     const slow = await WsClient.open(server.ws, db);
     const writer = await TcpClient.open(server.tcp, db);
-    await watchSince(slow, 'k*', '0');
+    const heard = journals.of(db).listenTo(slow, 'slow');
+    await watchSince(slow, 'k*', '0', heard);
     slow.socket.pause();
     const value = 'v'.repeat(10_000);
     const kKeys = 200;
@@ -150,6 +161,7 @@ describe('over one server', () => {
     await writer.expectOk('set k0 live');
     const live = await slow.inbox.take(2, 'a live change again');
     assert.equal(live[0].trimEnd(), 'changed k0 live');
+    heard.rest();
     await slow.close();
     await writer.close();
   });

@@ -4,19 +4,19 @@ import { after, before, describe, test } from 'node:test';
 import {
   createDatabase,
   openAdmin,
-  startServer,
-  stopCleanly,
   TcpClient,
   WsClient,
 } from './harness.mjs';
 import { JsonClient } from './json_client.mjs';
 import { Events, Rest } from './rest_client.mjs';
+import { Journals } from './watch_journal.mjs';
 
+const journals = new Journals();
 let server;
 before(async () => {
-  server = await startServer();
+  server = await journals.start();
 });
-after(() => stopCleanly(server));
+after(() => journals.stopAndCheck(server));
 
 const kValueBytes = 10_000;
 const kRounds = 2_000; // 20 MB: more than the system keeps for a socket, and 1 MiB besides
@@ -50,7 +50,10 @@ describe('a watch of all changes', () => {
       const db = await createDatabase(server, `all-${pattern.length}`);
       const slow = await open(db);
       const writer = await TcpClient.open(server.tcp, db);
-      await slow.expectOk(`watch ${pattern} all`);
+      const heard = journals.of(db).listenTo(slow, 'slow');
+      heard.watch(pattern, '0', 'all');
+      await slow.expectOk(`watch ${pattern} all since 0`);
+      await slow.inbox.takeThrough((line) => line.startsWith('ready '), 'the first ready');
       slow.socket.pause();
       await fill(writer);
       slow.socket.resume();
@@ -67,6 +70,8 @@ describe('a watch of all changes', () => {
       assert.ok(lines.map((line) => line.trimEnd()).includes(`gap ${pattern}`));
       await writer.expectOk('set k live');
       assert.equal((await slow.inbox.next('a live change')).trimEnd(), 'changed k live');
+      await slow.settle();
+      heard.rest();
       await slow.close();
       await writer.close();
     });
@@ -78,7 +83,10 @@ describe('a watch of all changes', () => {
     const slow = await JsonClient.open(server.ws, db);
     const events = await Events.open(new Rest(db, { to: server }), 'key=k&policy=all');
     await events.untilEvent('ready');
-    await slow.ok({ op: 'watch', key: 'k*', policy: 'all' });
+    const heard = journals.of(db).listenTo(slow, 'slow');
+    heard.watch('k*', '0', 'all');
+    await slow.ok({ op: 'watch', key: 'k*', policy: 'all', since: '0' });
+    await slow.ws.inbox.takeThrough((text) => JSON.parse(text).push === 'ready', 'the first ready');
     slow.ws.socket.pause();
     events.response.pause();
     await fill(writer);
@@ -92,6 +100,7 @@ describe('a watch of all changes', () => {
     const messages = pushes.map((text) => JSON.parse(text));
     const toldOf = ({ push, text }) => (push === 'set' ? ['set', parseInt(text, 10)] : [push]);
     checkCut(messages.map(toldOf));
+    heard.rest();
     const gap = messages.find(({ push }) => push === 'gap');
     assert.deepEqual(gap, { push: 'gap', db, watch: 'k*' });
     const streamed = await events.untilEvent('ready');
@@ -150,12 +159,17 @@ test('a watch stays when its connection logs in as another user', async () => {
     return texts.map((text) => JSON.parse(text)).map((push) => push.with ?? push.key ?? push.push);
   };
   await client.ok({ op: 'use-db', db, user: 'ann', token: 'ann-token' });
+  const heard = journals.of(db).listenTo(client, 'ann, then bob');
+  heard.login({ user: 'ann' });
+  heard.watch('*', '0');
   await client.ok({ op: 'watch', key: '*', since: '0' });
   assert.deepEqual(await untilReady(), ['snapshot', 'a', 'ready']);
   const refused = await client.error({ op: 'use-db', db, user: 'bob', token: 'ann-token' });
   assert.equal(refused.code, 'invalid-token');
+  heard.login({ user: 'bob' });
   await client.ok({ op: 'use-db', db, user: 'bob', token: 'bob-token' });
   assert.deepEqual(await untilReady(), ['rights', 'b', 'ready']);
+  heard.rest();
   await client.close();
 });
 
@@ -207,7 +221,10 @@ describe('a watch with an interval', () => {
     const writer = await TcpClient.open(server.tcp, db);
     const json = await JsonClient.open(server.ws, db);
     const tcp = await TcpClient.open(server.tcp, db);
-    await json.ok({ op: 'watch', key: 'k*', every: kMs });
+    const heard = journals.of(db).listenTo(json, 'now and then');
+    heard.watch('k*', '0', 'every');
+    await json.ok({ op: 'watch', key: 'k*', every: kMs, since: '0' });
+    await json.ws.inbox.takeThrough((text) => JSON.parse(text).push === 'ready', 'the first ready');
     await tcp.expectOk(`watch k every ${kMs}`);
     let writes = 0;
     const write = async (value) => {
@@ -219,7 +236,13 @@ describe('a watch with an interval', () => {
       return lines.filter((line) => line.startsWith('changed '));
     })();
     const started = performance.now();
-    const times = await timesOf(write, async () => (await json.next('a change')).text);
+    const told = async () => {
+      for (;;) {
+        const push = await json.next('a change');
+        if (push.push === 'set') return push.text;
+      }
+    };
+    const times = await timesOf(write, told);
     const most = (performance.now() - started) / kMs + 2;
     assert.ok(times.length >= 3 && times.length <= most, `${times.length} of ${most}`);
     const lines = await ofLines;

@@ -1,6 +1,8 @@
-#include "sim/watch_oracle.h"
+#include "core/watch_oracle.h"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 #include "core/database.h"
 
@@ -13,103 +15,6 @@ std::string Broken(std::string_view name, const Change& change) {
 }
 
 }  // namespace
-
-// ---- history
-
-void WatchHistory::OnRecord(const Record& record) {
-  if (record.type == RecordType::kCreateDatabase) {
-    Note(kTokenKey, {.revision = record.revision, .value = std::string(record.spec.token)});
-  }
-  for (const RecordItem& item : record.items) {
-    if (item.type == RecordType::kMark || item.type == RecordType::kExpire) {
-      continue;
-    }
-    const bool removed = item.type == RecordType::kRemove;
-    Note(item.key, {.revision = record.revision,
-                    .value = removed ? std::nullopt : std::optional(std::string(item.value)),
-                    .version = item.version});
-  }
-}
-
-void WatchHistory::Note(std::string_view key, Past past) {
-  std::vector<Past>& pasts = keys_[std::string(key)];
-  // To remove what is not there is told, but nothing is left of it for who lags.
-  if (past.value || (!pasts.empty() && pasts.back().value)) {
-    changes_.emplace_back(past.revision, key);
-  }
-  pasts.push_back(std::move(past));
-  NoteRights(key);
-}
-
-void WatchHistory::NoteRights(std::string_view key) {
-  if (!key.starts_with(kPermissionKeyPrefix)) {
-    return;
-  }
-  const std::string user(key.substr(kPermissionKeyPrefix.size()));
-  const std::vector<Past>& pasts = keys_.find(key)->second;
-  if (!pasts.empty() && pasts.back().value) {
-    rights_.insert_or_assign(user, PermissionList::ParseLenient(*pasts.back().value));
-  } else {
-    rights_.erase(user);
-  }
-}
-
-void WatchHistory::Cut(Revision last) {
-  std::erase_if(changes_, [last](const auto& change) { return change.first > last; });
-  for (auto& [key, pasts] : keys_) {
-    std::erase_if(pasts, [last](const Past& past) { return past.revision > last; });
-    NoteRights(key);
-  }
-}
-
-bool WatchHistory::MayRead(const Reader& reader, std::string_view key) const {
-  if (IsSecureKey(key)) {
-    return reader.admin;
-  }
-  const auto list = rights_.find(reader.user.empty() ? "all" : reader.user);
-  return list == rights_.end() ? reader.user.empty() : list->second.Allows(Permission::kRead, key);
-}
-
-bool WatchHistory::InOrder(std::string_view key) const {
-  return waits_ || !IsSecureKey(key);
-}
-
-const WatchHistory::Past* WatchHistory::At(std::string_view key, Revision revision) const {
-  const auto found = keys_.find(key);
-  if (found == keys_.end()) {
-    return nullptr;
-  }
-  const auto past = std::find_if(found->second.begin(), found->second.end(),
-                                 [&](const Past& p) { return p.revision == revision; });
-  return past == found->second.end() ? nullptr : &*past;
-}
-
-WatchHistory::State WatchHistory::StateAt(const Reader& reader, std::string_view prefix,
-                                          Revision revision) const {
-  State state;
-  for (auto key = keys_.lower_bound(prefix); key != keys_.end() && key->first.starts_with(prefix);
-       ++key) {
-    const auto after = std::upper_bound(key->second.begin(), key->second.end(), revision,
-                                        [](Revision r, const Past& p) { return r < p.revision; });
-    if (after != key->second.begin() && std::prev(after)->value && MayRead(reader, key->first)) {
-      state.emplace(key->first, *std::prev(after)->value);
-    }
-  }
-  return state;
-}
-
-Revision WatchHistory::Before(const Reader& reader, std::string_view prefix,
-                              Revision revision) const {
-  for (auto change = changes_.rbegin(); change != changes_.rend(); ++change) {
-    if (change->first < revision && change->second.starts_with(prefix) && InOrder(change->second) &&
-        MayRead(reader, change->second)) {
-      return change->first;
-    }
-  }
-  return {};
-}
-
-// ---- view
 
 bool WatchView::Wants(const Change& change) const {
   if (!watching_) {
@@ -127,7 +32,7 @@ bool WatchView::Wants(const Change& change) const {
     case ChangeKind::kConflict:
       return false;
   }
-  return begun_ && (is_pattern_ ? change.key.starts_with(prefix_) : change.key == prefix_);
+  return begun_ && keys_.Contain(change.key);
 }
 
 std::string WatchView::OnEvent(const Change& change) {
@@ -148,7 +53,7 @@ std::string WatchView::OnEvent(const Change& change) {
 std::string WatchView::OnStarted(const Change& change) {
   // What is told of keys of the session is not about a pattern, and about a key only when it comes.
   const bool rewound = change.value.starts_with("rewound");
-  if (change.key.empty() && (is_pattern_ || (policy_ == WatchPolicy::kAll && !rewound))) {
+  if (change.key.empty() && (keys_.is_pattern || (policy_ == WatchPolicy::kAll && !rewound))) {
     return {};
   }
   rewound_ = rewound || rewound_;
@@ -265,7 +170,7 @@ std::string WatchView::CheckLive(const Change& change) const {
   if (change.revision <= live_ && !same_unit) {
     return Broken("ordered", change);
   }
-  return history_.Before(reader_, prefix_, change.revision) > live_
+  return history_.Before(reader_, keys_, change.revision) > live_
              ? Broken("reliable (left out before)", change)
              : std::string();
 }
@@ -278,7 +183,7 @@ std::string WatchView::OnReady(const Change& change) {
     return Broken("bookmarkable (beyond the disk)", change);
   }
   // One for all watches of the database comes while none of a pattern is being told.
-  if (change.key.empty() && !ready_ && is_pattern_) {
+  if (change.key.empty() && !ready_ && keys_.is_pattern) {
     return Broken("bookmarkable (in the middle of a unit)", change);
   }
   ready_ = true;
@@ -302,7 +207,7 @@ std::string WatchView::Compare(Revision revision) const {
   if (overlaps_) {
     return {};  // what the others were told cannot be told apart
   }
-  const WatchHistory::State expected = history_.StateAt(reader_, prefix_, revision);
+  const WatchHistory::State expected = history_.StateAt(reader_, keys_, revision);
   if (state_ == expected) {
     return {};
   }
@@ -333,6 +238,26 @@ void WatchView::Resume() {
   for (auto& [key, told] : told_) {
     told = std::min(told, ready_at_);
   }
+}
+
+void WatchView::ResumeFrom(std::string_view token, Revision revision) {
+  token_ = token;
+  ready_at_ = revision;
+  ready_state_ = history_.StateAt(reader_, keys_, revision);
+  told_.clear();
+  for (const auto& [key, value] : ready_state_) {
+    const std::vector<WatchHistory::Past>& pasts = *history_.Of(key);
+    told_[key] =
+        std::prev(std::ranges::upper_bound(pasts, revision, {}, &WatchHistory::Past::revision))
+            ->revision;
+  }
+  Resume();
+}
+
+void WatchView::BeginBehind(Revision revision) {
+  ResumeFrom("0", revision);
+  begun_ = true;
+  ready_ = true;
 }
 
 void WatchView::OnRewind(Revision shared) {

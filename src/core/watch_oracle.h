@@ -1,7 +1,7 @@
-// Holds what a watcher was told against what happened: the seven names of the watch contract.
+// Holds what a watcher was told against what happened: the names of the watch contract.
 //
-// Shape:   WatchHistory is fed every record; a WatchView every event of one watch, over all its
-//          connections. Each answers with what is broken, by the name of the contract; empty: fine.
+// Shape:   a WatchView is fed every event of one watch, over all its connections, and answers with
+//          what is broken, by the name of the contract; empty: fine.
 //            filter       only what is watched, and only what its user may read now
 //            ordered      what is told live comes in the order of revisions
 //            unique       no change of a key twice
@@ -17,73 +17,16 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "core/ids.h"
 #include "core/output.h"
-#include "core/permissions.h"
-#include "core/record.h"
+#include "core/watch_history.h"
 #include "core/watch_policy.h"
 
 namespace nunc {
-
-// Whose rights decide what a watch is told.
-struct Reader {
-  std::string user{};  // empty: came with the database's token
-  bool admin = false;
-};
-
-// Of one database.
-class WatchHistory {
- public:
-  struct Past {
-    Revision revision{};
-    std::optional<std::string> value{};  // empty: removed
-    std::int64_t version = 0;
-  };
-
-  // A database of AckLevel::kDisk waits with everything, any other with its `$$` keys.
-  explicit WatchHistory(bool waits_for_disk) : waits_(waits_for_disk) {}
-
-  void OnRecord(const Record& record);
-  void SetDurable(Revision durable) { durable_ = durable; }
-  void SetNow(std::int64_t now_us) { now_us_ = now_us; }
-  [[nodiscard]] std::int64_t now_us() const { return now_us_; }
-  // What came behind `last` was lost, and its revisions will be used again.
-  void Cut(Revision last);
-
-  // All changes of the database wait for the disk.
-  [[nodiscard]] bool waits() const { return waits_; }
-  [[nodiscard]] Revision durable() const { return durable_; }
-  // As of the newest change.
-  [[nodiscard]] bool MayRead(const Reader& reader, std::string_view key) const;
-  // In the one order of all that waits for nothing else.
-  [[nodiscard]] bool InOrder(std::string_view key) const;
-  // What the key was made at that revision; null: nothing.
-  [[nodiscard]] const Past* At(std::string_view key, Revision revision) const;
-  // The values of all keys with that prefix that may be read now.
-  using State = std::map<std::string, std::string, std::less<>>;
-  [[nodiscard]] State StateAt(const Reader& reader, std::string_view prefix,
-                              Revision revision) const;
-  // Of the newest change before that revision of a key with that prefix; zero: none.
-  [[nodiscard]] Revision Before(const Reader& reader, std::string_view prefix,
-                                Revision revision) const;
-
- private:
-  void Note(std::string_view key, Past past);
-  void NoteRights(std::string_view key);
-
-  bool waits_;
-  std::map<std::string, std::vector<Past>, std::less<>> keys_;
-  std::vector<std::pair<Revision, std::string>> changes_;
-  std::map<std::string, PermissionList, std::less<>> rights_;  // by user
-  Revision durable_;
-  std::int64_t now_us_ = 0;
-};
 
 class WatchView {
  public:
@@ -92,8 +35,7 @@ class WatchView {
             WatchPolicy policy = WatchPolicy::kLatest, std::int64_t interval_us = 0)
       : history_(history),
         pattern_(pattern),
-        is_pattern_(pattern.ends_with('*')),
-        prefix_(pattern.substr(0, pattern.size() - (is_pattern_ ? 1 : 0))),
+        keys_(pattern),
         reader_(std::move(reader)),
         overlaps_(overlaps),
         policy_(policy),
@@ -104,6 +46,10 @@ class WatchView {
   [[nodiscard]] std::string OnEvent(const Change& change);
   // Another watch goes on from token(): what was told since is not known to have arrived.
   void Resume();
+  // The same from any other token, which stands for what there was at that revision.
+  void ResumeFrom(std::string_view token, Revision revision);
+  // It is told what comes behind that revision, and no more: a watch without a token.
+  void BeginBehind(Revision revision);
   void Unwatch() { watching_ = false; }
   // Another user's from now on. What the token stands for was told to the one before.
   void SetReader(const Reader& reader) {
@@ -121,6 +67,8 @@ class WatchView {
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
   [[nodiscard]] bool overlaps() const { return overlaps_; }
   [[nodiscard]] bool watching() const { return watching_; }
+  // It is live: nothing has been told whose `ready` is to come, but of a transaction.
+  [[nodiscard]] bool ready() const { return ready_; }
   // Of the last `ready`; `0` before the first.
   [[nodiscard]] const std::string& token() const { return token_; }
 
@@ -144,8 +92,7 @@ class WatchView {
 
   const WatchHistory& history_;
   std::string pattern_;
-  bool is_pattern_;
-  std::string prefix_;  // or the key
+  WatchedKeys keys_;
   Reader reader_;
   bool overlaps_;
   WatchPolicy policy_;

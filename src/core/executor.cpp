@@ -315,7 +315,7 @@ void Executor::DispatchOther(Session& session, const Command& command, Output& o
     case Verb::kMetricsState:
     case Verb::kPing:
     case Verb::kWhoami:
-      return TellState(session, command.verb, output);
+      return TellState(session, command, output);
     case Verb::kClusterState:
       return ClusterState(session, command, output);
     case Verb::kLeave:

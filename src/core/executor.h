@@ -108,15 +108,13 @@ class Executor {
   [[nodiscard]] std::int64_t LimitOf(ErrorCode code) const;
   bool Permits(Session& session, Permission permission, std::string_view key);
   bool MayRead(Session& session, std::string_view key);
-  void Dispatch(Session& session, const Command& command, Output& output);
-  void DispatchOther(Session& session, const Command& command, Output& output);
 
   // Data (executor.cpp; the rest: executor_read.cpp, executor_watch.cpp, executor_conditions.cpp).
   using Handler = void(Session& session, const Command& command, Output& output);
   Handler Get, SetKey, EditKey, Increment, RemoveKey, GetMany, Keys, Scan, Wait, Explain, Watch,
       Unwatch, Delivered, Expire, Hello, Hold, Resolve, Auth, UseDb, CreateDb, CreateUser,
       SetPermissions, DropDb, Oplog, Snapshot, Debug, ClusterState, Leave, ForceElection,
-      PendingOps, BeginOrDiscard, Exec, Arbiter;
+      PendingOps, BeginOrDiscard, Exec, Arbiter, TellState, Dispatch, DispatchOther;
   bool RefuseIf(const Session& session, const Command& command, const Entry* existing, Output& out);
   void WatchPattern(const Session&, WatchingSession&, const Command&, Delivery::Begin, Output&);
   void ExplainWatchers(const Session&, const Database&, const Place& place, Output& output);
@@ -141,7 +139,6 @@ class Executor {
   [[nodiscard]] Refusal CheckNewDatabase(std::string_view name) const;
   // Writes the `$$` key PREFIX + NAME, whatever was there.
   void StoreSecureKey(Session&, std::string_view prefix, const Command&, std::string_view, Output&);
-  void TellState(const Session& session, Verb verb, Output& output);
   void Select(Session& session, Database* database);
   void Deselect(Session& session);
   void UpdateConnections(Database& database);

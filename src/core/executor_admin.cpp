@@ -341,7 +341,8 @@ void Executor::NoteTurn(const TurnTime& turn, const Counters& measured) {
 }
 
 // What the session, the server and its doings are, which no data decides.
-void Executor::TellState(const Session& session, Verb verb, Output& output) {
+void Executor::TellState(Session& session, const Command& command, Output& output) {
+  const Verb verb = command.verb;
   Reply reply{.kind = ReplyKind::kPong};
   if (verb == Verb::kListCommands) {
     reply.kind = ReplyKind::kCommands;

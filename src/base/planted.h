@@ -111,6 +111,11 @@ enum class Bug : std::uint8_t {
   kFleetAnsweredEarly,   // a forwarded write is answered before the node has it itself
   kFleetLostIsRefused,   // one whose answer was lost is said not to have been done
 
+  // Of a full sync.
+  kFleetSyncWithoutChain,  // the new log does not go on behind the last record of the state
+  kFleetSyncOfOldTerm,     // a state of a term that is over is installed
+  kFleetSyncFileFirst,     // its file goes before the folder is what it says
+
   // Of a node that takes records of another one, and takes some of them back.
   kWatchFollowRights,    // a change of rights that comes so is not noted
   kWatchFollowExpires,   // it ends keys by itself

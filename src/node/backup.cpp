@@ -9,8 +9,9 @@ namespace nunc {
 namespace {
 
 SnapshotHead HeadOf(const Backup::Source& source, DatabaseId only) {
-  SnapshotHead head = MakeSnapshotHead(SnapshotKind::kBackup, source.node.store(),
-                                       source.node.end(), source.cluster, source.terms);
+  SnapshotHead head = MakeSnapshotHead(source.kind, source.node.store(), source.node.end(),
+                                       source.cluster, source.terms);
+  head.committed = source.committed;
   if (const Database* database = source.node.store().Find(only);
       only != DatabaseId{} && database != nullptr) {
     head.filter = database->name();

@@ -1,4 +1,5 @@
-// A backup of the running node as a stream: the store as it was, and the records since.
+// A backup of the running node as a stream: the store as it was, and the records since. A full sync
+// is the same, with what another member needs to go on from there.
 //
 // Shape:   walks the store up to S for at most kSliceUs a Pull; the bulk worker compresses. When
 //          the walk has ended at E, and the log is on disk up to there, it reads the records behind
@@ -47,6 +48,8 @@ class Backup final : public BodySource {
     const OpLog& log;
     ClusterId cluster{};
     std::vector<TermEnd> terms{};
+    SnapshotKind kind = SnapshotKind::kBackup;
+    Revision committed{};  // of a full sync
   };
   // `only`: that database; zero: everything.
   Backup(Source source, DatabaseId only, std::shared_ptr<BackupHold> hold);

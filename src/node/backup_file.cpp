@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "core/store_walk.h"
+#include "node/recovery.h"
 #include "storage/meta.h"
 #include "storage/oplog_state.h"
 #include "storage/record.h"
@@ -28,7 +29,11 @@ class BackupVisitor final : public SnapshotVisitor {
         only_(only),
         store_(store),
         chain_(head.start.chain),
-        last_(head.start.revision) {}
+        last_(head.start.revision),
+        time_us_(head.start.time_us),
+        terms_(head.terms) {
+    NoteTerm(terms_, head.start.term, head.start.revision);
+  }
 
   Result<void> OnDatabase(const DatabaseState& database) override {
     wanted_ = only_.empty() || database.name == only_;
@@ -62,6 +67,8 @@ class BackupVisitor final : public SnapshotVisitor {
       }
       last_ = revision;
       chain_ = (*decoded)->checksum;
+      NoteTerm(terms_, (*decoded)->term, revision);
+      time_us_ = (*decoded)->record.time_us;
       ++records_;
       if (Result<void> applied = Apply((*decoded)->record); !applied) {
         return applied;
@@ -79,12 +86,21 @@ class BackupVisitor final : public SnapshotVisitor {
                : Damaged("it does not hold the records that its end says");
   }
 
+  // Of a whole backup: where its records end.
+  [[nodiscard]] ChainEnd end() const {
+    return {.term = terms_.back().term, .revision = last_, .time_us = time_us_, .checksum = chain_};
+  }
+  [[nodiscard]] std::vector<TermEnd> TakeTerms() { return std::move(terms_); }
+
  private:
   // Ids that other databases have had stay taken.
   void EndEntries() {
     if (store_ != nullptr && !std::exchange(entries_ended_, true)) {
       store_->SetLoaded({.revision = head_.start.revision, .time_us = head_.start.time_us},
                         head_.highest_database);
+      if (!head_.members.empty()) {
+        store_->LoadMembers({.revision = head_.members_at, .members = head_.members});
+      }
     }
   }
 
@@ -115,18 +131,23 @@ class BackupVisitor final : public SnapshotVisitor {
   bool entries_ended_ = false;
   std::uint64_t chain_;
   Revision last_;
+  std::int64_t time_us_;
+  std::vector<TermEnd> terms_;
   std::uint64_t records_ = 0;
 };
 
-Result<SnapshotReader> OpenBackup(ByteSource& source, std::string name) {
+Result<SnapshotReader> OpenBackup(ByteSource& source, std::string name,
+                                  SnapshotKind kind = SnapshotKind::kBackup) {
   Result<SnapshotReader> reader = SnapshotReader::Open(source, std::move(name));
   if (!reader) {
     return reader;
   }
-  if (reader->head().kind != SnapshotKind::kBackup) {
-    return Fail(Fault::kInvalid, reader->name() +
-                                     ": a snapshot of a data folder, which is nothing without its "
-                                     "op log; not a backup");
+  if (reader->head().kind != kind) {
+    return Fail(Fault::kInvalid,
+                reader->name() + (kind == SnapshotKind::kBackup
+                                      ? ": a file of a data folder, which is nothing without the "
+                                        "others there; not a backup"
+                                      : ": no full sync"));
   }
   if (reader->head().highest_database.value > kDatabaseIdMax) {
     return Damaged(reader->name() + ": the ids of databases are beyond their limit");
@@ -159,7 +180,11 @@ Result<SnapshotSummary> NotFound(const std::string& file, std::string_view name)
   return Fail(Fault::kNotFound, file + ": there is no database " + std::string(name) + " in it");
 }
 
-Result<void> WriteSnapshot(Disk& disk, Store& store, const SnapshotHead& head, SnapshotEnd end) {
+}  // namespace
+
+Result<void> WriteExactSnapshot(Disk& disk, Store& store, const SnapshotHead& head) {
+  SnapshotEnd end{
+      .term = head.start.term, .revision = head.start.revision, .time_us = head.start.time_us};
   Result<SnapshotFile> file =
       SnapshotFile::Create(disk, UnfinishedSnapshotName(head.start.revision), head);
   if (!file) {
@@ -193,8 +218,6 @@ Result<void> WriteSnapshot(Disk& disk, Store& store, const SnapshotHead& head, S
   return PublishSnapshot(disk, UnfinishedSnapshotName(head.start.revision),
                          SnapshotName(head.start.revision));
 }
-
-}  // namespace
 
 Result<SnapshotSummary> VerifyBackup(ByteSource& source, std::string name,
                                      const BackupProgress& progress) {
@@ -243,6 +266,34 @@ Result<SnapshotSummary> LoadBackup(ByteSource& source, std::string name, std::st
   return summary;
 }
 
+Result<FullState> LoadFullSync(ByteSource& source, std::string name, Store& store,
+                               const BackupProgress& progress) {
+  Result<SnapshotReader> reader = OpenBackup(source, std::move(name), SnapshotKind::kFullSync);
+  if (!reader) {
+    return tl::unexpected(reader.error());
+  }
+  if (!reader->head().filter.empty()) {
+    return Damaged(reader->name() + ": a full sync is of all databases");
+  }
+  store.StartLoading();
+  BackupVisitor visitor(reader->head(), {}, &store);
+  Result<SnapshotSummary> summary = ReadBackup(*reader, visitor, progress);
+  if (!summary) {
+    return tl::unexpected(summary.error());
+  }
+  FullState state{.summary = std::move(*summary), .end = visitor.end()};
+  state.terms = visitor.TakeTerms();
+  const SnapshotEnd& end = state.summary.end;
+  if (end.term != state.end.term || end.time_us != state.end.time_us) {
+    return Damaged(reader->name() + ": its end is not where its records end");
+  }
+  for (const SnapshotHorizon& horizon : end.horizons) {
+    store.LoadHorizon(horizon.database, horizon.horizon);
+  }
+  store.FinishLoading();
+  return state;
+}
+
 Result<void> WriteFolder(const RestoreWorld& world, Store& store, const SnapshotSummary& backup,
                          std::uint64_t segment_bytes) {
   const std::int64_t now_us = world.clock.WallUs();
@@ -262,9 +313,7 @@ Result<void> WriteFolder(const RestoreWorld& world, Store& store, const Snapshot
       .highest_database = {.value = store.NextDatabaseId().value - 1},
       .last_conflict = backup.head.last_conflict,
       .terms = {{.term = term, .last = revision}}};
-  Result<void> done = WriteSnapshot(
-      world.data, store, head, {.term = term, .revision = revision, .time_us = backup.end.time_us});
-  if (!done) {
+  if (Result<void> done = WriteExactSnapshot(world.data, store, head); !done) {
     return done;
   }
   const Result<LogState> log =

@@ -12,12 +12,14 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "core/store.h"
 #include "env/clock.h"
 #include "env/disk.h"
 #include "env/random.h"
+#include "storage/record.h"
 #include "storage/snapshot_reader.h"
 
 namespace nunc {
@@ -31,6 +33,18 @@ Result<SnapshotSummary> VerifyBackup(ByteSource& source, std::string name,
 // `only`: that database; empty: everything.
 Result<SnapshotSummary> LoadBackup(ByteSource& source, std::string name, std::string_view only,
                                    Store& store, const BackupProgress& progress);
+
+// Of a full sync: the state that another node goes on from.
+struct FullState {
+  SnapshotSummary summary{};
+  ChainEnd end{};                // of its newest record, which the next one goes on behind
+  std::vector<TermEnd> terms{};  // of the history up to there
+};
+Result<FullState> LoadFullSync(ByteSource& source, std::string name, Store& store,
+                               const BackupProgress& progress);
+
+// A snapshot of `store` that is exact at its start: it needs no record. It is on the medium then.
+Result<void> WriteExactSnapshot(Disk& disk, Store& store, const SnapshotHead& head);
 
 struct RestoreWorld {
   Disk& data;  // an empty folder

@@ -164,7 +164,7 @@ const Persistence::News& Persistence::Collect() {
   if (is_member_) {
     news_.durable = committed_;  // what one disk has may still be taken back
   }
-  WakeBackup();
+  WakeBackups();
   return news_;
 }
 
@@ -442,12 +442,16 @@ void Persistence::CleanLog(Revision below) {
   if (snapshots.size() < 2) {
     return;
   }
-  Revision needed{std::min(snapshots.back().start, committed_).value + 1};
-  if (const std::shared_ptr<BackupHold> held = backup_.lock();
-      held != nullptr && now_.mono_us < held->until_us &&
-      log_->Info().bytes <= options_.log_bytes_max) {
-    needed = std::min(needed, Revision{held->after.value + 1});
+  Revision needed_after = std::min(snapshots.back().start, committed_);
+  if (log_->Info().bytes <= options_.log_bytes_max) {
+    needed_after = std::min(needed_after, needed_after_);
+    ForEachHold([&](const BackupHold& hold) {
+      if (now_.mono_us < hold.until_us) {
+        needed_after = std::min(needed_after, hold.after);
+      }
+    });
   }
+  const Revision needed{needed_after.value + 1};
   const Result<std::uint64_t> cleaned =
       log_->Clean(Planted(Bug::kCleanTooMuch) ? below : std::min(below, needed));
   if (!cleaned) {
@@ -457,28 +461,44 @@ void Persistence::CleanLog(Revision below) {
 
 // ---- backups
 
-std::unique_ptr<BodySource> Persistence::BeginBackup(DatabaseId only) {
-  if (!backup_.expired()) {
+std::unique_ptr<BodySource> Persistence::BeginStream(SnapshotKind kind, DatabaseId only) {
+  std::weak_ptr<BackupHold>& held = kind == SnapshotKind::kBackup ? backup_ : full_sync_;
+  if (!held.expired()) {
     return nullptr;
   }
   auto hold = std::make_shared<BackupHold>(BackupHold{
       .after = node_.end().revision, .until_us = world_.clock.MonotonicUs() + kBackupUsMax});
-  backup_ = hold;
-  return std::make_unique<Backup>(
-      Backup::Source{
-          .world = world_, .node = node_, .log = *log_, .cluster = cluster_, .terms = terms_},
-      only, std::move(hold));
+  held = hold;
+  return std::make_unique<Backup>(Backup::Source{.world = world_,
+                                                 .node = node_,
+                                                 .log = *log_,
+                                                 .cluster = cluster_,
+                                                 .terms = terms_,
+                                                 .kind = kind,
+                                                 .committed = committed_},
+                                  only, std::move(hold));
+}
+
+template <class Act>
+void Persistence::ForEachHold(Act act) const {
+  for (const std::weak_ptr<BackupHold>& held : {backup_, full_sync_}) {
+    if (const std::shared_ptr<BackupHold> hold = held.lock(); hold != nullptr) {
+      act(*hold);
+    }
+  }
 }
 
 // One may wait for its last record to be on disk.
-void Persistence::WakeBackup() {
+void Persistence::WakeBackups() {
   const Revision durable = log_->durable();
-  if (std::exchange(told_backup_, durable) == durable) {
+  if (std::exchange(told_backups_, durable) == durable) {
     return;
   }
-  if (const std::shared_ptr<BackupHold> hold = backup_.lock(); hold != nullptr && hold->wake) {
-    hold->wake();
-  }
+  ForEachHold([](const BackupHold& hold) {
+    if (hold.wake) {
+      hold.wake();
+    }
+  });
 }
 
 // ---- snapshots

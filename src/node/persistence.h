@@ -80,7 +80,11 @@ class Persistence {
   // Bytes of records that are sure to find a place.
   [[nodiscard]] std::size_t log_room() const { return log_->room(); }
   // Everything, or that one database, as a stream; null while another one is sent.
-  std::unique_ptr<BodySource> BeginBackup(DatabaseId only);
+  std::unique_ptr<BodySource> BeginBackup(DatabaseId only) {
+    return BeginStream(SnapshotKind::kBackup, only);
+  }
+  // Everything, for another member. Beside a backup; null while another one is sent.
+  std::unique_ptr<BodySource> BeginFullSync() { return BeginStream(SnapshotKind::kFullSync, {}); }
   // Everything written is on disk, and the meta file says so. Waits.
   Result<void> Finish();
 
@@ -91,6 +95,9 @@ class Persistence {
   [[nodiscard]] std::uint64_t votes_stored() const { return votes_stored_; }
   [[nodiscard]] Position durable_position() const;
   void SetCommitted(Revision committed) { committed_ = committed; }
+  // Other members need what comes behind: the log is not cleaned of it, as long as it is not longer
+  // than it may be.
+  void SetNeeded(Revision after) { needed_after_ = after; }
   Result<ChainEnd> Rewind(Revision to, Term by);
 
   [[nodiscard]] const OpLog& log() const { return *log_; }
@@ -131,7 +138,11 @@ class Persistence {
   [[nodiscard]] bool HasNews() const;
   [[nodiscard]] bool SnapshotIsDue() const;
   void CleanLog(Revision below);
-  void WakeBackup();
+  std::unique_ptr<BodySource> BeginStream(SnapshotKind kind, DatabaseId only);
+  // Of those that are being sent.
+  template <class Act>
+  void ForEachHold(Act act) const;
+  void WakeBackups();
   void Fail(const Error& error);
 
   PersistenceWorld world_;
@@ -168,8 +179,10 @@ class Persistence {
   std::vector<OperationId> waiting_;  // for the snapshot that is under way
   std::vector<OperationId> queued_;   // for the one after it
   std::size_t reading_ = 0;           // `oplog since`
-  std::weak_ptr<BackupHold> backup_;  // the one that is being sent
-  Revision told_backup_;              // up to where it knows that the log is on disk
+  Revision needed_after_{UINT64_MAX};
+  std::weak_ptr<BackupHold> backup_;     // the one that is being sent
+  std::weak_ptr<BackupHold> full_sync_;  // likewise
+  Revision told_backups_;                // up to where they know that the log is on disk
 };
 
 }  // namespace nunc

@@ -155,9 +155,7 @@ Result<ChainEnd> Persistence::Rewind(Revision to, Term by) {
     return tl::unexpected(done.error());
   }
   snapshotter_.GiveUp("records that it has were taken back");
-  if (const std::shared_ptr<BackupHold> held = backup_.lock(); held != nullptr) {
-    held->until_us = 0;
-  }
+  ForEachHold([](BackupHold& hold) { hold.until_us = 0; });
   Result<ChainEnd> end = log_->SaveTail(to, by);
   if (!end) {
     return end;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/planted.h"
+#include "node/full_sync_file.h"
 #include "storage/segment.h"
 #include "storage/snapshot_reader.h"
 
@@ -90,7 +91,15 @@ Result<Recovered> Recovery::Run(FirstStart first) {
   if (Result<void> opened = OpenMeta(first); !opened) {
     return tl::unexpected(opened.error());
   }
+  const Result<void> synced =
+      out_.report.fresh ? RemoveFullSync(world_.data)
+                        : InstallFullSync(world_, segment_bytes_, store_, *out_.meta, show_);
+  if (!synced) {
+    return tl::unexpected(synced.error());
+  }
   if (!out_.report.fresh) {
+    meta_ = out_.meta->value();
+    store_.StartLoading();
     if (Result<void> loaded = LoadSnapshots(); !loaded) {
       return tl::unexpected(loaded.error());
     }

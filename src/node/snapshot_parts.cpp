@@ -16,7 +16,7 @@ SnapshotHead MakeSnapshotHead(SnapshotKind kind, const Store& store, const Chain
                     .highest_database = {.value = store.NextDatabaseId().value - 1},
                     .terms = std::move(terms)};
   // A backup is to begin a history of its own.
-  if (kind == SnapshotKind::kSnapshot && !store.members().empty()) {
+  if (kind != SnapshotKind::kBackup && !store.members().empty()) {
     head.members_at = store.members().back().revision;
     head.members = store.members().back().members;
   }

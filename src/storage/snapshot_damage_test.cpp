@@ -139,7 +139,7 @@ TEST(SnapshotDamage, NewerFormatsAndUnknownKindsAreNamed) {
   };
   fails_with(8, 2, "the-file: its format is version 2; this program reads version 1");
   fails_with(8, 0, "the-file: its format is version 0; this program reads version 1");
-  fails_with(16, 3, "the-file: its kind is unknown: 3");
+  fails_with(16, 4, "the-file: its kind is unknown: 4");
   fails_with(16, 0, "the-file: its kind is unknown: 0");
 }
 

@@ -65,6 +65,10 @@ bool TakeMembers(Cursor& cursor, std::size_t bytes, SnapshotHead& head) {
   return head.members_at.value > 0;
 }
 
+std::size_t CommittedBytes(SnapshotKind kind) {
+  return kind == SnapshotKind::kFullSync ? sizeof(std::uint64_t) : 0;
+}
+
 std::size_t MembersBytes(const SnapshotHead& head) {
   return head.members.empty() ? 0 : sizeof(std::uint64_t) + head.members.size();
 }
@@ -77,8 +81,8 @@ std::string EncodeSnapshotHead(const SnapshotHead& head) {
   if (terms.size() > kTermEndsMax) terms = terms.last(kTermEndsMax);
   const std::size_t members = MembersBytes(head);
   CHECK(members <= kMembersBytesMax);
-  const std::size_t length =
-      kSnapshotHeadBytesMin + terms.size() * kTermBytes + members + head.filter.size();
+  const std::size_t length = kSnapshotHeadBytesMin + terms.size() * kTermBytes + members +
+                             CommittedBytes(head.kind) + head.filter.size();
   std::string bytes;
   bytes.reserve(length);
   bytes += kMagic;
@@ -104,6 +108,9 @@ std::string EncodeSnapshotHead(const SnapshotHead& head) {
   if (members > 0) {
     Append(bytes, head.members_at.value);
     bytes += head.members;
+  }
+  if (CommittedBytes(head.kind) > 0) {
+    Append(bytes, head.committed.value);
   }
   bytes += head.filter;
   Append(bytes, HashBytes(bytes, 0));
@@ -148,21 +155,24 @@ Result<SnapshotHead> DecodeSnapshotHead(std::string_view bytes) {
     return Damaged("the head is too short");
   }
   if (fixed.kind < std::to_underlying(SnapshotKind::kSnapshot) ||
-      fixed.kind > std::to_underlying(SnapshotKind::kBackup)) {
+      fixed.kind > std::to_underlying(SnapshotKind::kFullSync)) {
     return Fail(Fault::kInvalid, "its kind is unknown: " + std::to_string(fixed.kind));
   }
   head.kind = SnapshotKind{fixed.kind};
   if (fixed.filter_bytes > kNameBytesMax || fixed.terms > kTermEndsMax ||
       fixed.members_bytes > kMembersBytesMax ||
-      cursor.left() !=
-          std::size_t{fixed.terms} * kTermBytes + fixed.members_bytes + fixed.filter_bytes) {
+      cursor.left() != std::size_t{fixed.terms} * kTermBytes + fixed.members_bytes +
+                           CommittedBytes(head.kind) + fixed.filter_bytes) {
     return Damaged("the lengths of the head do not fit it");
   }
   std::string_view filter;
   if (!TakeTerms(cursor, fixed.terms, head.terms)) {
     return Damaged("the table of terms is not in order");
   }
-  if (!TakeMembers(cursor, fixed.members_bytes, head) ||
+  const auto takes_committed = [&] {
+    return CommittedBytes(head.kind) == 0 || cursor.Take(head.committed.value);
+  };
+  if (!TakeMembers(cursor, fixed.members_bytes, head) || !takes_committed() ||
       !cursor.TakeBytes(fixed.filter_bytes, filter)) {
     return Damaged("the members of the cluster are cut short");
   }

@@ -30,6 +30,7 @@ inline constexpr std::size_t kTermEndsMax = 65'536;
 enum class SnapshotKind : std::uint8_t {
   kSnapshot = 1,  // entries alone; the log behind S stays where it is
   kBackup = 2,    // entries, and the records behind S
+  kFullSync = 3,  // the same for another member of the cluster, which goes on behind E
 };
 
 // A place in the op log.
@@ -50,6 +51,7 @@ struct SnapshotHead {
   std::vector<TermEnd> terms{};  // ascending, up to S
   Revision members_at{};         // of the newest CONFIG record up to S; zero: there is none
   std::string members{};         // what it says
+  Revision committed{};          // of a full sync: all up to there was final when it began
   std::string filter{};          // name of the one database that is backed up; empty: all of them
   friend bool operator==(const SnapshotHead&, const SnapshotHead&) = default;
 };
@@ -74,9 +76,9 @@ struct SnapshotEnd {
 // What of a head is the same in every version of the format: magic, version, length.
 inline constexpr std::size_t kSnapshotPrefixBytes = 16;
 inline constexpr std::size_t kSnapshotHeadBytesMin = 96;
-inline constexpr std::size_t kSnapshotHeadBytesMax = kSnapshotHeadBytesMin +
-                                                     sizeof(std::uint64_t) * 2 * kTermEndsMax +
-                                                     kMembersBytesMax + kNameBytesMax;
+inline constexpr std::size_t kSnapshotHeadBytesMax =
+    kSnapshotHeadBytesMin + sizeof(std::uint64_t) * 2 * kTermEndsMax + kMembersBytesMax +
+    sizeof(std::uint64_t) + kNameBytesMax;
 
 // The last 8 bytes are the head's checksum. `head.filter` is empty or the name of a database.
 std::string EncodeSnapshotHead(const SnapshotHead& head);

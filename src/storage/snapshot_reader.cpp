@@ -117,7 +117,7 @@ class OrderedVisitor : public SnapshotVisitor {
   void OnSoon(std::string_view key) override { visitor_.OnSoon(key); }
 
   Result<void> OnRecords(std::string_view records) override {
-    if (head_.kind != SnapshotKind::kBackup) {
+    if (head_.kind == SnapshotKind::kSnapshot) {
       return Fail(Fault::kDamaged, "a snapshot holds no records");
     }
     record_bytes_ += records.size();

@@ -258,6 +258,22 @@ TEST(Snapshot, OfTooManyTermsTheOldestAreLeftOut) {
   EXPECT_EQ(back->terms.back(), head.terms.back());
 }
 
+TEST(Snapshot, AFullSyncSaysWhatIsFinal) {
+  const SnapshotHead head{.kind = SnapshotKind::kFullSync,
+                          .terms = {{.term = {1}, .last = {2}}},
+                          .members_at = {7},
+                          .members = "m",
+                          .committed = {UINT64_MAX - 1},
+                          .filter = "f"};
+  const std::string bytes = EncodeSnapshotHead(head);
+  const Result<SnapshotHead> decoded = DecodeSnapshotHead(bytes);
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().detail;
+  EXPECT_EQ(*decoded, head);
+  SnapshotHead backup = head;
+  backup.kind = SnapshotKind::kBackup;
+  EXPECT_EQ(EncodeSnapshotHead(backup).size() + sizeof(std::uint64_t), bytes.size());
+}
+
 TEST(Snapshot, NamesTheMembersOfItsCluster) {
   SnapshotHead head{.members_at = {7}, .members = std::string(kMembersBytesMax - 8, 'm')};
   head.filter = "db";

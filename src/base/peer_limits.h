@@ -21,6 +21,10 @@ inline constexpr std::size_t kRecentRecordsBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kCatchUpBytes = std::size_t{256} << 10;
 // Replicates to one node that are not answered. At the limit: no more until one is.
 inline constexpr std::size_t kReplicatesInFlightMax = 16;
+// A full sync. A longer piece ends the link; with so much unanswered no more is sent, and who gets
+// more ends the link.
+inline constexpr std::size_t kFullSyncPieceBytesMax = std::size_t{256} << 10;
+inline constexpr std::size_t kFullSyncWindowBytes = std::size_t{1} << 20;
 // Terms of a log that are known one by one; then the oldest is forgotten.
 inline constexpr std::size_t kTermsKnownMax = 4'096;
 // Terms that an answer names; a difference further back is found in several.

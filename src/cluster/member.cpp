@@ -150,6 +150,7 @@ void Member::Take(const FrameReceived& input) {
     return;
   }
   const Frame& frame = *input.frame;
+  rewind_floor_ = input.rewind_floor;
   const bool asks = std::holds_alternative<Join>(frame.message) ||
                     std::holds_alternative<Leave>(frame.message) ||
                     std::holds_alternative<Refused>(frame.message);

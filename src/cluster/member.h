@@ -54,6 +54,9 @@ class Member {
   void Step(std::int64_t now_us, const MemberInput& input, std::vector<MemberAction>& actions);
   // What a SendRecords has sent: up to here.
   void Sent(NodeId peer, Revision last);
+  // Of a primary: that one is being sent a whole state, from now on or no more. Meanwhile it gets
+  // pings, and no records. A new link with it ends that, too.
+  void SetSyncing(NodeId peer, bool syncing);
 
   // When it wants a TimePassed, if nothing happens before.
   [[nodiscard]] std::int64_t deadline_us() const { return deadline_us_; }
@@ -131,8 +134,8 @@ class Member {
   // replication.cpp
   void Receive(NodeId peer, Term term, const Replicate& replicate);
   void Receive(NodeId peer, Term term, const Ack& ack);
-  // Up to where the log is the primary's then; empty: this node must stop.
-  std::optional<Revision> TakeRecords(const Replicate& replicate);
+  // Up to where the log is the primary's then; empty: this node must stop, or needs a full sync.
+  std::optional<Revision> TakeRecords(NodeId peer, const Replicate& replicate);
   void CutTo(Revision last);
   void Acknowledge(NodeId peer, const Replicate* conflict);
   void Write(std::string members);
@@ -150,6 +153,11 @@ class Member {
   // What is the driver's alone.
   template <class Other>
   static void Receive(NodeId /*peer*/, Term /*term*/, const Other& /*other*/) {}
+
+  // sync.cpp
+  void Receive(NodeId peer, Term term, const RecoverRequest& recover);
+  [[nodiscard]] PeerProgress* ProgressOf(NodeId peer);
+
   void CheckWishes();
   void CheckLearners();
   void CheckTakeOver();
@@ -176,6 +184,7 @@ class Member {
   Revision durable_;
   Revision applied_;
   Revision commit_;
+  Revision rewind_floor_;  // as of the newest frame
   std::vector<ConfigAt> configs_;
 
   Role role_;

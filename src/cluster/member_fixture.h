@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,11 @@ inline Members VotersUpTo(std::uint64_t count) {
         {.name = NameOf(id), .priority = {static_cast<std::uint32_t>(id)}, .address = {}});
   }
   return members;
+}
+
+// One byte for each.
+inline Replicate Records(Position previous, std::uint64_t term, std::string_view records) {
+  return {.previous = previous, .record_term = {term}, .count = records.size(), .records = records};
 }
 
 class MemberHand {
@@ -49,9 +55,9 @@ class MemberHand {
   void Link(std::uint64_t peer) {
     Step(LinkUp{.hello = {.cluster = kCluster, .name = NameOf(peer), .last = {}}});
   }
-  void Hear(std::uint64_t peer, std::uint64_t term, Message message) {
+  void Hear(std::uint64_t peer, std::uint64_t term, Message message, Revision rewind_floor = {}) {
     const Frame frame{.term = {term}, .message = std::move(message)};
-    Step(FrameReceived{.peer = {peer}, .frame = &frame});
+    Step(FrameReceived{.peer = {peer}, .frame = &frame, .rewind_floor = rewind_floor});
   }
   // All that is asked of the disk is done.
   void Disk() {

@@ -28,6 +28,9 @@ enum class Kind : std::uint8_t {
   kForward = 11,
   kForwardReply = 12,
   kOwners = 13,
+  kRecover = 14,
+  kFullSync = 15,
+  kFullSyncAck = 16,
 };
 
 constexpr std::uint8_t kFlagProbe = 1;
@@ -128,6 +131,20 @@ Kind PutBody(std::string& bytes, const Join& join) {
 Kind PutBody(std::string& bytes, const Leave& leave) {
   Put(bytes, leave.name);
   return Kind::kLeave;
+}
+Kind PutBody(std::string& bytes, const RecoverRequest& recover) {
+  Put(bytes, recover.last);
+  return Kind::kRecover;
+}
+Kind PutBody(std::string& bytes, const FullSync& sync) {
+  Put(bytes, std::to_underlying(sync.part));
+  Put(bytes, sync.at);
+  bytes += sync.bytes;
+  return Kind::kFullSync;
+}
+Kind PutBody(std::string& bytes, const FullSyncAck& ack) {
+  Put(bytes, ack.bytes);
+  return Kind::kFullSyncAck;
 }
 
 Kind PutBody(std::string& bytes, const Forward& forward) {
@@ -296,6 +313,30 @@ const char* Take(Body& body, Leave& leave) {
   leave.name = body.TakeName();
   return CheckName(leave.name);
 }
+const char* Take(Body& body, RecoverRequest& recover) {
+  recover.last = body.TakePosition();
+  return nullptr;
+}
+const char* Take(Body& body, FullSync& sync) {
+  sync.part = static_cast<FullSync::Part>(body.Number<std::uint8_t>());
+  sync.at = body.Number<std::uint64_t>();
+  sync.bytes = body.TakeRest();
+  if (sync.part < FullSync::Part::kBegin || sync.part > FullSync::Part::kEnd) {
+    return "the part of a FullSync is 1 to 3";
+  }
+  if ((sync.part == FullSync::Part::kBytes) == sync.bytes.empty()) {
+    return "a FullSync has bytes in its part 2 alone";
+  }
+  if (sync.bytes.size() > kFullSyncPieceBytesMax ||
+      sync.at > std::numeric_limits<std::uint64_t>::max() - sync.bytes.size()) {
+    return "a FullSync has at most kFullSyncPieceBytesMax bytes";
+  }
+  return nullptr;
+}
+const char* Take(Body& body, FullSyncAck& ack) {
+  ack.bytes = body.Number<std::uint64_t>();
+  return nullptr;
+}
 
 const char* Take(Body& body, Forward& forward) {
   forward.id = body.Number<std::uint64_t>();
@@ -367,8 +408,14 @@ Result<Message> DecodeBody(std::uint8_t kind, std::string_view bytes) {
       return Decode<ForwardReply>(bytes);
     case Kind::kOwners:
       return Decode<Owners>(bytes);
+    case Kind::kRecover:
+      return Decode<RecoverRequest>(bytes);
+    case Kind::kFullSync:
+      return Decode<FullSync>(bytes);
+    case Kind::kFullSyncAck:
+      return Decode<FullSyncAck>(bytes);
   }
-  return Broken("kind " + std::to_string(kind) + " is not one of 1 to 13");
+  return Broken("kind " + std::to_string(kind) + " is not one of 1 to 16");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 // Units:   positions are revisions and terms; stamps are microseconds of the sender's own clock.
 // Errors:  kDamaged, and what was wrong: the link is no longer usable. Nothing that arrives is
 //          trusted: not a length, not a number.
-// Owner:   `records` is a view into the bytes that were given.
+// Owner:   `records` and `bytes` are views into the bytes that were given.
 // Source:  docs/cluster-protocol.md; docs/cluster.md §5.
 #pragma once
 
@@ -137,8 +137,34 @@ struct Owners {
   friend bool operator==(const Owners&, const Owners&) = default;
 };
 
-using Message = std::variant<Hello, Refused, Election, Alive, Victory, Replicate, Ack, TakeOver,
-                             Join, Leave, Forward, ForwardReply, Owners>;
+// The log cannot be taken back as far as the primary's asks for: a full sync, please.
+struct RecoverRequest {
+  Position last{};
+  friend bool operator==(const RecoverRequest&, const RecoverRequest&) = default;
+};
+
+// A part of a whole state, as a file (docs/formats-snapshot.md).
+struct FullSync {
+  enum class Part : std::uint8_t {
+    kBegin = 1,  // of about `at` bytes; what came before is of no use
+    kBytes = 2,  // those from `at` on
+    kEnd = 3,    // it was `at` bytes
+  };
+  Part part = Part::kBegin;
+  std::uint64_t at = 0;
+  std::string_view bytes{};  // of kBytes, and then 1 to kFullSyncPieceBytesMax
+  friend bool operator==(const FullSync&, const FullSync&) = default;
+};
+
+// So many bytes of it have found their place.
+struct FullSyncAck {
+  std::uint64_t bytes = 0;
+  friend bool operator==(const FullSyncAck&, const FullSyncAck&) = default;
+};
+
+using Message =
+    std::variant<Hello, Refused, Election, Alive, Victory, Replicate, Ack, TakeOver, Join, Leave,
+                 Forward, ForwardReply, Owners, RecoverRequest, FullSync, FullSyncAck>;
 
 struct Frame {
   Term term{};  // the sender's

@@ -44,6 +44,11 @@ std::vector<Message> Samples() {
       ForwardReply{.id = 12, .taken = true, .upto = kPlace, .replies = "replies"},
       ForwardReply{.id = 12},
       Owners{.all = true, .owners = {5, 6}},
+      RecoverRequest{.last = kPlace},
+      FullSync{.part = FullSync::Part::kBegin, .at = 1'000'000},
+      FullSync{.part = FullSync::Part::kBytes, .at = 77, .bytes = "a piece"},
+      FullSync{.part = FullSync::Part::kEnd, .at = 84},
+      FullSyncAck{.bytes = 84},
   };
 }
 
@@ -137,8 +142,8 @@ TEST(Messages, WithAnyByteChangedTheyAreRefusedOrAnotherOfTheSameBytes) {
 
 TEST(Messages, SayWhatIsWrongWithThem) {
   std::string bytes = Encoded(Victory{});
-  bytes[4] = 14;
-  ExpectBroken(bytes, "kind 14 is not one of 1 to 13");
+  bytes[4] = 17;
+  ExpectBroken(bytes, "kind 17 is not one of 1 to 16");
   ExpectBroken(Encoded(ForwardReply{.id = 1, .taken = true}), "the flags of a ForwardReply");
   bytes = Encoded(Victory{});
   bytes[5] = 2;
@@ -190,6 +195,21 @@ TEST(Messages, AnAddressHasItsLimit) {
   const std::string address(kPeerAddressBytesMax + 1, 'a');
   EXPECT_TRUE(DecodeFrame(Encoded(Join{.name = kName, .address = address.substr(1)})).has_value());
   ExpectBroken(Encoded(Join{.name = kName, .address = address}), "at most kPeerAddressBytesMax");
+}
+
+TEST(Messages, AFullSyncHasPartsWithAndWithoutBytes) {
+  const auto sync = [](unsigned part, std::uint64_t at, std::string_view bytes) {
+    return Encoded(FullSync{.part = static_cast<FullSync::Part>(part), .at = at, .bytes = bytes});
+  };
+  ExpectBroken(sync(0, 0, ""), "the part of a FullSync is 1 to 3");
+  ExpectBroken(sync(4, 0, ""), "the part of a FullSync is 1 to 3");
+  ExpectBroken(sync(1, 0, "x"), "a FullSync has bytes in its part 2 alone");
+  ExpectBroken(sync(2, 0, ""), "a FullSync has bytes in its part 2 alone");
+  ExpectBroken(sync(3, 0, "x"), "a FullSync has bytes in its part 2 alone");
+  const std::string piece(kFullSyncPieceBytesMax, 'p');
+  EXPECT_TRUE(DecodeFrame(sync(2, UINT64_MAX - piece.size(), piece)).has_value());
+  ExpectBroken(sync(2, UINT64_MAX - piece.size() + 1, piece), "at most kFullSyncPieceBytesMax");
+  ExpectBroken(sync(2, 0, piece + "p"), "at most kFullSyncPieceBytesMax");
 }
 
 TEST(Messages, EveryRefusalHasItsText) {

@@ -53,7 +53,7 @@ void Member::Receive(NodeId peer, Term term, const Replicate& replicate) {
     Acknowledge(peer, &replicate);
     return;
   }
-  const std::optional<Revision> end = TakeRecords(replicate);
+  const std::optional<Revision> end = TakeRecords(peer, replicate);
   if (!end) {
     return;
   }
@@ -64,7 +64,7 @@ void Member::Receive(NodeId peer, Term term, const Replicate& replicate) {
   Acknowledge(peer, nullptr);
 }
 
-std::optional<Revision> Member::TakeRecords(const Replicate& replicate) {
+std::optional<Revision> Member::TakeRecords(NodeId peer, const Replicate& replicate) {
   const Revision end{replicate.previous.revision.value + replicate.count};
   Revision first{replicate.previous.revision.value + 1};
   // What is there already stays: the frame may be an old one, sent twice.
@@ -84,6 +84,10 @@ std::optional<Revision> Member::TakeRecords(const Replicate& replicate) {
       actions_->emplace_back(
           StopNode{.why = "revision " + std::to_string(first.value) +
                           " is final here, and another record in the log of the primary"});
+      return std::nullopt;
+    }
+    if (first <= rewind_floor_) {
+      Send(peer, RecoverRequest{.last = terms_.last()});
       return std::nullopt;
     }
     CutTo({first.value - 1});
@@ -122,13 +126,8 @@ void Member::Acknowledge(NodeId peer, const Replicate* conflict) {
 }
 
 void Member::Receive(NodeId peer, Term /*term*/, const Ack& ack) {
-  auto* primary = std::get_if<Primary>(&role_);
-  const auto link = links_.find(peer);
-  if (primary == nullptr || link == links_.end()) {
-    return;
-  }
-  const auto found = primary->progress.find(link->second.hello.name);
-  if (found == primary->progress.end()) {
+  PeerProgress* known = ProgressOf(peer);
+  if (known == nullptr) {
     return;
   }
   if (ack.received > terms_.last().revision || ack.durable > ack.received ||
@@ -136,7 +135,7 @@ void Member::Receive(NodeId peer, Term /*term*/, const Ack& ack) {
     Close(peer, "it acknowledges what it was never sent");
     return;
   }
-  PeerProgress& progress = found->second;
+  PeerProgress& progress = *known;
   progress.answered_us = std::max(progress.answered_us,
                                   Planted(Bug::kClusterLeaseFromArrival) ? now_us_ : ack.stamp_us);
   progress.confirmed_us = std::max(progress.confirmed_us, ack.stamp_us);
@@ -146,7 +145,7 @@ void Member::Receive(NodeId peer, Term /*term*/, const Ack& ack) {
     progress.probing = false;
     progress.next = std::max(progress.next, Revision{progress.received.value + 1});
     std::erase_if(progress.in_flight, [&](Revision last) { return last <= progress.received; });
-  } else if (ack.stamp_us >= progress.reset_us) {
+  } else if (!progress.syncing && ack.stamp_us >= progress.reset_us) {
     // What was sent meanwhile does not fit either.
     const Revision shared = std::max(terms_.Shared(ack.terms).revision, progress.received);
     progress.next = {shared.value + 1};

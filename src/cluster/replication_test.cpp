@@ -10,10 +10,6 @@
 namespace nunc {
 namespace {
 
-Replicate Records(Position previous, std::uint64_t term, std::string_view records) {
-  return {.previous = previous, .record_term = {term}, .count = records.size(), .records = records};
-}
-
 TEST(Replication, SoManyFramesWaitForTheirAnswer) {
   MemberHand hand(3, VotersUpTo(3));
   hand.Link(2);

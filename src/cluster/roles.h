@@ -41,8 +41,9 @@ struct PeerProgress {
   Revision next{};  // what it is sent next
   Revision received{};
   Revision durable{};
-  Revision commit{};    // what it was told last
-  bool probing = true;  // it is not known where its log is the same: one frame at a time
+  Revision commit{};     // what it was told last
+  bool syncing = false;  // it is sent a whole state, and no records
+  bool probing = true;   // it is not known where its log is the same: one frame at a time
   std::vector<Revision> in_flight{};  // the newest record of each frame that is not answered
   std::int64_t sent_us = 0;           // when it was sent anything
   std::int64_t reset_us = 0;          // older answers say nothing new about where to begin
@@ -69,7 +70,8 @@ struct Primary {
 
 // Whether it may be sent one more frame with records.
 inline bool HasRoom(const PeerProgress& progress) {
-  return progress.in_flight.size() < (progress.probing ? 1 : kReplicatesInFlightMax);
+  return !progress.syncing &&
+         progress.in_flight.size() < (progress.probing ? 1 : kReplicatesInFlightMax);
 }
 
 using Role = std::variant<Secondary, Candidate, Primary>;

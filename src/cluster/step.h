@@ -36,6 +36,7 @@ struct LinkRefused {
 struct FrameReceived {
   NodeId peer{};
   const Frame* frame = nullptr;
+  Revision rewind_floor{};  // the log cannot be taken back behind there
 };
 struct MetaStored {
   std::uint64_t counter = 0;
@@ -109,6 +110,10 @@ struct RewindLog {
 struct AppendRecords {
   Revision first{};
 };
+// This member lacks what the log can give it: a whole state must be sent to it. Again while one is.
+struct SendState {
+  NodeId peer{};
+};
 struct CloseLink {
   NodeId peer{};
   std::string why{};
@@ -119,6 +124,6 @@ struct StopNode {
 };
 
 using MemberAction = std::variant<SendFrame, SendRecords, StoreMeta, WriteRecord, RewindLog,
-                                  AppendRecords, CloseLink, StopNode>;
+                                  AppendRecords, SendState, CloseLink, StopNode>;
 
 }  // namespace nunc

@@ -83,6 +83,9 @@ struct FrameText {
   std::string operator()(const Other& /*other*/) const {
     return {};
   }
+  std::string operator()(const RecoverRequest& recover) const {
+    return "Recover last " + TextOfPlace(recover.last);
+  }
 };
 
 std::optional<std::size_t> Number(const std::string& word) {

@@ -25,6 +25,11 @@ inline constexpr std::size_t kReplicatesInFlightMax = 16;
 // more ends the link.
 inline constexpr std::size_t kFullSyncPieceBytesMax = std::size_t{256} << 10;
 inline constexpr std::size_t kFullSyncWindowBytes = std::size_t{1} << 20;
+// Who answers nothing for so long, or has all and does not start anew: another try, from the start.
+inline constexpr std::int64_t kFullSyncSilentUs = 10'000'000;
+// The log is kept for members that are linked or were so lately, as long as it is no longer than it
+// may be. Then it is cleaned, and they get a full sync.
+inline constexpr std::int64_t kMemberKeepUs = std::int64_t{300} * 1'000'000;
 // Terms of a log that are known one by one; then the oldest is forgotten.
 inline constexpr std::size_t kTermsKnownMax = 4'096;
 // Terms that an answer names; a difference further back is found in several.

@@ -113,7 +113,7 @@ enum class Bug : std::uint8_t {
 
   // Of a full sync.
   kFleetSyncWithoutChain,  // the new log does not go on behind the last record of the state
-  kFleetSyncOfOldTerm,     // a state of a term that is over is installed
+  kFleetSyncRecordsLost,   // what changed while the store was walked is not in it
   kFleetSyncFileFirst,     // its file goes before the folder is what it says
 
   // Of a node that takes records of another one, and takes some of them back.

@@ -69,10 +69,19 @@ ExitCode Complain(ExitCode code, const Error& error) {
   return code;
 }
 
+// Where it was before, also where the system had chosen.
+Config AtSameAddresses(Config config, const Addresses& addresses) {
+  config.ws = *ParseHostPort(addresses.ws);
+  config.http = *ParseHostPort(addresses.http);
+  config.tcp = *ParseHostPort(addresses.tcp);
+  config.cluster.listen = addresses.peers;
+  return config;
+}
+
 }  // namespace
 
 ExitCode Start(const StartArguments& arguments) {
-  const Result<Config> config = LoadConfig(arguments.flags, ProcessEnvironment);
+  Result<Config> config = LoadConfig(arguments.flags, ProcessEnvironment);
   if (!config) {
     return Complain(ExitCode::kUsage, config.error());
   }
@@ -83,15 +92,23 @@ ExitCode Start(const StartArguments& arguments) {
   RaiseFileLimit();
   // The log's reader may leave; that must not end the server.
   std::signal(SIGPIPE, SIG_IGN);
-  const Result<std::unique_ptr<Server>> server = Server::Open(*config, ShowLoading);
-  if (!server) {
-    return Complain(CodeOf(server.error().fault), server.error());
+  for (bool announced = false;; announced = true) {
+    const Result<std::unique_ptr<Server>> server = Server::Open(*config, ShowLoading);
+    if (!server) {
+      return Complain(CodeOf(server.error().fault), server.error());
+    }
+    const Addresses addresses = (*server)->addresses();
+    if (!announced) {
+      Announce(*config, addresses);
+    }
+    if (const Result<void> ran = (*server)->Run(); !ran) {
+      return Complain(ExitCode::kFault, ran.error());
+    }
+    if (!(*server)->starts_anew()) {
+      return ExitCode::kOk;
+    }
+    *config = AtSameAddresses(std::move(*config), addresses);
   }
-  Announce(*config, (*server)->addresses());
-  if (const Result<void> ran = (*server)->Run(); !ran) {
-    return Complain(ExitCode::kFault, ran.error());
-  }
-  return ExitCode::kOk;
 }
 
 }  // namespace nunc

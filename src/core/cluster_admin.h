@@ -17,6 +17,11 @@
 namespace nunc {
 
 struct ClusterShown {
+  // How far a full sync is.
+  struct Sync {
+    std::uint64_t bytes = 0;
+    std::uint64_t about = 0;  // how many there will be, before anything is compressed
+  };
   // How far a member has the log, as the primary knows.
   struct Progress {
     Revision received{};
@@ -30,6 +35,7 @@ struct ClusterShown {
     std::string client{};         // its TCP door
     bool linked = false;          // there is a link with it; this node always is
     std::optional<Progress> progress{};
+    std::optional<Sync> sync{};  // that it is sent, or waits for; of a primary
   };
 
   std::uint64_t id = 0;  // of this node
@@ -39,6 +45,7 @@ struct ClusterShown {
   std::optional<std::int64_t> age_us{};  // as ClusterAdmin::age_us
   Revision commit{};                     // all up to here is final
   Revision head{};                       // of the newest record
+  std::optional<Sync> sync{};            // that this node gets
   std::vector<Member> members{};         // ids ascend; none: it has yet to join
 };
 

@@ -13,6 +13,13 @@ void AddNumber(Rows& rows, std::string_view field, std::uint64_t number) {
   rows.push_back({.name = field, .version = static_cast<std::int64_t>(number)});
 }
 
+void AddSync(Rows& rows, const std::optional<ClusterShown::Sync>& sync) {
+  if (sync) {
+    AddNumber(rows, "sync_bytes", sync->bytes);
+    AddNumber(rows, "sync_about", sync->about);
+  }
+}
+
 void AddMember(Rows& rows, const ClusterShown& shown, const ClusterShown::Member& member,
                Output& output) {
   AddNumber(rows, kMemberRow, member.id);
@@ -26,6 +33,7 @@ void AddMember(Rows& rows, const ClusterShown& shown, const ClusterShown::Member
     AddNumber(rows, "durable", member.progress->durable.value);
     AddNumber(rows, "lag", shown.head.value - member.progress->durable.value);
   }
+  AddSync(rows, member.sync);
 }
 
 // As existing clients know it: who is primary, and while nobody is, that all are on their way.
@@ -86,6 +94,7 @@ void Executor::ClusterState(Session& session, const Command& command, Output& ou
   }
   AddNumber(output.rows, "commit", shown.commit.value);
   AddNumber(output.rows, "head", shown.head.value);
+  AddSync(output.rows, shown.sync);
   for (const ClusterShown::Member& member : shown.members) {
     AddMember(output.rows, shown, member, output);
   }

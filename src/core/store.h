@@ -78,6 +78,9 @@ class Store {
   // kInvalid: it is final, or there is nothing to be taken back. kNotFound: what was before is not
   // known any more.
   [[nodiscard]] Result<void> MayRewind(Revision to) const;
+  [[nodiscard]] Revision rewind_floor() const {
+    return undo_.keeps() ? undo_.floor() : last_.revision;
+  }
   // Takes back what came behind `to`, which MayRewind has allowed.
   std::vector<Undo::Cut> Rewind(const Stamp& to);
   // Of a dropped database: the time of the key has come.

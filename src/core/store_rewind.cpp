@@ -20,9 +20,9 @@ Result<void> Store::MayRewind(Revision to) const {
     return Fail(Fault::kInvalid, "a rewind to revision " + number(to) + ", but all up to " +
                                      number(undo_.final_revision()) + " is final");
   }
-  if (!undo_.keeps() || to < undo_.floor()) {
+  if (!undo_.keeps() || to < rewind_floor()) {
     return Fail(Fault::kNotFound, "a rewind to revision " + number(to) + ", but what was before " +
-                                      number(undo_.keeps() ? undo_.floor() : last_.revision) +
+                                      number(rewind_floor()) +
                                       " is not known any more: the node needs a full sync");
   }
   return {};

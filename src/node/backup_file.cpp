@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/limits.h"
+#include "base/planted.h"
 #include "core/store_walk.h"
 #include "node/recovery.h"
 #include "storage/meta.h"
@@ -105,7 +106,7 @@ class BackupVisitor final : public SnapshotVisitor {
   }
 
   Result<void> Apply(const Record& record) {
-    if (store_ == nullptr) {
+    if (store_ == nullptr || Planted(Bug::kFleetSyncRecordsLost)) {
       return {};
     }
     if (only_.empty()) {

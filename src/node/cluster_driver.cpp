@@ -25,7 +25,21 @@ MemberAddress ParseMemberAddress(std::string_view address) {
 }
 
 ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart start, Now now)
-    : world_(std::move(world)), options_(std::move(options)), now_(now) {
+    : world_(std::move(world)),
+      options_(std::move(options)),
+      now_(now),
+      sender_({.node = world_.node,
+               .persistence = world_.persistence,
+               .send =
+                   [this](NodeId peer, const FullSync& sync) {
+                     SendBytes(peer, {.term = member_->term(), .message = sync});
+                   },
+               .ended = [this](NodeId peer) { member_->SetSyncing(peer, false); }}),
+      receiver_({.data = world_.persistence.data_disk(),
+                 .bulk = world_.persistence.bulk_worker(),
+                 .send = [this](NodeId peer, const FullSyncAck& ack) {
+                   SendBytes(peer, {.term = member_->term(), .message = ack});
+                 }}) {
   const bool is_member =
       !start.configs.empty() && start.configs.back().members.Find(start.name) != nullptr;
   told_durable_ = start.terms.last().revision;
@@ -48,7 +62,12 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
 
 void ClusterDriver::StartTurn(Now now) {
   now_ = {.mono_us = std::max(now.mono_us, now_.mono_us), .wall_us = now.wall_us};
+  if (wants_reload()) {
+    return;
+  }
   recent_.Trim();
+  sender_.Turn(now_.mono_us);
+  NoteNeeded();
   if (now_.mono_us >= member_->deadline_us()) {
     Step(TimePassed{});
   }
@@ -60,6 +79,13 @@ void ClusterDriver::StartTurn(Now now) {
 }
 
 void ClusterDriver::TakeNews() {
+  if (wants_reload()) {
+    // Nothing comes any more: what clients wait for is unknown, or has not been sent.
+    if (const std::optional<NodeId> primary = member_->primary()) {
+      forwarding_->OnLinkDown(*primary);
+    }
+    return forwarding_->StartTurn(now_.mono_us);
+  }
   if (const std::uint64_t stored = world_.persistence.votes_stored(); stored > told_votes_) {
     told_votes_ = stored;
     Step(MetaStored{.counter = stored});
@@ -73,6 +99,10 @@ void ClusterDriver::TakeNews() {
 }
 
 Result<void> ClusterDriver::EndTurn() {
+  if (wants_reload()) {
+    forwarding_->Work();
+    return {};
+  }
   if (std::exchange(hands_over_, false)) {
     Step(HandOverAsked{.stops = stops_});
   }
@@ -95,9 +125,12 @@ Result<void> ClusterDriver::EndTurn() {
 }
 
 std::int64_t ClusterDriver::next_us() const {
-  return hands_over_ || leaves_
-             ? now_.mono_us
-             : std::min({member_->deadline_us(), next_dial_us_, forwarding_->next_us()});
+  if (wants_reload()) {
+    return forwarding_->next_us();
+  }
+  return hands_over_ || leaves_ ? now_.mono_us
+                                : std::min({member_->deadline_us(), next_dial_us_,
+                                            forwarding_->next_us(), sender_.next_us()});
 }
 
 bool ClusterDriver::accepting() const {
@@ -163,6 +196,7 @@ void ClusterDriver::Settle() {
   const Revision commit = member_->commit();
   world_.persistence.SetCommitted(commit);
   const bool leads = member_->role() == RoleName::kPrimary;
+  SettleSync(leads);
   std::string_view primary;
   if (const auto id = member_->primary(); id && !leads) {
     const MemberInfo* info = member_->members().Find(*id);
@@ -219,6 +253,9 @@ void ClusterDriver::Carry(const MemberAction& action, const Frame* received) {
     RewindTo(rewind->last);
   } else if (const auto* append = std::get_if<AppendRecords>(&action)) {
     AppendOf(append->first, std::get<Replicate>(received->message));
+  } else if (const auto* state = std::get_if<SendState>(&action)) {
+    LogInfo("cluster: cannot take its records back node=" + std::to_string(state->peer.value));
+    sender_.Ask(state->peer);
   } else if (const auto* close = std::get_if<CloseLink>(&action)) {
     closing_.emplace_back(close->peer, close->why);
   } else if (const auto* stop = std::get_if<StopNode>(&action)) {
@@ -241,6 +278,9 @@ void ClusterDriver::SendRecordsOf(const SendRecords& send) {
   std::string read;
   if (!run) {
     const OpLog& log = world_.persistence.log();
+    if (first < log.first()) {
+      return SendStateTo(send.peer);
+    }
     LogReader reader(world_.persistence.log_disk(), log.View());
     Result<void> found = reader.SeekRevision(first);
     while (found && read.size() < kCatchUpBytes) {
@@ -252,10 +292,9 @@ void ClusterDriver::SendRecordsOf(const SendRecords& send) {
       read.append(reader.bytes());
     }
     if (!found || read.empty()) {
-      // It needs a full sync, or the disk is failing: neither is a reason to stop for all others.
-      closing_.emplace_back(send.peer,
-                            "it lacks records that the log no longer has, from revision " +
-                                std::to_string(first.value) + " on");
+      // The disk is failing, which is no reason to stop for all others.
+      closing_.emplace_back(send.peer, "the records that it lacks cannot be read, from revision " +
+                                           std::to_string(first.value) + " on");
       return;
     }
     run = TakeRun(read, first, send.last, kReplicateBytesMax);

@@ -20,10 +20,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "cluster/member.h"
 #include "core/cluster_admin.h"
 #include "env/peer_net.h"
 #include "node/forwarding.h"
+#include "node/full_sync_receiver.h"
+#include "node/full_sync_sender.h"
 #include "node/node.h"
 #include "node/persistence.h"
 #include "node/recent_records.h"
@@ -44,6 +47,7 @@ struct MemberOptions {
   std::int64_t quorum_timeout_us = 2'000'000;
   // How long a command waits for a primary that it can be sent to.
   std::int64_t forward_timeout_us = 2'000'000;
+  std::int64_t keep_log_us = kMemberKeepUs;  // for members that are away
 };
 
 class ClusterDriver final : public PeerEvents, public ClusterAdmin {
@@ -75,6 +79,11 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   void Leave() override { leaves_ = true; }
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
+  // The folder holds a whole state, which a start makes it: the node must stop as it does else, and
+  // start anew. Until then it takes part in nothing.
+  [[nodiscard]] bool wants_reload() const { return receiver_.finished(); }
+  // One that is on its way here.
+  [[nodiscard]] std::optional<FullSyncProgress> receives() const { return receiver_.progress(); }
 
   // cluster_show.cpp, cluster_age.cpp
   [[nodiscard]] ClusterShown Show() const override;
@@ -121,6 +130,13 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   void NoteNews(Term term, Revision head);
   void AskWhetherPrimary();
 
+  // cluster_sync.cpp
+  void SendStateTo(NodeId peer);
+  void SettleSync(bool leads);
+  void NoteNeeded();
+  bool TakeSync(LinkId id, NodeId peer, const Frame& frame);
+  [[nodiscard]] Revision RewindFloor() const;
+
   // cluster_links.cpp
   bool Receive(LinkId id, const Frame& frame);
   bool IsForwarding(LinkId id, NodeId peer, const Frame& frame);
@@ -141,6 +157,10 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   bool hands_over_ = false;  // at the end of the turn
   bool leaves_ = false;
   std::optional<Forwarding> forwarding_;
+  FullSyncSender sender_;
+  FullSyncReceiver receiver_;
+  std::map<NodeId, std::int64_t> linked_us_;  // when each member was linked last
+  std::int64_t next_needed_us_ = 0;
   RecentRecords recent_;
   std::size_t absorbed_ = 0;  // of the node's records of this turn
   Revision told_durable_;

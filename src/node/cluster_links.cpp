@@ -31,7 +31,7 @@ void ClusterDriver::OnLinkOpen(LinkId link, LinkOrigin origin, std::string_view 
 
 std::size_t ClusterDriver::OnLinkBytes(LinkId link, std::string_view bytes) {
   std::size_t used = 0;
-  while (links_.contains(link)) {
+  while (links_.contains(link) && !wants_reload()) {
     const Result<std::optional<DecodedFrame>> decoded = DecodeFrame(bytes.substr(used));
     if (!decoded) {
       Refuse(link, decoded.error().detail);
@@ -72,12 +72,12 @@ bool ClusterDriver::Receive(LinkId id, const Frame& frame) {
   if (IsForwarding(id, *peer, frame)) {
     return links_.contains(id);
   }
-  Step(FrameReceived{.peer = *peer, .frame = &frame});
+  Step(FrameReceived{.peer = *peer, .frame = &frame, .rewind_floor = RewindFloor()});
   if (const auto* replicate = std::get_if<Replicate>(&frame.message);
       replicate != nullptr && member_->primary() == *peer) {
     NoteNews(frame.term, replicate->head);
   }
-  return links_.contains(id);
+  return links_.contains(id) && TakeSync(id, *peer, frame);
 }
 
 bool ClusterDriver::IsForwarding(LinkId id, NodeId peer, const Frame& frame) {
@@ -166,7 +166,7 @@ std::string_view ClusterDriver::WhyNot(const Replicate& replicate) {
 
 void ClusterDriver::OnLinkClosed(LinkId link, std::string_view why) {
   const auto found = links_.find(link);
-  if (found == links_.end()) {
+  if (found == links_.end() || wants_reload()) {
     return;
   }
   const std::optional<NodeId> peer = found->second.peer;
@@ -224,6 +224,8 @@ void ClusterDriver::Forget(LinkId id) {
       const NodeId peer = of_peer->first;
       by_peer_.erase(of_peer);
       forwarding_->OnLinkDown(peer);
+      sender_.Forget(peer);
+      receiver_.Forget(peer);
     }
   }
   links_.erase(link);

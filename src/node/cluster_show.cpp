@@ -40,6 +40,11 @@ ClusterShown ClusterDriver::Show() const {
                      .age_us = age_us(),
                      .commit = member_->commit(),
                      .head = world_.node.end().revision};
+  const auto shown_sync = [](const std::optional<FullSyncProgress>& sync) {
+    return sync ? std::optional(ClusterShown::Sync{.bytes = sync->bytes, .about = sync->about})
+                : std::nullopt;
+  };
+  shown.sync = shown_sync(receiver_.progress());
   const auto* progress = member_->progress();
   for (const MemberInfo& info : member_->members().list) {
     const MemberAddress address = ParseMemberAddress(info.address);
@@ -57,6 +62,7 @@ ClusterShown ClusterDriver::Show() const {
       if (const auto found = progress->find(info.name); found != progress->end()) {
         member.progress = {.received = found->second.received, .durable = found->second.durable};
       }
+      member.sync = shown_sync(sender_.ProgressOf(info.name.id));
     }
   }
   return shown;

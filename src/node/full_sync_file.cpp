@@ -25,7 +25,7 @@ std::string WhyNot(const SnapshotHead& head, const ChainEnd& end, const Meta& me
   }
   // It was sent by the primary of the term it ends in. In a later one this node may have confirmed
   // what it does not hold.
-  if (meta.term > end.term && !Planted(Bug::kFleetSyncOfOldTerm)) {
+  if (meta.term > end.term) {
     return "it was sent in term " + std::to_string(end.term.value) + ", and this is term " +
            std::to_string(meta.term.value);
   }

@@ -57,6 +57,8 @@ class Node {
   // As Store::MayRewind. kInvalid: nothing that may happen asks for it, and the node must stop;
   // kNotFound: it needs a full sync.
   [[nodiscard]] Result<void> MayRewind(Revision to) const;
+  // Nothing before it is kNotFound.
+  [[nodiscard]] Revision rewind_floor() const { return executor_.store().rewind_floor(); }
   // Another turn would tell more to who is behind, or end more keys or watches, without anything
   // else happening.
   [[nodiscard]] bool has_work() const {

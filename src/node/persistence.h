@@ -103,6 +103,8 @@ class Persistence {
   [[nodiscard]] const OpLog& log() const { return *log_; }
   [[nodiscard]] const Meta& meta() const { return meta_->value(); }
   [[nodiscard]] Disk& log_disk() const { return world_.log; }
+  [[nodiscard]] Disk& data_disk() const { return world_.data; }
+  [[nodiscard]] Worker& bulk_worker() const { return world_.bulk; }
   [[nodiscard]] const RecoveryReport& report() const { return report_; }
 
  private:

@@ -199,12 +199,13 @@ class Server::Parts {
   }
 
   Result<void> Run() {
-    while (!stop_) {
+    while (!stop_ && !wants_reload()) {
       if (Result<void> turned = hub_->Turn(); !turned) {
         return turned;
       }
     }
-    LogInfo("stopping connections=" + std::to_string(hub_->connections()));
+    LogInfo("stopping connections=" + std::to_string(hub_->connections()) +
+            (wants_reload() ? " to start anew with the state that has come" : ""));
     if (Result<void> handed = HandOver(); !handed) {
       return handed;
     }
@@ -232,8 +233,13 @@ class Server::Parts {
   }
 
   [[nodiscard]] const Addresses& addresses() const { return addresses_; }
+  [[nodiscard]] bool starts_anew() const { return wants_reload() && !stop_; }
 
  private:
+  [[nodiscard]] bool wants_reload() const {
+    return cluster_ != nullptr && cluster_->driver().wants_reload();
+  }
+
   // Before the hub is there, nobody is there to hear.
   void Hear(const Output& output) {
     if (hub_) {
@@ -243,7 +249,7 @@ class Server::Parts {
 
   // A primary whose process just ended would be missed for longer.
   Result<void> HandOver() {
-    if (cluster_ == nullptr) {
+    if (cluster_ == nullptr || wants_reload()) {
       return {};
     }
     cluster_->driver().Stop();
@@ -315,6 +321,10 @@ const Addresses& Server::addresses() const {
 
 Result<void> Server::Run() {
   return parts_->Run();
+}
+
+bool Server::starts_anew() const {
+  return parts_->starts_anew();
 }
 
 void Server::Stop() {

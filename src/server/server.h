@@ -30,6 +30,9 @@ class Server {
 
   [[nodiscard]] const Addresses& addresses() const;
   Result<void> Run();
+  // Why Run has ended: its folder holds a whole state from the primary, to be opened again, at the
+  // same addresses.
+  [[nodiscard]] bool starts_anew() const;
   void Stop();
 
  private:

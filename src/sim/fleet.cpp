@@ -13,6 +13,9 @@ constexpr SimWorker::Delays kDisk{.before = {.first_us = 0, .last_us = 200},
                                   .duration = {.first_us = 50, .last_us = 3'000}};
 constexpr std::string_view kFinal = "final";
 constexpr std::string_view kFast = "fast";
+constexpr std::size_t kShortUndoBytes = 5'000;
+// What is written where logs are short: so much that segments become full.
+constexpr std::size_t kPadBytes = 3'000;
 
 std::string ViewKey(DatabaseId database, std::string_view key) {
   return std::to_string(database.value) + " " + std::string(key);
@@ -64,10 +67,10 @@ void Fleet::Start(std::size_t index) {
                                                         .password = "b",
                                                         .address = {},
                                                         .hash_seed = options_.seed + index,
-                                                        .value_bytes_max = 1'000,
+                                                        .value_bytes_max = 4'000,
                                                         .forwards = true,
                                                         .has_log = true});
-  machine.node->store().KeepUndo(kUndoBytesMax);
+  machine.node->store().KeepUndo(options_.cleans ? kShortUndoBytes : kUndoBytesMax);
   const PersistenceWorld world{.data = machine.disk,
                                .log = machine.disk,
                                .sync = machine.sync,
@@ -75,15 +78,17 @@ void Fleet::Start(std::size_t index) {
                                .clock = machine.clock,
                                .random = machine.random};
   // One frame of records finds a place in a segment.
-  const PersistenceOptions options{.segment_bytes = 300'000,
-                                   .snapshot_every_bytes = 100'000,
-                                   .keep = {.bytes = UINT64_MAX, .age_us = INT64_MAX}};
+  PersistenceOptions options{.segment_bytes = 300'000,
+                             .snapshot_every_bytes = 100'000,
+                             .keep = {.bytes = UINT64_MAX, .age_us = INT64_MAX}};
+  if (options_.cleans) {
+    options.keep = {.bytes = 1, .age_us = 1};
+  }
   Result<Recovered> recovered = Recover(
       world, options.segment_bytes, machine.node->store(), [](const auto&) {},
       index == 0 ? FirstStart::kOwnCluster : FirstStart::kJoins);
   if (!recovered) {
-    return Violate("node " + std::to_string(index) +
-                   " does not start: " + recovered.error().detail);
+    return NotStarted(index, recovered.error());
   }
   const std::string address = std::to_string(index) + " client-" + std::to_string(index);
   const Priority priority{static_cast<std::uint32_t>(index + 1)};
@@ -94,7 +99,7 @@ void Fleet::Start(std::size_t index) {
   Result<std::unique_ptr<Persistence>> persistence =
       Persistence::StartMember(world, *machine.node, options, std::move(*recovered), membership);
   if (!persistence) {
-    return Violate("node " + std::to_string(index) + ": " + persistence.error().detail);
+    return NotStarted(index, persistence.error());
   }
   machine.persistence = std::move(*persistence);
   Result<MemberStart> start = machine.persistence->member_start(prng_.Next());
@@ -107,7 +112,11 @@ void Fleet::Start(std::size_t index) {
           .persistence = *machine.persistence,
           .net = net_.Of(index),
           .heard = [this, &machine](const Output& heard) { Hear(machine, heard); }},
-      MemberOptions{.address = address, .priority = priority, .join = {"0"}}, std::move(*start),
+      MemberOptions{.address = address,
+                    .priority = priority,
+                    .join = {"0"},
+                    .keep_log_us = options_.cleans ? 0 : kMemberKeepUs},
+      std::move(*start),
       Now{.mono_us = machine.clock.MonotonicUs(), .wall_us = machine.clock.WallUs()});
   net_.SetProcess(index, machine.driver.get());
   machine.runs = true;
@@ -141,6 +150,43 @@ void Fleet::Stop(std::size_t index, bool power_cut) {
   }
 }
 
+// It may lose power while the state that has come becomes its folder.
+void Fleet::Reload(std::size_t index) {
+  ++report_.full_syncs;
+  Tell("node " + std::to_string(index) + " has a whole state");
+  Stop(index, false);
+  if (!healed_ && prng_.Chance(1, 2)) {
+    machines_[index]->device.CrashAtCall(1 + prng_.Below(80));
+    machines_[index]->will_crash = true;
+  }
+  Start(index);
+}
+
+void Fleet::DisturbSync(std::size_t index) {
+  Machine* primary = Primary();
+  if (primary == nullptr || prng_.Chance(1, 2)) {
+    Tell("node " + std::to_string(index) + " will lose power while a state comes");
+    machines_[index]->device.CrashAtCall(1 + prng_.Below(10));
+    machines_[index]->will_crash = true;
+    return;
+  }
+  Tell("the primary hands over while a state is sent");
+  primary->driver->HandOver();
+}
+
+void Fleet::NotStarted(std::size_t index, const Error& error) {
+  Machine& machine = *machines_[index];
+  if (!machine.device.crashed()) {
+    return Violate("node " + std::to_string(index) + " does not start: " + error.detail);
+  }
+  Tell("node " + std::to_string(index) + " loses power while it starts");
+  machine.will_crash = false;
+  machine.node.reset();
+  machine.sync.Abandon();
+  machine.bulk.Abandon();
+  machine.device.Crash(prng_);
+}
+
 // ---- turns
 
 void Fleet::PlanTurn(std::size_t index) {
@@ -161,6 +207,9 @@ void Fleet::Turn(std::size_t index) {
   Machine& machine = *machines_[index];
   const Now now{.mono_us = machine.clock.MonotonicUs(), .wall_us = machine.clock.WallUs()};
   machine.driver->StartTurn(now);
+  if (machine.driver->receives() && !healed_ && prng_.Chance(1, 25)) {
+    DisturbSync(index);
+  }
   Step(machine, TurnStarted{.now = now,
                             .log_room = machine.persistence->log_room(),
                             .accepting = machine.driver->accepting()});
@@ -175,7 +224,7 @@ void Fleet::Turn(std::size_t index) {
   if (!machine.driver->halted()) {
     if (!machine.ready) {
       OpenSessions(machine);
-    } else if (!quiet_ && prng_.Chance(1, 4)) {
+    } else if (!quiet_ && prng_.Chance(1, options_.cleans ? 12 : 4)) {
       WriteSomething(machine);
     }
   }
@@ -186,6 +235,9 @@ void Fleet::Turn(std::size_t index) {
   }
   if (!ended) {
     return Ended(index, ended.error());
+  }
+  if (machine.driver->wants_reload()) {
+    return Reload(index);
   }
   const bool leads = machine.node->role() == NodeRole::kPrimary;
   if (leads && !std::exchange(machine.was_primary, leads)) {
@@ -250,13 +302,22 @@ void Fleet::OpenSessions(Machine& machine) {
 }
 
 void Fleet::WriteSomething(Machine& machine) {
-  const std::string key = "k" + std::to_string(prng_.Below(kKeys));
-  const std::string value = "v" + std::to_string(++values_);
+  std::string key = "k" + std::to_string(prng_.Below(kKeys));
+  std::string value = "v" + std::to_string(++values_);
   const bool in_final = prng_.Chance(1, 2);
   const Command use_db{.verb = Verb::kUseDb, .name = in_final ? kFinal : kFast, .secret = "t"};
   if (machine.node->PauseBefore(kWriter, use_db, 0) == Pause::kNone) {
     machine.in_final = in_final;
     Run(machine, kWriter, use_db);
+  }
+  if (options_.cleans && machine.in_final) {
+    key = value;  // a log that was cleaned has it no more, so the store must
+  }
+  if (options_.cleans) {
+    value += ' ';
+    while (value.size() < kPadBytes) {
+      value += std::to_string(prng_.Next());
+    }
   }
   const Command put{.verb = Verb::kPut, .key = key, .value = value};
   if (machine.node->PauseBefore(kWriter, put, 0) == Pause::kNone) {

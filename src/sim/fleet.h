@@ -41,6 +41,9 @@ struct FleetOptions {
   std::uint64_t seed = 1;
   std::size_t nodes = 3;
   std::int64_t duration_us = 20'000'000;  // of faults
+  // Logs are short and kept for nobody, and little can be taken back: who was away needs a full
+  // sync.
+  bool cleans = false;
   std::function<void(std::string_view)> tell{};
 };
 
@@ -50,6 +53,7 @@ struct FleetReport {
   std::uint64_t refused = 0;       // no primary was found in time
   std::uint64_t forwarded = 0;     // answered at a node that is not primary
   std::uint64_t rewinds = 0;
+  std::uint64_t full_syncs = 0;
   std::uint64_t restarts = 0;
   std::uint64_t cuts = 0;
   std::uint64_t primaries = 0;
@@ -99,6 +103,9 @@ class Fleet {
 
   void Start(std::size_t index);
   void Stop(std::size_t index, bool power_cut);
+  void Reload(std::size_t index);
+  void DisturbSync(std::size_t index);
+  void NotStarted(std::size_t index, const Error& error);
   void OpenSessions(Machine& machine);
   void PlanTurn(std::size_t index);
   void Turn(std::size_t index);
@@ -115,6 +122,7 @@ class Fleet {
   void Advance(std::int64_t until_us);
   void CheckSame();
   void CheckLog();
+  void CheckKept(const Machine& machine);
   void CheckView(const Machine& machine);
   void Violate(const std::string& what);
   void Tell(const std::string& what) const;
@@ -133,6 +141,7 @@ class Fleet {
   std::set<std::string> refused_;  // of either database: it was said that they were not written
   Output output_;
   bool quiet_ = false;  // nobody writes any more
+  bool healed_ = false;
 };
 
 }  // namespace nunc

@@ -13,6 +13,21 @@ namespace {
 constexpr std::int64_t kJoinUs = 6'000'000;     // for each, until all are voters
 constexpr std::int64_t kSettleUs = 12'000'000;  // after the last fault
 
+// By database and key, as watchers name them.
+std::map<std::string, std::string> StoredBy(const Store& store) {
+  std::map<std::string, std::string> stored;
+  for (const std::string_view name : {"final", "fast"}) {
+    const Database* database = store.Find(name);
+    for (auto at = database->Seek(""); !at.at_end(); at.Advance()) {
+      if (!at.entry()->key().starts_with("$")) {
+        stored[std::to_string(database->id().value) + " " + std::string(at.entry()->key())] =
+            at.entry()->value();
+      }
+    }
+  }
+  return stored;
+}
+
 }  // namespace
 
 FleetReport Fleet::Run() {
@@ -125,6 +140,7 @@ void Fleet::RestartAll() {
 
 void Fleet::HealAll() {
   Tell("all is healed");
+  healed_ = true;
   for (std::size_t i = 0; i < machines_.size() && !report_.violation; ++i) {
     if (machines_[i]->runs && (quiet_ || machines_[i]->will_crash)) {
       Stop(i, machines_[i]->will_crash);
@@ -147,6 +163,9 @@ void Fleet::CheckSame() {
   quiet_ = true;
   Advance(schedule_.now_us() + 3'000'000);
   primary = Primary();
+  if (report_.violation) {
+    return;
+  }
   for (std::size_t i = 0; i < machines_.size() && primary != nullptr; ++i) {
     const Machine& machine = *machines_[i];
     Tell("node " + std::to_string(i) + " ends at " +
@@ -159,9 +178,14 @@ void Fleet::CheckSame() {
     if (machine.driver->member().commit() != machine.node->end().revision) {
       Violate("node " + std::to_string(i) + " does not take all for final");
     }
+    if (StoredBy(machine.node->store()) != StoredBy(primary->node->store())) {
+      Violate("node " + std::to_string(i) + " holds something else than the primary");
+    }
     CheckView(machine);
   }
-  if (!report_.violation) {
+  if (!report_.violation && options_.cleans) {
+    CheckKept(*machines_.front());
+  } else if (!report_.violation) {
     CheckLog();
   }
 }
@@ -203,17 +227,21 @@ void Fleet::CheckLog() {
   }
 }
 
-void Fleet::CheckView(const Machine& machine) {
-  std::map<std::string, std::string> stored;
-  for (const std::string_view name : {"final", "fast"}) {
-    const Database* database = machine.node->store().Find(name);
-    for (std::size_t k = 0; k < kKeys; ++k) {
-      const std::string key = "k" + std::to_string(k);
-      if (const Entry* entry = database->Find(key); entry != nullptr) {
-        stored[std::to_string(database->id().value) + " " + key] = entry->value();
+// Each value has a key of its own there.
+void Fleet::CheckKept(const Machine& machine) {
+  const Database* database = machine.node->store().Find("final");
+  for (const std::set<std::string>& values : {acknowledged_, shown_}) {
+    for (const std::string& value : values) {
+      const Entry* entry = database->Find(value.substr(0, value.find(' ')));
+      if (entry == nullptr || entry->value() != value) {
+        Violate(value.substr(0, value.find(' ')) + " was confirmed or shown as final, and is gone");
       }
     }
   }
+}
+
+void Fleet::CheckView(const Machine& machine) {
+  const std::map<std::string, std::string> stored = StoredBy(machine.node->store());
   if (!machine.ready) {
     return;
   }

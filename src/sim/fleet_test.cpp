@@ -14,12 +14,14 @@ constexpr std::uint64_t kFleetSeeds = 10;
 constexpr std::uint64_t kFleetSeeds = 150;
 #endif
 
-void ExpectKept(const FleetOptions& options) {
+// How many full syncs there were.
+std::uint64_t ExpectKept(const FleetOptions& options) {
   const FleetReport report = SimulateFleet(options);
   EXPECT_FALSE(report.violation.has_value())
       << options.nodes << " nodes, seed " << options.seed << ": " << *report.violation;
   EXPECT_GT(report.acknowledged, 0U);
   EXPECT_GT(report.forwarded, 0U);
+  return report.full_syncs;
 }
 
 TEST(Fleet, KeepsWhatIsFinalWhateverHappens) {
@@ -28,6 +30,17 @@ TEST(Fleet, KeepsWhatIsFinalWhateverHappens) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     ExpectKept({.seed = seed, .nodes = seed % 3 == 0 ? 5U : 3U});
   }
+}
+
+TEST(Fleet, KeepsItWithFullSyncs) {
+  const char* asked = std::getenv("NUNC_FLEET_SEEDS");
+  const std::uint64_t seeds =
+      asked == nullptr ? kFleetSeeds / 5 : std::strtoull(asked, nullptr, 10);
+  std::uint64_t full_syncs = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    full_syncs += ExpectKept({.seed = seed, .nodes = seed % 3 == 0 ? 5U : 3U, .cleans = true});
+  }
+  EXPECT_GT(full_syncs, seeds / 2);
 }
 
 // Seeds that found something.

@@ -57,6 +57,8 @@ class OpLog {
   Result<void> Append(std::string_view records);
   [[nodiscard]] const ChainEnd& end() const { return end_; }
   [[nodiscard]] Revision written() const { return end_.revision; }
+  // Of the oldest record that is there, or of the next one.
+  [[nodiscard]] Revision first() const { return segments_.front().first; }
 
   // Records of so many bytes together fit for sure, without asking the disk for more.
   [[nodiscard]] std::uint64_t room() const;

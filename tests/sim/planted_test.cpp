@@ -93,6 +93,9 @@ constexpr NamedBug kBugs[] = {
     {"fleet-rewind-mark-kept", Bug::kFleetRewindMarkKept},
     {"fleet-answered-early", Bug::kFleetAnsweredEarly},
     {"fleet-lost-is-refused", Bug::kFleetLostIsRefused},
+    {"fleet-sync-without-chain", Bug::kFleetSyncWithoutChain},
+    {"fleet-sync-records-lost", Bug::kFleetSyncRecordsLost},
+    {"fleet-sync-file-first", Bug::kFleetSyncFileFirst},
     {"watch-delta-late", Bug::kWatchDeltaLate},
     {"watch-tombstone-untold", Bug::kWatchTombstoneUntold},
     {"watch-listed-twice", Bug::kWatchListedTwice},
@@ -184,7 +187,7 @@ std::optional<std::string> Violation(std::string_view name, std::uint64_t seed) 
         .violation;
   }
   if (name.starts_with("fleet-")) {
-    return SimulateFleet({.seed = seed}).violation;
+    return SimulateFleet({.seed = seed, .cleans = name.starts_with("fleet-sync-")}).violation;
   }
   if (!name.starts_with("watch-")) {
     return Simulate({.seed = seed, .duration_us = kDurationUs, .tell = {}}).violation;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "base/limits.h"
 #include "base/prng.h"
 #include "node/full_sync_file.h"
+#include "node/full_sync_sender.h"
 #include "node/persistence.h"
 #include "sim/schedule.h"
 #include "sim/sim_clock.h"
@@ -375,6 +377,126 @@ TEST_F(FullSyncTest, AStopAtAnyCallLeavesTheOldStateOrTheNewOne) {
     }
     EXPECT_GT(calls, 30U);
   }
+}
+
+// ---- the other side
+
+class FullSyncSenderTest : public FullSyncTest {
+ protected:
+  static constexpr NodeId kPeer{2};
+  static constexpr NodeId kOther{4};
+
+  void SetUp() override {
+    Make(400, 8'000);  // more than a window
+    sender_.emplace(FullSyncSender::World{.node = *primary_->node,
+                                          .persistence = *primary_->persistence,
+                                          .send =
+                                              [this](NodeId to, const FullSync& sync) {
+                                                sent_[to] += sync.bytes;
+                                                begun_[to] +=
+                                                    sync.part == FullSync::Part::kBegin ? 1 : 0;
+                                                if (sync.part == FullSync::Part::kEnd) {
+                                                  ends_[to] = sync.at;
+                                                }
+                                              },
+                                          .ended = [this](NodeId to) { given_up_.push_back(to); }});
+  }
+
+  void Turn(std::int64_t us = 1'000) {
+    primary_->schedule.RunUntil(primary_->schedule.now_us() + us);
+    primary_->EndTurn();
+    sender_->Turn(primary_->clock.MonotonicUs());
+  }
+  // Until nothing more comes by itself.
+  void Turns() {
+    for (int i = 0; i < 300; ++i) {
+      Turn();
+    }
+  }
+
+  std::map<NodeId, std::string> sent_;
+  std::map<NodeId, int> begun_;
+  std::map<NodeId, std::uint64_t> ends_;
+  std::vector<NodeId> given_up_;
+  std::optional<FullSyncSender> sender_;
+};
+
+TEST_F(FullSyncSenderTest, NoMoreThanTheWindowIsUnderWay) {
+  sender_->Ask(kPeer);
+  sender_->Ask(kPeer);
+  Turns();
+  EXPECT_EQ(begun_[kPeer], 1);
+  EXPECT_EQ(sent_[kPeer].size(), kFullSyncWindowBytes);
+  EXPECT_EQ(sender_->ProgressOf(kPeer)->bytes, kFullSyncWindowBytes);
+  EXPECT_FALSE(sender_->TakeAck(kPeer, kFullSyncWindowBytes + 1)) << "it was never sent";
+  EXPECT_TRUE(sender_->TakeAck(kPeer, 1));
+  Turns();
+  EXPECT_EQ(sent_[kPeer].size(), kFullSyncWindowBytes + 1);
+  while (!ends_.contains(kPeer)) {
+    ASSERT_TRUE(sender_->TakeAck(kPeer, sent_[kPeer].size()));
+    Turns();
+  }
+  EXPECT_EQ(ends_[kPeer], sent_[kPeer].size());
+  const std::unique_ptr<Host> host = Secondary(sent_[kPeer]);
+  ASSERT_TRUE(host->Start().has_value());
+  EXPECT_EQ(StateOf(host->node->store()), StateOf(primary_->node->store()));
+  EXPECT_EQ(sender_->StartFor(kPeer), primary_->node->end().revision);
+}
+
+TEST_F(FullSyncSenderTest, WhoDoesNotAnswerGetsNoMoreAndTheOthersHaveTheirTurn) {
+  sender_->Ask(kPeer);
+  Turns();
+  sender_->Ask(kOther);
+  Turns();
+  EXPECT_EQ(begun_[kOther], 0) << "one at a time";
+  EXPECT_EQ(sender_->ProgressOf(kOther)->bytes, 0U);
+  EXPECT_TRUE(given_up_.empty());
+  Turn(kFullSyncSilentUs);
+  EXPECT_EQ(given_up_, std::vector<NodeId>{kPeer});
+  Turn(1'000'000);
+  Turns();
+  EXPECT_EQ(begun_[kOther], 1);
+  sender_->Forget(kOther);
+  EXPECT_FALSE(sender_->ProgressOf(kOther).has_value());
+  EXPECT_EQ(given_up_.size(), 1U) << "its link is gone, and it begins anew with the next one";
+}
+
+TEST_F(FullSyncSenderTest, WhoHasAllAndDoesNotStartAnewIsTriedAgain) {
+  sender_->Ask(kPeer);
+  while (!ends_.contains(kPeer)) {
+    Turns();
+    ASSERT_TRUE(sender_->TakeAck(kPeer, sent_[kPeer].size()));
+  }
+  Turns();
+  EXPECT_FALSE(sender_->ProgressOf(kPeer).has_value());
+  EXPECT_TRUE(given_up_.empty());
+  Turn(kFullSyncSilentUs);
+  EXPECT_EQ(given_up_, std::vector<NodeId>{kPeer});
+}
+
+TEST_F(FullSyncSenderTest, ABackupMayRunBesideIt) {
+  sender_->Ask(kPeer);
+  Turns();
+  const auto backup = primary_->persistence->BeginBackup({});
+  EXPECT_NE(backup, nullptr);
+  EXPECT_EQ(primary_->persistence->BeginBackup({}), nullptr);
+  EXPECT_EQ(primary_->persistence->BeginFullSync(), nullptr);
+}
+
+TEST_F(FullSyncTest, TheLogIsKeptForMembersAsLongAsItMayBe) {
+  const auto clean = [&] {
+    primary_->Run({.verb = Verb::kSnapshot});
+    primary_->Turns(300);
+    primary_->Run({.verb = Verb::kSnapshot});
+    primary_->Turns(300);
+    return primary_->persistence->log().first().value;
+  };
+  primary_->persistence->SetNeeded({7});
+  Fill("more", 40, 20'000);
+  EXPECT_LE(clean(), 8U);
+  primary_->persistence->SetNeeded({UINT64_MAX});
+  Fill("more", 5, 20'000);
+  EXPECT_GT(clean(), 8U);
 }
 
 }  // namespace

@@ -54,8 +54,7 @@ class Member {
   void Step(std::int64_t now_us, const MemberInput& input, std::vector<MemberAction>& actions);
   // What a SendRecords has sent: up to here.
   void Sent(NodeId peer, Revision last);
-  // Of a primary: that one is being sent a whole state, from now on or no more. Meanwhile it gets
-  // pings, and no records. A new link with it ends that, too.
+  // Of a primary: it is sent a whole state, and pings but no records, until the next link with it.
   void SetSyncing(NodeId peer, bool syncing);
 
   // When it wants a TimePassed, if nothing happens before.
@@ -146,6 +145,10 @@ class Member {
   void CheckLease();
   [[nodiscard]] std::int64_t MajoritySince(const Primary&, std::int64_t PeerProgress::*at) const;
 
+  // sync.cpp
+  void Receive(NodeId peer, Term term, const RecoverRequest& recover);
+  [[nodiscard]] PeerProgress* ProgressOf(NodeId peer);
+
   // membership.cpp
   void Receive(NodeId peer, Term term, const Join& join);
   void Receive(NodeId peer, Term term, const Leave& leave);
@@ -153,11 +156,6 @@ class Member {
   // What is the driver's alone.
   template <class Other>
   static void Receive(NodeId /*peer*/, Term /*term*/, const Other& /*other*/) {}
-
-  // sync.cpp
-  void Receive(NodeId peer, Term term, const RecoverRequest& recover);
-  [[nodiscard]] PeerProgress* ProgressOf(NodeId peer);
-
   void CheckWishes();
   void CheckLearners();
   void CheckTakeOver();

@@ -212,7 +212,8 @@ TEST_F(DeliveryTest, WatchesOfOneThatIsGoneEndInSlicesAndHearNothing) {
   for (const std::size_t more : {std::size_t{0}, std::size_t{1}}) {
     const SessionId leaves = Join();
     for (std::size_t i = 0; i < kWatchesEndedPerTurn + more; ++i) {
-      Command watch = ask::Watch("k" + std::to_string(i / 2) + (i % 2 == 0 ? "" : "/*"));
+      const std::string key = "k" + std::to_string(i / 2) + (i % 2 == 0 ? "" : "/*");
+      Command watch = ask::Watch(key);
       watch.policy = i % 3 == 0 ? WatchPolicy::kAll : WatchPolicy::kLatest;
       ASSERT_EQ(Run(leaves, watch), kFine);
     }

@@ -1,28 +1,16 @@
 // What an admin sees of a cluster and asks of it: docs/language.md (administration).
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ClusterNodes } from './cluster_nodes.mjs';
+import { agreedPrimary, ClusterNodes, clusterState } from './cluster_nodes.mjs';
 import { kExit, nunc, openAdmin, startServer, stopCleanly, until } from './harness.mjs';
 
-const stateOf = async (client) => {
-  const [line] = await client.expectOk('cluster-state json');
-  assert.match(line, /^cluster-state \{/);
-  return JSON.parse(line.slice('cluster-state '.length));
-};
 const status = (server) => nunc(['-h', `http://${server.http}`, 'cluster', 'status']);
 
 describe('the admin of a cluster', () => {
   const cluster = new ClusterNodes();
   const clients = new Map();
-  const state = (id) => stateOf(clients.get(id));
-  /** Of the node that is primary as all others see it. */
-  const primary = () =>
-    until(async () => {
-      const states = await Promise.all([...clients.keys()].map(state));
-      const id = states[0].primary;
-      const agreed = id !== null && states.every((one) => one.primary === id);
-      return agreed && clients.has(id) ? id : null;
-    }, 'all to see one primary');
+  const state = (id) => clusterState(clients.get(id));
+  const primary = () => agreedPrimary(clients);
 
   before(async () => {
     for (const id of [1, 2, 3]) {

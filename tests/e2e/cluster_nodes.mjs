@@ -1,9 +1,26 @@
 // Nodes of one cluster as processes on loopback.
+import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { kAdmin, makeFolder, removeFolder, startServer, TcpClient, until } from './harness.mjs';
 
 export const kSecret = '0123456789abcdef0123456789abcdef';
+
+/** As the node of which `client` is an admin knows the cluster. */
+export async function clusterState(client) {
+  const [line] = await client.expectOk('cluster-state json');
+  assert.match(line, /^cluster-state \{/);
+  return JSON.parse(line.slice('cluster-state '.length));
+}
+
+/** The id of the node that all of them, admins by id, see as primary. */
+export const agreedPrimary = (clients) =>
+  until(async () => {
+    const states = await Promise.all([...clients.values()].map(clusterState));
+    const id = states[0].primary;
+    const agreed = id !== null && states.every((state) => state.primary === id);
+    return agreed && clients.has(id) ? id : null;
+  }, 'all to see one primary');
 
 export class ClusterNodes {
   nodes = new Map(); // by id: what runs
@@ -79,16 +96,10 @@ export class ClusterNodes {
     return client;
   }
 
-  /** As the node says of itself; null while it is not there. */
-  async state(client) {
-    const [line] = await client.command('cluster-state json');
-    return line?.startsWith('cluster-state {') ? JSON.parse(line.slice(14)) : null;
-  }
-
   /** Until node `id`, of which `client` is an admin, is primary. */
   async leads(id, client) {
     await until(
-      async () => (await this.state(client))?.role === 'primary',
+      async () => (await clusterState(client)).role === 'primary',
       `node ${id} to be primary`,
     );
   }

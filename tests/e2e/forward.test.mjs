@@ -1,7 +1,7 @@
 // Writes at any node of a cluster: docs/cluster.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ClusterNodes } from './cluster_nodes.mjs';
+import { agreedPrimary, ClusterNodes, clusterState } from './cluster_nodes.mjs';
 import { TcpClient, until, within, WsClient } from './harness.mjs';
 
 const kNodes = [1, 2, 3];
@@ -9,16 +9,7 @@ const kNodes = [1, 2, 3];
 describe('writes at any of three nodes', () => {
   const cluster = new ClusterNodes();
   const admins = new Map();
-  const roleOf = async (id) => {
-    const [line] = await admins.get(id).expectOk('cluster-state json');
-    return JSON.parse(line.slice('cluster-state '.length));
-  };
-  const primary = () =>
-    until(async () => {
-      const states = await Promise.all([...cluster.nodes.keys()].map(roleOf));
-      const [{ primary: id }] = states;
-      return states.every((state) => state.primary === id) && cluster.nodes.has(id) && id;
-    }, 'all to see one primary');
+  const primary = () => agreedPrimary(admins);
   const other = async () => {
     const leads = await primary();
     return [...cluster.nodes.keys()].find((id) => id !== leads);
@@ -31,7 +22,7 @@ describe('writes at any of three nodes', () => {
       admins.set(id, await cluster.admin(id));
     }
     await until(async () => {
-      const { members } = await roleOf(1);
+      const { members } = await clusterState(admins.get(1));
       return members.filter(({ standing }) => standing === 'voter').length === 3;
     }, 'three voters');
   });

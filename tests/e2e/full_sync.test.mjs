@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { randomBytes } from 'node:crypto';
-import { ClusterNodes } from './cluster_nodes.mjs';
+import { ClusterNodes, clusterState } from './cluster_nodes.mjs';
 import { TcpClient, until } from './harness.mjs';
 
 const kMiB = 1 << 20;
@@ -17,11 +17,7 @@ describe('a full sync', { timeout: 180_000 }, () => {
   let written = 0;
   const values = new Map(); // that do not shrink much, so that a state comes in many pieces
 
-  const stateOf = async (client) => {
-    const [line] = await client.expectOk('cluster-state json');
-    return JSON.parse(line.slice('cluster-state '.length));
-  };
-  const state = (id) => stateOf(clients.get(id));
+  const state = (id) => clusterState(clients.get(id));
   const number = async (id, name) => {
     const lines = await clients.get(id).expectOk('oplog info');
     return Number(lines.find((line) => line.startsWith(`${name}: `)).split(' ')[1]);
@@ -73,7 +69,7 @@ describe('a full sync', { timeout: 180_000 }, () => {
         try {
           const { head } = await state(3);
           const client = await cluster.admin(id);
-          const own = await stateOf(client);
+          const own = await clusterState(client);
           await client.close();
           return own.head >= head;
         } catch {

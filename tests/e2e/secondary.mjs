@@ -1,6 +1,6 @@
 // A node that is not primary, in place of a single server: what a client gets there is the same.
 import path from 'node:path';
-import { ClusterNodes } from './cluster_nodes.mjs';
+import { ClusterNodes, clusterState } from './cluster_nodes.mjs';
 import { until } from './harness.mjs';
 
 /** The second node of two; stopping it stops both. */
@@ -11,8 +11,7 @@ export async function startSecondary({ args = [] } = {}) {
   const server = await cluster.start(2, options);
   const admin = await cluster.admin(2);
   await until(async () => {
-    const [line] = await admin.expectOk('cluster-state json');
-    const { role, primary, members } = JSON.parse(line.slice('cluster-state '.length));
+    const { role, primary, members } = await clusterState(admin);
     const voters = members.filter((member) => member.standing === 'voter');
     return role === 'secondary' && primary === 1 && voters.length === 2;
   }, 'two voters');

@@ -5,24 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "core/command_fixture.h"
+#include "core/edit_fixture.h"
 #include "core/executor_fixture.h"
 
 namespace nunc {
 namespace {
-
-// Appends to what is there; cannot work on what ends in an exclamation mark.
-class Appending final : public ValueEdit {
- public:
-  explicit Appending(std::string more) : more_(std::move(more)) {}
-  [[nodiscard]] std::string_view source() const override { return more_; }
-  bool Edit(std::string_view stored, std::string& fresh) override {
-    fresh.assign(stored).append(more_);
-    return !stored.ends_with('!');
-  }
-
- private:
-  std::string more_;
-};
 
 class ExecutorConditionsTest : public ExecutorTest {
  protected:

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/edit_fixture.h"
 #include "core/owned_command.h"
 
 namespace nunc {
@@ -65,15 +66,7 @@ TEST(Forward, ACommandComesWithAllThatItSays) {
 }
 
 TEST(Forward, AnEditComesAsItsSource) {
-  class Appending final : public ValueEdit {
-   public:
-    [[nodiscard]] std::string_view source() const override { return "+"; }
-    bool Edit(std::string_view stored, std::string& fresh) override {
-      fresh.append(stored).append("+");
-      return true;
-    }
-  };
-  Appending edit;
+  Appending edit("+");
   const std::string bytes =
       EncodeForwarded({}, {.verb = Verb::kPut, .key = "k", .edit = &edit}, nullptr);
   Forwarded forwarded;

@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "core/edit_fixture.h"
+
 namespace nunc {
 namespace {
 
@@ -45,15 +47,6 @@ std::string LineOf(const Change& change) {
 }
 
 }  // namespace
-
-std::unique_ptr<ValueEdit> Appending::Make(std::string_view source) {
-  return source == "unknown" ? nullptr : std::make_unique<Appending>(source);
-}
-
-bool Appending::Edit(std::string_view stored, std::string& fresh) {
-  fresh.append(stored).append(more_);
-  return true;
-}
 
 ExecutorOptions FollowTest::Options(std::uint64_t hash_seed) {
   return {.user = "a",

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,18 +17,6 @@
 #include "node/node.h"
 
 namespace nunc {
-
-// An edit that any node can make.
-class Appending final : public ValueEdit {
- public:
-  explicit Appending(std::string_view more) : more_(more) {}
-  static std::unique_ptr<ValueEdit> Make(std::string_view source);
-  [[nodiscard]] std::string_view source() const override { return more_; }
-  bool Edit(std::string_view stored, std::string& fresh) override;
-
- private:
-  std::string more_;
-};
 
 class FollowTest : public testing::Test {
  protected:

@@ -104,8 +104,8 @@ class Forwarding {
 
   // Of this node to itself.
   struct OwnReply {
-    ForwardReply reply{};  // its view is empty
-    std::string replies{};
+    ForwardReply reply{};
+    std::string replies{};  // what the reply's view shows when it is taken
   };
 
   [[nodiscard]] bool leads() const { return primary_ == self_; }

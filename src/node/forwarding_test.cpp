@@ -1,5 +1,6 @@
 #include "node/forwarding.h"
 
+#include "core/edit_fixture.h"
 #include "node/forwarding_fixture.h"
 
 namespace nunc {

@@ -445,11 +445,11 @@ void Persistence::CleanLog(Revision below) {
   Revision needed_after = std::min(snapshots.back().start, committed_);
   if (log_->Info().bytes <= options_.log_bytes_max) {
     needed_after = std::min(needed_after, needed_after_);
-    ForEachHold([&](const BackupHold& hold) {
-      if (now_.mono_us < hold.until_us) {
-        needed_after = std::min(needed_after, hold.after);
+    for (const std::shared_ptr<BackupHold>& hold : Holds()) {
+      if (now_.mono_us < hold->until_us) {
+        needed_after = std::min(needed_after, hold->after);
       }
-    });
+    }
   }
   const Revision needed{needed_after.value + 1};
   const Result<std::uint64_t> cleaned =
@@ -479,13 +479,14 @@ std::unique_ptr<BodySource> Persistence::BeginStream(SnapshotKind kind, Database
                                   only, std::move(hold));
 }
 
-template <class Act>
-void Persistence::ForEachHold(Act act) const {
+std::vector<std::shared_ptr<BackupHold>> Persistence::Holds() const {
+  std::vector<std::shared_ptr<BackupHold>> holds;
   for (const std::weak_ptr<BackupHold>& held : {backup_, full_sync_}) {
-    if (const std::shared_ptr<BackupHold> hold = held.lock(); hold != nullptr) {
-      act(*hold);
+    if (std::shared_ptr<BackupHold> hold = held.lock(); hold != nullptr) {
+      holds.push_back(std::move(hold));
     }
   }
+  return holds;
 }
 
 // One may wait for its last record to be on disk.
@@ -494,11 +495,11 @@ void Persistence::WakeBackups() {
   if (std::exchange(told_backups_, durable) == durable) {
     return;
   }
-  ForEachHold([](const BackupHold& hold) {
-    if (hold.wake) {
-      hold.wake();
+  for (const std::shared_ptr<BackupHold>& hold : Holds()) {
+    if (hold->wake) {
+      hold->wake();
     }
-  });
+  }
 }
 
 // ---- snapshots

@@ -142,8 +142,7 @@ class Persistence {
   void CleanLog(Revision below);
   std::unique_ptr<BodySource> BeginStream(SnapshotKind kind, DatabaseId only);
   // Of those that are being sent.
-  template <class Act>
-  void ForEachHold(Act act) const;
+  [[nodiscard]] std::vector<std::shared_ptr<BackupHold>> Holds() const;
   void WakeBackups();
   void Fail(const Error& error);
 

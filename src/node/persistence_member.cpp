@@ -155,7 +155,9 @@ Result<ChainEnd> Persistence::Rewind(Revision to, Term by) {
     return tl::unexpected(done.error());
   }
   snapshotter_.GiveUp("records that it has were taken back");
-  ForEachHold([](BackupHold& hold) { hold.until_us = 0; });
+  for (const std::shared_ptr<BackupHold>& hold : Holds()) {
+    hold->until_us = 0;
+  }
   Result<ChainEnd> end = log_->SaveTail(to, by);
   if (!end) {
     return end;

@@ -1,9 +1,13 @@
 #include "cli/start.h"
 
+#include <algorithm>
 #include <csignal>
+#include <cstddef>
+#include <fcntl.h>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -42,6 +46,23 @@ void RaiseFileLimit() {
       LogWarn("the limit of open files stays as it was");
     }
   }
+}
+
+// The system doubles the table of descriptors when it is full, and a process of several threads
+// waits 10 ms and more for that: the loop would, in the middle of accepting connections.
+void MakeRoomForDescriptors(std::size_t connections) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < 1) {
+    return;
+  }
+  const auto last = static_cast<int>(std::min<rlim_t>(files.rlim_cur - 1, connections));
+  const int any = eventfd(0, EFD_CLOEXEC);
+  const int at_end = fcntl(any, F_DUPFD_CLOEXEC, last);
+  if (at_end < 0) {
+    LogWarn("the table of open files grows as connections come");
+  }
+  close(at_end);
+  close(any);
 }
 
 // On a terminal, where somebody waits.
@@ -90,6 +111,7 @@ ExitCode Start(const StartArguments& arguments) {
     LogWarn(warning);
   }
   RaiseFileLimit();
+  MakeRoomForDescriptors(config->connections_max);
   // The log's reader may leave; that must not end the server.
   std::signal(SIGPIPE, SIG_IGN);
   for (bool announced = false;; announced = true) {

@@ -1,6 +1,7 @@
 // Each limit at its value and one above it: what is within works, what is above is refused with
 // an error that names the limit, and nobody else is affected.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import {
   createDatabase,
@@ -180,6 +181,13 @@ test('10,000 databases, and not one more', async () => {
 });
 
 describe('limits of connections', () => {
+  test('the table of descriptors has room for all of them from the start', async () => {
+    const server = await startServer({ args: ['--connections-max', '700'] });
+    const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
+    assert.ok(Number(/^FDSize:\s+(\d+)$/m.exec(status)[1]) >= 700, status);
+    await stopCleanly(server);
+  });
+
   test('with --connections-max the next one is turned away until another leaves', async () => {
     const server = await startServer({ args: ['--connections-max', '3'] });
     const held = [

@@ -5,6 +5,7 @@
 #include <climits>
 #include <cstring>
 #include <ctime>
+#include <sched.h>
 #include <string>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -122,6 +123,13 @@ int Loop::WaitInKernel(std::int64_t timeout_us) {
 std::size_t Loop::Wait(std::int64_t timeout_us) {
   const int count = WaitInKernel(timeout_us);
   ready_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  return ready_count_;
+}
+
+std::size_t Loop::Poll(std::int64_t until_us) {
+  while (Wait(0) == 0 && MonotonicUs() < until_us) {
+    sched_yield();
+  }
   return ready_count_;
 }
 

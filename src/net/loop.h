@@ -46,6 +46,9 @@ class Loop {
   // Waits at most `timeout_us` (0: not at all) until something is ready; Dispatch then calls the
   // handlers. Apart, so that the caller can look at the clock in between.
   std::size_t Wait(std::int64_t timeout_us);
+  // Looks without sleep until something is ready, at most until that time of MonotonicUs: a
+  // processor that sleeps hears of it later. Other threads of that processor go first.
+  std::size_t Poll(std::int64_t until_us);
   void Dispatch();
   void Wake();
 

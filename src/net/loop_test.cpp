@@ -45,6 +45,20 @@ TEST(Loop, WaitsNoShorterThanToldAndCanBeWoken) {
   ExpectToWaitAndToWake();
 }
 
+TEST(Loop, PollsUntilTheTimeOrUntilSomethingIsReady) {
+  Result<Loop> loop = Loop::Create();
+  ASSERT_TRUE(loop);
+  const std::int64_t until_us = MonotonicUs() + 1'500;
+  EXPECT_EQ(loop->Poll(until_us), 0U);
+  EXPECT_GE(MonotonicUs(), until_us);
+  loop->Wake();
+  EXPECT_EQ(loop->Poll(0), 1U);  // looks once, however late it is
+  loop->Dispatch();
+  std::thread waker([&] { loop->Wake(); });
+  EXPECT_EQ(loop->Poll(MonotonicUs() + 60'000'000), 1U);
+  waker.join();
+}
+
 TEST(Loop, DoesTheSameOnAKernelWithoutEpollPwait2) {
   bool forgot = false;
   std::thread old_kernel([&] {

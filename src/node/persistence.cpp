@@ -20,6 +20,10 @@ constexpr std::int64_t kMarkIntervalUs = 1'000'000;
 // When a full disk is asked again.
 constexpr std::int64_t kFullRetryUs = 200'000;
 constexpr std::int64_t kGatherUsMax = 500;
+// A second sync begins beside one that has run for so long.
+constexpr std::int64_t kBesideUs = 500;
+// The loop polls for the end of a sync for so long, where the one before took no longer.
+constexpr std::int64_t kPollUsMax = 300;
 constexpr std::int64_t kSnapshotRetryUs = 60'000'000;
 // Of what `oplog since` answers; a longer answer ends there and says so.
 constexpr std::size_t kSinceBytesMax = std::size_t{16} << 20;
@@ -189,18 +193,25 @@ Result<void> Persistence::EndTurn(Now now) {
   return {};
 }
 
-// Where clients wait, at once; but when most of those whom the last sync answered have not come
-// back yet, they get as long as that sync took: one sync for all costs less than two for halves.
+// Where clients wait, at once. Beside a sync that runs, only when that takes long: one sync for all
+// costs less than two for halves. For the same reason, when most of those whom the last sync
+// answered have not come back yet, they get as long as that sync took.
 std::int64_t Persistence::next_sync_us() const {
   const Revision awaited = node_.gate().awaited();
   if (awaited <= log_->sync_begun()) {
     return unsynced_since_us_ + options_.sync_interval_us;
   }
   if (is_syncing()) {
-    return now_.mono_us;
+    return sync_begun_us_ + kBesideUs;
   }
   const bool most_are_back = (awaited.value - log_->durable().value) * 2 >= last_group_;
   return most_are_back ? now_.mono_us : gather_until_us_;
+}
+
+std::int64_t Persistence::poll_until_us() const {
+  const bool polls = options_.polls_for_sync && is_syncing() && last_sync_us_ <= kPollUsMax &&
+                     node_.gate().awaited() > log_->durable();
+  return polls ? sync_begun_us_ + kPollUsMax : INT64_MIN;
 }
 
 std::int64_t Persistence::next_us() const {
@@ -289,13 +300,15 @@ void Persistence::StartSync() {
   syncing_[number] = true;
   auto work = std::make_shared<SyncWork>(log_->BeginSync());
   auto result = std::make_shared<Result<void>>();
-  const std::int64_t begun_us = now_.mono_us;
+  const std::int64_t begun_us = world_.clock.MonotonicUs();  // the turn may have been long
+  sync_begun_us_ = begun_us;
   unsynced_since_us_ = begun_us;  // what comes from now on is younger
   worker.Submit([work, result] { *result = work->Run(); },
                 [this, work, result, begun_us, number] {
                   syncing_[number] = false;
                   const std::int64_t ended_us = world_.clock.MonotonicUs();
-                  gather_until_us_ = ended_us + std::min(ended_us - begun_us, kGatherUsMax);
+                  last_sync_us_ = ended_us - begun_us;
+                  gather_until_us_ = ended_us + std::min(last_sync_us_, kGatherUsMax);
                   const Revision before = log_->durable();
                   if (*result) {
                     log_->OnSynced(work->revision());

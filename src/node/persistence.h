@@ -33,6 +33,7 @@ namespace nunc {
 struct PersistenceOptions {
   std::uint64_t segment_bytes = kSegmentBytesDefault;
   std::int64_t sync_interval_us = 50'000;
+  bool polls_for_sync = true;
   std::uint64_t snapshot_every_bytes = std::uint64_t{1} << 30;  // of log since the last one
   std::int64_t snapshot_every_us = std::int64_t{3'600} * 1'000'000;
   // What the log is cleaned down to, as far as snapshots allow.
@@ -77,6 +78,8 @@ class Persistence {
   Result<void> EndTurn(Now now);
   // When EndTurn should be called again even if nothing happens; in the past: at once.
   [[nodiscard]] std::int64_t next_us() const;
+  // Until when to look for news without sleep, for a sync that a client waits for; or in the past.
+  [[nodiscard]] std::int64_t poll_until_us() const;
   // Bytes of records that are sure to find a place.
   [[nodiscard]] std::size_t log_room() const { return log_->room(); }
   // Everything, or that one database, as a stream; null while another one is sent.
@@ -161,6 +164,8 @@ class Persistence {
 
   std::array<bool, OpLog::kSyncsMax> syncing_{};  // by worker
   std::int64_t unsynced_since_us_ = 0;            // of the oldest record that no sync has begun for
+  std::int64_t sync_begun_us_ = 0;                // the newest one
+  std::int64_t last_sync_us_ = 0;                 // how long it took
   std::uint64_t last_group_ = 0;                  // how many records the last sync was for
   std::int64_t gather_until_us_ = 0;              // how long the next one waits for as many
   bool is_member_ = false;

@@ -16,11 +16,6 @@ constexpr std::size_t kSecretBytesMin = 16;
 constexpr std::string_view kWhitespace = " \t\r\n";
 constexpr std::int64_t kTimeoutUsMin = 1'000;
 
-Result<bool> ReadSwitch(std::string_view text) {
-  return text == "on" || text == "off" ? Result<bool>(text == "on")
-                                       : Fail(Fault::kInvalid, "allowed is on or off");
-}
-
 Result<std::string> AddressOf(std::string_view text) {
   const Result<HostPort> address = ParseHostPort(text);
   if (!address) {
@@ -39,6 +34,11 @@ Result<void> Set(Result<T> value, T& into) {
 }
 
 }  // namespace
+
+Result<bool> ReadSwitch(std::string_view text) {
+  return text == "on" || text == "off" ? Result<bool>(text == "on")
+                                       : Fail(Fault::kInvalid, "allowed is on or off");
+}
 
 Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us) {
   const Result<std::int64_t> duration = ParseAge(text);

@@ -20,6 +20,8 @@ struct Config;
 
 // `50ms`, `1h`.
 Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us);
+// `on`, `off`.
+Result<bool> ReadSwitch(std::string_view text);
 
 struct ClusterConfig {
   NodeId id{};                // 0: the folder's

@@ -187,6 +187,15 @@ Result<void> SetPersistenceDuration(std::string_view text, Config& config) {
   return {};
 }
 
+Result<void> SetSyncPoll(std::string_view text, Config& config) {
+  const Result<bool> polls = ReadSwitch(text);
+  if (!polls) {
+    return tl::unexpected(polls.error());
+  }
+  config.persistence.polls_for_sync = *polls;
+  return {};
+}
+
 // `1GiB`, `24h`, or both with a comma.
 Result<void> SetOplogKeep(std::string_view text, Config& config) {
   for (bool more = true; more;) {
@@ -227,6 +236,8 @@ constexpr std::array kSettings = std::to_array<Setting>({
     {"sync_interval", "--sync-interval", "NUNC_SYNC_INTERVAL", "", "TIME",
      "written changes are on disk at most this much later (50ms)",
      SetPersistenceDuration<&PersistenceOptions::sync_interval_us, 1'000, 60'000'000>},
+    {"sync_poll", "--sync-poll", "NUNC_SYNC_POLL", "", "on|off",
+     "a short sync that clients wait for is waited for without sleep (on)", SetSyncPoll},
     {"segment", "--segment", "NUNC_SEGMENT", "", "SIZE", "size of an op log file (64MiB)",
      SetPersistenceBytes<&PersistenceOptions::segment_bytes, kSegmentBytesMin, kSegmentBytesMax>},
     {"oplog_keep", "--oplog-keep", "NUNC_OPLOG_KEEP", "", "SIZE,AGE",

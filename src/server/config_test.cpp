@@ -327,6 +327,7 @@ TEST(Settings, EveryKeyFlagAndVariableIsUniqueAndExplained) {
 TEST(LoadConfig, DurabilitySettingsTakeSizesAndTimes) {
   const Result<Config> config = Load({{"ack", "disk"},
                                       {"sync_interval", "20ms"},
+                                      {"sync_poll", "off"},
                                       {"segment", "128MiB"},
                                       {"snapshot_every", "2GiB"},
                                       {"snapshot_interval", "15m"},
@@ -336,6 +337,7 @@ TEST(LoadConfig, DurabilitySettingsTakeSizesAndTimes) {
   ASSERT_TRUE(config);
   EXPECT_EQ(config->ack, AckLevel::kDisk);
   EXPECT_EQ(config->persistence.sync_interval_us, 20'000);
+  EXPECT_FALSE(config->persistence.polls_for_sync);
   EXPECT_EQ(config->persistence.segment_bytes, std::uint64_t{128} << 20);
   EXPECT_EQ(config->persistence.snapshot_every_bytes, std::uint64_t{2} << 30);
   EXPECT_EQ(config->persistence.snapshot_every_us, 900'000'000);
@@ -378,6 +380,8 @@ TEST(LoadConfig, DurabilitySettingsStopAtTheirLimits) {
   EXPECT_TRUE(Load({{"sync_interval", "60s"}}));
   EXPECT_FALSE(Load({{"sync_interval", "61s"}}));
   EXPECT_FALSE(Load({{"sync_interval", "50"}}));
+  EXPECT_TRUE(Load({{"sync_poll", "on"}})->persistence.polls_for_sync);
+  EXPECT_FALSE(Load({{"sync_poll", "true"}}));
   EXPECT_FALSE(Load({{"oplog_dir", ""}}));
 }
 

@@ -60,8 +60,7 @@ class Life {
   std::vector<Reply> Await() {
     replies_.clear();
     for (int i = 0; i < 1'000 && replies_.empty() && failure_; ++i) {
-      schedule_.RunUntil(schedule_.now_us() + 1'000);
-      failure_ = Turn(nullptr);
+      Pass(1'000);
     }
     return replies_;
   }
@@ -71,12 +70,24 @@ class Life {
     Rest();
     return persistence_->next_us() - clock_.MonotonicUs();
   }
+  // Then a turn without a command.
+  void Pass(std::int64_t us) {
+    schedule_.RunUntil(schedule_.now_us() + us);
+    failure_ = Turn(nullptr);
+  }
   // Turns without a command, for as long as work on the disk takes.
   void Rest() {
     for (int i = 0; i < 20 && failure_; ++i) {
-      schedule_.RunUntil(schedule_.now_us() + 1'000);
-      failure_ = Turn(nullptr);
+      Pass(1'000);
     }
+  }
+  std::int64_t now_us() { return clock_.MonotonicUs(); }
+  void SetSyncUs(std::int64_t us) {
+    sync_.SetDelays({.before = {1, 1}, .duration = {us - 1, us - 1}});
+  }
+  // How long the loop is to do without sleep.
+  std::int64_t PollUs() {
+    return std::max(persistence_->poll_until_us(), now_us()) - now_us();
   }
   // The answer's status is fine, at once or later.
   bool Does(const Command& command) {
@@ -106,6 +117,7 @@ class Life {
     return {.data = disk_,
             .log = disk_,
             .sync = sync_,
+            .sync_beside = &sync_beside_,
             .bulk = bulk_,
             .clock = clock_,
             .random = random_};
@@ -151,6 +163,7 @@ class Life {
   PersistenceOptions options_;
   SimWorker sync_{schedule_, kDelays, 1};
   SimWorker bulk_{schedule_, kDelays, 2};
+  SimWorker sync_beside_{schedule_, kDelays, 3};
   Node node_{{.user = "admin",
               .password = "pwd",
               .address = "x",
@@ -205,6 +218,66 @@ TEST_F(PersistenceTest, AtLevelDiskTheAnswerComesAfterTheSyncAndSurvivesAPowerCu
   const auto life = Begin();
   EXPECT_TRUE(life->Does(kUse));
   EXPECT_EQ(life->Get("k"), "1");
+}
+
+TEST_F(PersistenceTest, ASecondSyncBeginsWhenTheFirstTakesLong) {
+  const auto life = BeginWithDatabase(AckLevel::kDisk);
+  const OpLog& log = life->persistence().log();
+  life->Rest();
+  EXPECT_TRUE(life->Run(Set("k", "1")).empty());
+  const Revision first = log.written();
+  EXPECT_EQ(log.sync_begun(), first);
+  life->Pass(499);
+  EXPECT_TRUE(life->Run(Set("k", "2")).empty());
+  EXPECT_EQ(log.sync_begun(), first);
+  EXPECT_EQ(life->persistence().next_us(), life->now_us() + 1);
+  life->Pass(1);
+  EXPECT_LT(log.durable(), first);
+  EXPECT_EQ(log.sync_begun(), log.written());
+}
+
+TEST_F(PersistenceTest, TheLoopStaysAwakeForAShortSyncThatAClientWaitsFor) {
+  const auto life = BeginWithDatabase(AckLevel::kDisk);
+  life->Rest();
+  EXPECT_EQ(life->PollUs(), 0) << "there is no sync";
+  const auto sync_takes = [&](std::int64_t us) {
+    life->SetSyncUs(us);
+    EXPECT_TRUE(life->Run(Set("k", "1")).empty());
+    life->Pass(us);
+    EXPECT_EQ(life->persistence().log().durable(), life->persistence().log().written());
+    EXPECT_EQ(life->PollUs(), 0) << "it has ended";
+  };
+  sync_takes(300);
+  EXPECT_TRUE(life->Run(Set("k", "2")).empty());
+  EXPECT_EQ(life->PollUs(), 300);
+  life->Pass(299);
+  EXPECT_EQ(life->PollUs(), 1);
+  life->Rest();
+
+  sync_takes(301);
+  EXPECT_TRUE(life->Run(Set("k", "2")).empty());
+  EXPECT_EQ(life->PollUs(), 0) << "the one before took longer";
+}
+
+TEST_F(PersistenceTest, TheLoopSleepsThroughASyncThatNobodyWaitsForOrWhenToldTo) {
+  const auto written = BeginWithDatabase(AckLevel::kWritten);
+  written->SetSyncUs(200);
+  for (const std::string_view value : {"1", "2"}) {
+    EXPECT_EQ(written->Run(Set("k", value)).size(), 1U);
+    written->Pass(60'000);  // a sync begins
+    EXPECT_LT(written->persistence().log().durable(), written->persistence().log().sync_begun());
+    EXPECT_EQ(written->PollUs(), 0);
+    written->Rest();
+  }
+  SimDevice other;
+  Life told(other, {.segment_bytes = kSegmentBytes, .polls_for_sync = false});
+  ASSERT_TRUE(told.Start());
+  told.SetSyncUs(200);
+  EXPECT_TRUE(told.Does(CreateDb(AckLevel::kDisk)));
+  EXPECT_TRUE(told.Does(kUse));
+  EXPECT_TRUE(told.Does(Set("k", "1")));
+  EXPECT_TRUE(told.Run(Set("k", "2")).empty());
+  EXPECT_EQ(told.PollUs(), 0);
 }
 
 TEST_F(PersistenceTest, AtLevelWrittenTheAnswerComesAtOnceAndSurvivesAKill) {

@@ -134,6 +134,7 @@ class Hub {
   void TickAll();
   void CollectDead();
   [[nodiscard]] std::int64_t WaitUs() const;
+  bool PollForSync();
   Connection* Find(std::uint32_t slot);
 
   Loop& loop_;

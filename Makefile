@@ -36,7 +36,8 @@ run: build
 cluster: build
 	exec tools/cluster.sh build/release/nunc $(DATA)/cluster
 
-test:
+# What is shipped first: only there each source compiles alone, and optimised.
+test: build
 	tools/deps.sh test
 	set -e; for preset in $(PRESETS); do \
 	  cmake --preset $$preset; \
@@ -65,6 +66,10 @@ fuzz:
 	JOBS=$(JOBS) tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 nightly: test
+	set -e; for preset in asan tsan; do \
+	  cmake --preset $$preset -DNUNC_EVERY_SUITE=ON; \
+	  ctest --preset $$preset --label-regex e2e; \
+	done
 	$(MAKE) fuzz FUZZ_SECONDS=$(NIGHTLY_FUZZ_SECONDS)
 	ctest --preset dev --label-regex e2e --repeat until-fail:10
 	cd tests/e2e && NUNC_BINARY=$(CURDIR)/build/dev/nunc NUNC_KILL_CYCLES=$(NIGHTLY_KILLS) \

@@ -101,12 +101,17 @@ function(nunc_fuzz name)
   set_tests_properties(fuzz_corpus.${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
 endfunction()
 
-# nunc_e2e(<name> SCRIPT tests/e2e/x.test.mjs [AT secondary]): a node test against the built binary,
-# whose path the script reads from NUNC_BINARY. SCRIPT is relative to the repository. AT: where the
-# clients are, in a cluster; without it they are at a single server.
+# nunc_e2e(<name> SCRIPT tests/e2e/x.test.mjs [AT secondary] [PLAIN]): a node test against the built
+# binary, whose path the script reads from NUNC_BINARY. SCRIPT is relative to the repository. AT:
+# where the clients are, in a cluster; without it they are at a single server. PLAIN: with a
+# sanitizer it would take its time and run little that others do not; NUNC_EVERY_SUITE has it there.
+option(NUNC_EVERY_SUITE "Every end-to-end suite, with a sanitizer too" OFF)
 function(nunc_e2e name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SCRIPT;AT" "")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "PLAIN" "SCRIPT;AT" "")
   nunc_refuse_unparsed(nunc_e2e ${name})
+  if(ARG_PLAIN AND NUNC_SANITIZE AND NOT NUNC_EVERY_SUITE)
+    return()
+  endif()
   add_test(NAME e2e.${name}
     COMMAND ${NUNC_NODE} --test ${PROJECT_SOURCE_DIR}/${ARG_SCRIPT}
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/tests/e2e)

@@ -130,6 +130,11 @@ class LogCheck {
                        std::to_string(last_.value));
       }
       if (i + 1 < segments.size() && segments[i + 1].first.value != last_.value + 1) {
+        const std::string next = SegmentName(segments[i + 1].first);
+        if (const Result<SegmentEnd> walked = WalkSegment(disk_, next, [](const auto&) {});
+            !walked) {
+          Complain(next + ": " + walked.error().detail);
+        }
         Complain(name + ", offset " + std::to_string(end->offset) + ": " + end->why +
                  "; the last intact revision is " + std::to_string(last_.value));
         return last_;

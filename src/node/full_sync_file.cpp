@@ -35,7 +35,7 @@ std::string WhyNot(const SnapshotHead& head, const ChainEnd& end, const Meta& me
 class Installation {
  public:
   Installation(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
-               MetaFile& meta)
+               const Meta& meta)
       : world_(world), segment_bytes_(segment_bytes), store_(store), meta_(meta) {}
 
   // Empty: the file may not be used, and the log has said why.
@@ -47,12 +47,12 @@ class Installation {
   Result<void> RemoveOldSnapshots(const FullState& state);
   Result<void> ReplaceLog(const FullState& state);
   Result<void> RemoveOldLog();
-  Result<void> StoreMeta(const FullState& state);
+  static Result<void> StoreMeta(const FullState& state, MetaFile& file);
 
   PersistenceWorld world_;
   std::uint64_t segment_bytes_;
   Store& store_;
-  MetaFile& meta_;
+  const Meta& meta_;
 };
 
 Result<std::optional<FullState>> Installation::Load(const ShowProgress& show) {
@@ -72,7 +72,7 @@ Result<std::optional<FullState>> Installation::Load(const ShowProgress& show) {
       });
   std::string why;
   if (state) {
-    why = WhyNot(state->summary.head, state->end, meta_.value());
+    why = WhyNot(state->summary.head, state->end, meta_);
   } else if (state.error().fault == Fault::kDamaged || state.error().fault == Fault::kInvalid) {
     why = state.error().detail;
   } else {
@@ -93,6 +93,10 @@ Result<void> Installation::Install(const FullState& state) {
       return removed;
     }
   }
+  const Result<std::unique_ptr<MetaFile>> meta = MetaFile::Load(world_.data);
+  if (!meta) {
+    return tl::unexpected(meta.error());
+  }
   Result<void> done = WriteNewSnapshot(state);
   if (done) {
     done = RemoveOldSnapshots(state);
@@ -101,7 +105,7 @@ Result<void> Installation::Install(const FullState& state) {
     done = ReplaceLog(state);
   }
   if (done) {
-    done = StoreMeta(state);
+    done = StoreMeta(state, **meta);
   }
   return done;
 }
@@ -169,15 +173,15 @@ Result<void> Installation::ReplaceLog(const FullState& state) {
   return created ? Result<void>() : tl::unexpected(created.error());
 }
 
-Result<void> Installation::StoreMeta(const FullState& state) {
-  Meta meta = meta_.value();
+Result<void> Installation::StoreMeta(const FullState& state, MetaFile& file) {
+  Meta meta = file.value();
   const Revision end = state.end.revision;
   meta.cluster = state.summary.head.cluster;
   meta.durable = end;
   // The log is that of the primary who said so.
   meta.commit = std::max(meta.commit, std::min(state.summary.head.committed, end));
   meta.damaged = false;
-  return meta_.Store(meta);
+  return file.Store(meta);
 }
 
 }  // namespace
@@ -194,7 +198,7 @@ Result<void> RemoveFullSync(Disk& disk) {
 }
 
 Result<void> InstallFullSync(const PersistenceWorld& world, std::uint64_t segment_bytes,
-                             Store& store, MetaFile& meta, const ShowProgress& show) {
+                             Store& store, const Meta& meta, const ShowProgress& show) {
   Installation installation(world, segment_bytes, store, meta);
   const Result<std::optional<FullState>> state = installation.Load(show);
   if (!state) {

@@ -57,6 +57,8 @@ class Recovery {
   Result<IntactPrefix> RunRepair(RepairMode mode);
 
  private:
+  Result<void> ReadMeta();
+  Result<void> LoadMeta();
   Result<void> OpenMeta(FirstStart first);
   Result<void> StartFresh(FirstStart first);
   Result<void> LoadSnapshots();
@@ -91,14 +93,16 @@ Result<Recovered> Recovery::Run(FirstStart first) {
   if (Result<void> opened = OpenMeta(first); !opened) {
     return tl::unexpected(opened.error());
   }
-  const Result<void> synced =
-      out_.report.fresh ? RemoveFullSync(world_.data)
-                        : InstallFullSync(world_, segment_bytes_, store_, *out_.meta, show_);
+  const Result<void> synced = out_.report.fresh
+                                  ? RemoveFullSync(world_.data)
+                                  : InstallFullSync(world_, segment_bytes_, store_, meta_, show_);
   if (!synced) {
     return tl::unexpected(synced.error());
   }
   if (!out_.report.fresh) {
-    meta_ = out_.meta->value();
+    if (Result<void> read = ReadMeta(); !read) {
+      return tl::unexpected(read.error());
+    }
     store_.StartLoading();
     if (Result<void> loaded = LoadSnapshots(); !loaded) {
       return tl::unexpected(loaded.error());
@@ -114,15 +118,32 @@ Result<Recovered> Recovery::Run(FirstStart first) {
   return std::move(out_);
 }
 
+Result<void> Recovery::ReadMeta() {
+  const Result<Meta> meta = MetaFile::Read(world_.data);
+  if (!meta) {
+    return tl::unexpected(meta.error());
+  }
+  meta_ = *meta;
+  return {};
+}
+
+// To load the meta file writes it anew, and nothing is changed of a folder that is refused.
+Result<void> Recovery::LoadMeta() {
+  Result<std::unique_ptr<MetaFile>> file = MetaFile::Load(world_.data);
+  if (!file) {
+    return tl::unexpected(file.error());
+  }
+  out_.meta = std::move(*file);
+  return {};
+}
+
 Result<void> Recovery::OpenMeta(FirstStart first) {
-  Result<std::unique_ptr<MetaFile>> meta = MetaFile::Load(world_.data);
-  if (meta) {
-    out_.meta = std::move(*meta);
-    meta_ = out_.meta->value();
+  const Result<void> read = ReadMeta();
+  if (read) {
     return {};
   }
-  if (meta.error().fault != Fault::kNotFound) {
-    Error error = meta.error();
+  if (read.error().fault != Fault::kNotFound) {
+    Error error = read.error();
     if (error.fault == Fault::kDamaged) {
       error.detail += kWaysOn;
     }
@@ -289,7 +310,10 @@ Result<void> Recovery::ReplayLog() {
   if (scanned && keeps_prefix_) {
     scanner_ = std::move(*scanner);
   } else if (scanned) {
-    scanned = Settle(**scanner);
+    scanned = LoadMeta();
+    if (scanned) {
+      scanned = Settle(**scanner);
+    }
   }
   if (!scanned) {
     Error error = scanned.error();
@@ -356,12 +380,10 @@ Result<void> Recovery::MayGiveUp() const {
 
 Result<IntactPrefix> Recovery::RunRepair(RepairMode mode) {
   keeps_prefix_ = true;
-  const Result<Meta> meta = MetaFile::Read(world_.data);
-  if (!meta) {
-    return Fail(meta.error().fault,
-                meta.error().detail + ". Without it there is nothing to repair");
+  if (const Result<void> read = ReadMeta(); !read) {
+    return Fail(read.error().fault,
+                read.error().detail + ". Without it there is nothing to repair");
   }
-  meta_ = *meta;
   const Revision known_durable = meta_.durable;
   if (Result<void> found = FindPrefix(); !found) {
     return tl::unexpected(found.error());
@@ -441,13 +463,12 @@ Result<void> Recovery::GiveUp() {
     return synced;
   }
   // The next start begins a term, so no token of what is given up is taken for the present.
-  const Result<std::unique_ptr<MetaFile>> file = MetaFile::Load(world_.data);
-  if (!file) {
-    return tl::unexpected(file.error());
+  if (Result<void> loaded = LoadMeta(); !loaded) {
+    return loaded;
   }
   meta_.durable = out_.log.end.revision;
   meta_.damaged = false;
-  return (*file)->Store(meta_);
+  return out_.meta->Store(meta_);
 }
 
 // A copy, for the log is still to be cut.

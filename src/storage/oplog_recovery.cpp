@@ -1,6 +1,7 @@
 #include "storage/oplog_recovery.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -151,6 +152,28 @@ Result<void> LogScanner::Judge() {
     return Fail(Fault::kDamaged, where + "; the last intact revision is " +
                                      Number(end.end.revision.value) + ", below the durable mark " +
                                      Number(mark.value));
+  }
+  return JudgeRemoved(end.segment + (end.header_bad ? 0 : 1));
+}
+
+// What stands behind the end of the log is removed: not what somebody else has put there.
+Result<void> LogScanner::JudgeRemoved(std::size_t begin) {
+  for (std::size_t i = begin; i < files_.segments.size(); ++i) {
+    const std::string name = SegmentName(files_.segments[i].first);
+    auto file = disk_.Open(name, OpenMode::kRead);
+    if (!file) {
+      return NamedError(disk_, name, file.error());
+    }
+    std::array<char, kSegmentHeaderBytes> head{};
+    const auto bytes = (*file)->Read(0, head);
+    if (!bytes) {
+      return NamedError(disk_, name, bytes.error());
+    }
+    if (IsForeign({head.data(), *bytes})) {
+      return Fail(Fault::kInvalid, disk_.PathOf(name) +
+                                       ": has the name of a segment of the op log, and is none; "
+                                       "move it out of the folder");
+    }
   }
   return {};
 }

@@ -77,6 +77,7 @@ class LogScanner {
 
   void ReadAhead();
   Result<void> Judge();
+  Result<void> JudgeRemoved(std::size_t begin);
   void NoteCut(std::size_t walked);
   Result<void> EmptySegment(std::size_t index);
   Result<void> CopySegment(std::size_t index);

@@ -275,6 +275,31 @@ TEST(Recovery, ASegmentOfAnotherClusterIsRefused) {
   EXPECT_EQ(found.error().detail, SegmentName({1}) + ": belongs to another cluster");
 }
 
+TEST(Recovery, AFileOfSomebodyElseInThePlaceOfALaterSegmentIsNotRemoved) {
+  constexpr std::size_t kRecords = 5;
+  const std::string name = SegmentName({kRecords + 1});
+  const auto put = [&](FaultyDisk& disk, std::string_view bytes) {
+    const auto file = disk.Open(name, OpenMode::kCreate);
+    ASSERT_TRUE(file && (*file)->Write(0, bytes) && (*file)->Sync() && disk.SyncFolder());
+  };
+  const auto foreign = LogOf(kRecords);
+  put(*foreign, "somebody's notes");
+  const std::string before = foreign->Names();
+  const auto refused = Find(*foreign, kRecords);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::kInvalid);
+  EXPECT_NE(refused.error().detail.find(name), std::string::npos) << refused.error().detail;
+  EXPECT_EQ(foreign->Names(), before);
+  // What a power cut may leave of a segment has no header, or not even its length.
+  for (const std::string& begun : {std::string(), std::string("some"), std::string(512, '\0')}) {
+    const auto disk = LogOf(kRecords);
+    put(*disk, begun);
+    const auto found = Find(*disk, kRecords);
+    ASSERT_TRUE(found) << found.error().detail;
+    EXPECT_EQ(found->records.size(), kRecords);
+  }
+}
+
 TEST(Recovery, ASegmentOfANewerVersionIsNeverTakenForATornTail) {
   const auto disk = LogOf(20);
   const auto segments = Find(*disk->Copy(), 0)->state.segments;

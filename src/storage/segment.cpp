@@ -96,6 +96,12 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
                        .previous_checksum = GetLittle<std::uint64_t>(bytes, kPreviousAt)};
 }
 
+bool IsForeign(std::string_view bytes) {
+  const std::string_view begin = bytes.substr(0, kMagic.size());
+  return begin.size() == kMagic.size() && begin != kMagic &&
+         begin.find_first_not_of('\0') != std::string_view::npos;
+}
+
 std::string SegmentName(Revision first) {
   const std::string digits = std::to_string(first.value);
   return std::string(kSegmentPrefix) + std::string(kRevisionDigits - digits.size(), '0') + digits;

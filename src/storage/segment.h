@@ -37,6 +37,9 @@ struct SegmentHeader {
 std::string EncodeSegmentHeader(const SegmentHeader& header);
 // `bytes`: the first kSegmentHeaderBytesMax of the file, or all it has.
 Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
+// A file that begins so was never a segment: neither one whose header is whole or damaged further
+// on, nor one whose header never reached the disk, which has zeros there.
+bool IsForeign(std::string_view bytes);
 
 std::string SegmentName(Revision first);
 std::string IndexName(Revision first);

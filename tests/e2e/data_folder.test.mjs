@@ -42,9 +42,9 @@ const filesIn = (data, form) => readdirSync(data).filter((name) => form.test(nam
 const newestOf = (data, kind) =>
   path.join(data, filesIn(data, new RegExp(`^${kind}-\\d{20}$`)).at(-1));
 
-/** What a refused start may not change. The meta file is written anew, with the same data. */
+/** What a refused start may not change. */
 function hashes(data) {
-  const names = filesIn(data, /^(?!LOCK$|meta$)/);
+  const names = filesIn(data, /^(?!LOCK$)/);
   return names.map((name) => {
     const bytes = readFileSync(path.join(data, name));
     return `${name} ${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`;
@@ -236,6 +236,18 @@ describe('damage', () => {
     writeFileSync(file, 'a diary\n'.repeat(100));
     await expectDamage(data, file, /not a segment of the op log.*repair --keep-prefix/);
     writeFileSync(file, ours);
+    await expectValues(data, kValues);
+  });
+
+  test('a file that is not ours with the name of a later segment is refused, not removed', async () => {
+    fresh();
+    await stoppedWith(data, kValues);
+    const file = path.join(data, `oplog-${'99'.padStart(20, '0')}`);
+    writeFileSync(file, 'a diary\n'.repeat(100));
+    await expectDamage(data, file, /is none; move it out of the folder/);
+    const checked = spawnSync(kBinary, ['check', data], { encoding: 'utf8' });
+    assert.match(checked.stderr, /oplog-0+99: not a segment of the op log/);
+    rmSync(file);
     await expectValues(data, kValues);
   });
 

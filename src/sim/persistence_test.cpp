@@ -86,9 +86,7 @@ class Life {
     sync_.SetDelays({.before = {1, 1}, .duration = {us - 1, us - 1}});
   }
   // How long the loop is to do without sleep.
-  std::int64_t PollUs() {
-    return std::max(persistence_->poll_until_us(), now_us()) - now_us();
-  }
+  std::int64_t PollUs() { return std::max(persistence_->poll_until_us(), now_us()) - now_us(); }
   // The answer's status is fine, at once or later.
   bool Does(const Command& command) {
     std::vector<Reply> replies = Run(command);

@@ -239,7 +239,7 @@ describe('damage', () => {
     await expectValues(data, kValues);
   });
 
-  test('a file that is not ours with the name of a later segment is refused, not removed', async () => {
+  test('a file that is not ours, named like a later segment, is refused', async () => {
     fresh();
     await stoppedWith(data, kValues);
     const file = path.join(data, `oplog-${'99'.padStart(20, '0')}`);

@@ -1,7 +1,7 @@
 // What was acknowledged is there after a stop, a kill and a restart, and what each level waits for.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import {
@@ -277,6 +277,7 @@ describe('levels', { skip: existsSync(kShim) ? false : 'the shim is not built' }
   const control = () => path.join(folder, 'control');
   const shimmed = (name) => {
     const data = path.join(folder, name);
+    mkdirSync(data);
     const env = { LD_PRELOAD: kShim, NUNC_SHIM_FOLDER: data, NUNC_SHIM_CONTROL: control() };
     writeFileSync(control(), '');
     return { data, env };

@@ -1,16 +1,15 @@
 // Preloaded into the server by tests: notes in a trace what reaches the disk, and can hinder syncs.
 //
-// Shape:   NUNC_SHIM_FOLDER is the data folder. With NUNC_SHIM_TRACE each call that changes the
-//          folder or a file in it is noted in that file, with its bytes, in the order in which the
-//          calls took effect. crash_disk.mjs makes of it what a power cut may leave.
+// Shape:   NUNC_SHIM_FOLDER is the data folder, and is there already. With NUNC_SHIM_TRACE each
+//          call that changes the folder or a file in it is noted in that file, with its bytes, in
+//          the order in which the calls took effect. crash_disk.mjs makes of it what a power cut may leave.
 //          NUNC_SHIM_FORGET=files or =folder leaves those syncs out of the trace: the calls
 //          happen, and a checker that is worth something finds what is then lost.
 //          NUNC_SHIM_CONTROL names a file that is looked at before each sync of a file: `delay MS`
 //          holds the sync up, `fail` makes it fail with EIO. Missing or empty: nothing.
 // Thread:  any. One mutex makes the order of the trace that of the calls.
-// Limits:  what the server does not call (mmap, write, link, O_SYNC) is not seen. A descriptor
-// above
-//          kDescriptorsMax is not followed.
+// Limits:  what the server does not call (mmap, write, link, O_SYNC) is not seen. A
+//          descriptor above kDescriptorsMax is not followed.
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -79,7 +78,10 @@ class Shim {
   Shim() {
     struct stat info {};
     const std::string folder(Setting("NUNC_SHIM_FOLDER"));
-    if (!folder.empty() && stat(folder.c_str(), &info) == 0) {
+    if (!folder.empty()) {
+      if (stat(folder.c_str(), &info) != 0) {
+        std::abort();  // it would see nothing, and every test would take that for good news
+      }
       device_ = info.st_dev;
       folder_inode_ = info.st_ino;
     }

@@ -44,31 +44,34 @@ void DeliveryTimes::Forget(DatabaseId database) {
   newest_figures_ = nullptr;
 }
 
-void DeliveryTimes::AppendLines(const Figures& figures, std::string_view whose,
-                                std::vector<std::string>& lines) {
+void DeliveryTimes::AppendSummaries(const Figures& figures, DatabaseId database,
+                                    std::vector<Summary>& summaries) {
   const auto append = [&](std::string_view what, const Times& times) {
     if (times.count() == 0) {
       return;
     }
     const auto at = [&times](double fraction) {
-      return std::to_string(std::llround(times.Percentile(fraction)));
+      return static_cast<std::int64_t>(std::llround(times.Percentile(fraction)));
     };
-    lines.push_back(std::string(what) + ' ' + std::string(whose) + " count " +
-                    std::to_string(times.count()) + " p50_us " + at(0.5) + " p99_us " + at(0.99) +
-                    " p99.9_us " + at(0.999) + " max_us " + std::to_string(times.max()));
+    summaries.push_back({.what = what,
+                         .database = database,
+                         .count = times.count(),
+                         .p50_us = at(0.5),
+                         .p99_us = at(0.99),
+                         .p999_us = at(0.999),
+                         .max_us = static_cast<std::int64_t>(times.max())});
   };
   append("sent", figures.sent);
   append("shown", figures.shown);
 }
 
-std::vector<std::string> DeliveryTimes::Lines(
-    const std::function<std::string_view(DatabaseId)>& name_of) const {
-  std::vector<std::string> lines;
-  AppendLines(all_, "*", lines);
+std::vector<DeliveryTimes::Summary> DeliveryTimes::Summaries() const {
+  std::vector<Summary> summaries;
+  AppendSummaries(all_, {}, summaries);
   for (const auto& [id, figures] : databases_) {
-    AppendLines(figures, name_of(id), lines);
+    AppendSummaries(figures, id, summaries);
   }
-  return lines;
+  return summaries;
 }
 
 }  // namespace nunc

@@ -9,9 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,9 +26,17 @@ class DeliveryTimes {
   void Shown(DatabaseId database, std::int64_t us);
   void Forget(DatabaseId database);
 
-  // A line each: what, of which database, and the figures.
-  [[nodiscard]] std::vector<std::string> Lines(
-      const std::function<std::string_view(DatabaseId)>& name_of) const;
+  struct Summary {
+    std::string_view what;  // sent, shown
+    DatabaseId database{};  // zero: of all
+    std::uint64_t count = 0;
+    std::int64_t p50_us = 0;
+    std::int64_t p99_us = 0;
+    std::int64_t p999_us = 0;
+    std::int64_t max_us = 0;
+  };
+  // Of what there is any; those of all first.
+  [[nodiscard]] std::vector<Summary> Summaries() const;
   [[nodiscard]] std::size_t measured() const { return databases_.size(); }
 
  private:
@@ -41,8 +47,8 @@ class DeliveryTimes {
   };
 
   Figures* FiguresOf(DatabaseId database);
-  static void AppendLines(const Figures& figures, std::string_view whose,
-                          std::vector<std::string>& lines);
+  static void AppendSummaries(const Figures& figures, DatabaseId database,
+                              std::vector<Summary>& summaries);
 
   Figures all_;
   std::map<DatabaseId, Figures> databases_;

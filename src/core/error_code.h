@@ -75,7 +75,7 @@ enum class ErrorCode : std::uint8_t {
   kTransactionSpoiled,  // something in it was refused
   kUnknownOutcome,      // not confirmed in time, or taken back before
   kNoCluster,           // the server is a member of none
-  kUnknownForm,         // of cluster-state; text: the word
+  kUnknownForm,         // of cluster-state, metrics-state; text: the word
   kOtherNode,           // text: the id of this one
   kNoSuccessor,         // nobody could be primary in this node's place
   kNotPrimary,          // text: the primary's address; -: none is known

@@ -54,6 +54,34 @@ bool IsFlag(std::string_view word) {
   return word.empty() || word == "true" || word == "false";
 }
 
+// `*`: of all databases.
+std::string_view WhoseTimes(const Store& store, const DeliveryTimes::Summary& summary) {
+  if (summary.database == DatabaseId{}) {
+    return "*";
+  }
+  const Database* database = store.Find(summary.database);
+  return database == nullptr ? std::string_view("-") : database->name();
+}
+
+std::string LineOf(const DeliveryTimes::Summary& summary, std::string_view whose) {
+  return std::string(summary.what) + ' ' + std::string(whose) + " count " +
+         std::to_string(summary.count) + " p50_us " + std::to_string(summary.p50_us) + " p99_us " +
+         std::to_string(summary.p99_us) + " p99.9_us " + std::to_string(summary.p999_us) +
+         " max_us " + std::to_string(summary.max_us);
+}
+
+void AddTimes(const Store& store, const DeliveryTimes& times, Output& output) {
+  for (const DeliveryTimes::Summary& summary : times.Summaries()) {
+    output.rows.push_back({.name = summary.what,
+                           .detail = WhoseTimes(store, summary),
+                           .version = static_cast<std::int64_t>(summary.count)});
+    output.rows.push_back({.name = "p50_us", .version = summary.p50_us});
+    output.rows.push_back({.name = "p99_us", .version = summary.p99_us});
+    output.rows.push_back({.name = "p99.9_us", .version = summary.p999_us});
+    output.rows.push_back({.name = "max_us", .version = summary.max_us});
+  }
+}
+
 }  // namespace
 
 // Both are always compared, so that the time does not tell a known user from an unknown one.
@@ -347,8 +375,14 @@ void Executor::TellState(Session& session, const Command& command, Output& outpu
   if (verb == Verb::kListCommands) {
     reply.kind = ReplyKind::kCommands;
   } else if (verb == Verb::kMetricsState) {
+    if (!command.name.empty() && command.name != "json") {
+      return Error(session, ErrorCode::kUnknownForm, output, command.name);
+    }
     output.counters = counters_;
-    reply.kind = ReplyKind::kMetrics;
+    reply.kind = command.name.empty() ? ReplyKind::kMetrics : ReplyKind::kMetricsJson;
+    if (reply.kind == ReplyKind::kMetricsJson) {
+      AddTimes(store_, delivery_times_, output);
+    }
   } else if (verb == Verb::kWhoami) {
     reply.kind = ReplyKind::kWhoami;
     // A user is one of a database; who has none selected is nobody.
@@ -384,11 +418,8 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
     output.rows.push_back({.name = line});
     Data(session, {.kind = ReplyKind::kLines, .text = "debug-loop"}, output);
   } else if (command.name == "delivery") {
-    for (std::string& line : delivery_times_.Lines([this](DatabaseId id) {
-           const Database* database = store_.Find(id);
-           return database == nullptr ? std::string_view("-") : database->name();
-         })) {
-      output.rows.push_back({.name = output.Keep(std::move(line))});
+    for (const DeliveryTimes::Summary& summary : delivery_times_.Summaries()) {
+      output.rows.push_back({.name = output.Keep(LineOf(summary, WhoseTimes(store_, summary)))});
     }
     Data(session, {.kind = ReplyKind::kLines, .text = "debug-delivery"}, output);
   } else if (command.name == "pending-conflicts" || command.name == "pendding-conflitcts") {

@@ -270,6 +270,13 @@ TEST_F(ExecutorAdminTest, StateCommandsAnswerOneLine) {
   EXPECT_EQ(output_.counters.query_time_ms_average, 1.5);
 }
 
+TEST_F(ExecutorAdminTest, MetricsAsJsonTellHowLongDeliveriesTook) {
+  executor_.delivery_times().Sent({}, 7);
+  EXPECT_EQ(Ask(admin_, ask::Named(Verb::kMetricsState, "json")),
+            "metrics sent 1 *, p50_us 7 , p99_us 7 , p99.9_us 7 , max_us 7 ");
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kMetricsState, "xml")), ErrorCode::kUnknownForm);
+}
+
 // ---- whoami
 
 TEST_F(ExecutorTest, WhoamiShowsWhatTheSessionHas) {

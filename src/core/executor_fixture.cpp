@@ -117,6 +117,8 @@ std::string ExecutorTest::LineOf(const Reply& reply) const {
       return "process " + number;
     case ReplyKind::kCommands:
       return "commands";
+    case ReplyKind::kMetricsJson:
+      return "metrics" + EntriesIn(output_);
     case ReplyKind::kMetrics:
       return "metrics " + std::to_string(output_.counters.commands);
     case ReplyKind::kCluster:

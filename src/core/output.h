@@ -50,6 +50,7 @@ enum class ReplyKind : std::uint8_t {
   kProcess,  // number: start time in milliseconds
   kCommands,
   kMetrics,      // counters
+  kMetricsJson,  // and rows: where `detail` is a database, sent or shown so often; then figures
   kCluster,      // rows: a member's address, its link, its SeenRole
   kClusterJson,  // rows: field, value; without a value the number. kMemberRow begins a member
   kWhoami,       // rows: field, value
@@ -157,7 +158,7 @@ struct Output {
     std::string bytes{};
   };
   std::vector<Forward> forwards;
-  Counters counters;                // of kMetrics
+  Counters counters;                // of kMetrics, kMetricsJson
   std::size_t entries_visited = 0;  // by the command, shown or not: what made it long
   std::deque<std::string> texts;    // what no one else holds; a deque never moves them
   std::optional<Error> failure;     // of an input that is not a client's: it was not taken

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "core/command_table.h"
 #include "language/cluster_reply.h"
+#include "language/metrics_reply.h"
 
 namespace nunc {
 namespace {
@@ -40,17 +41,6 @@ void AppendValue(std::string& out, std::string_view value) {
   AppendRepairedUtf8(out, value);
   out.erase(std::remove(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(), '\n'),
             out.end());
-}
-
-// As existing monitoring reads it: at least one digit behind the point.
-void AppendDecimal(std::string& out, double number) {
-  char text[40];
-  const int length = std::snprintf(text, sizeof(text), "%.3f", number);
-  std::string_view shown(text, static_cast<std::size_t>(length));
-  while (shown.ends_with('0') && !shown.ends_with(".0")) {
-    shown.remove_suffix(1);
-  }
-  out.append(shown);
 }
 
 std::span<const Output::Row> RowsOf(const Reply& reply, const Output& output) {
@@ -144,15 +134,6 @@ void AppendCommandWords(std::string& out) {
   out += '\n';
 }
 
-// There is no peer, so their figures are what they are: nothing.
-void AppendMetrics(std::string& out, const Counters& counters) {
-  out += "metrics-state pending_ops: 0, op_log_file_size: " + std::to_string(counters.log_bytes) +
-         ", op_log_count: " + std::to_string(counters.log_records) +
-         ",replication_time_moving_avg: 0.0, get_query_time_moving_avg: ";
-  AppendDecimal(out, counters.query_time_ms_average);
-  out += "\n\n";
-}
-
 void AppendUnknownDatabases(std::string& out, std::span<const Output::Row> rows) {
   if (rows.size() == 1) {
     out.append(rows.front().name).append(" is not a valid database name");
@@ -195,7 +176,7 @@ TextAround AroundText(ErrorCode code) {
     case ErrorCode::kOtherNode:
       return {"leave takes the id of the node that it is sent to, which is ", ""};
     case ErrorCode::kUnknownForm:
-      return {"unknown form '", "' of cluster-state: allowed is json, or none"};
+      return {"unknown form '", "': allowed is json, or none"};
     case ErrorCode::kConflictNotOpen:
       return {"", " is not an open conflict"};
     case ErrorCode::kConflictNotFirst:
@@ -445,8 +426,13 @@ void AppendData(std::string& out, const Reply& reply, const Output& output) {
       return AppendNumberLine(out, "process-info \nprocess_id: ", reply.number);
     case ReplyKind::kCommands:
       return AppendCommandWords(out);
+    case ReplyKind::kMetricsJson:
+      out += "metrics-state ";
+      AppendMetricsJson(out, output.counters, RowsOf(reply, output));
+      out += '\n';
+      return;
     case ReplyKind::kMetrics:
-      return AppendMetrics(out, output.counters);
+      return AppendMetricsText(out, output.counters);
     case ReplyKind::kCluster:
     case ReplyKind::kClusterJson:
       return AppendClusterState(out, reply.kind, RowsOf(reply, output));

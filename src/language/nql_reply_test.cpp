@@ -101,6 +101,19 @@ TEST(NqlReply, MetricsEndInTwoLineFeedsAndLackASpaceBehindTheThirdComma) {
             "replication_time_moving_avg: 0.0, get_query_time_moving_avg: 0.25\n\n");
 }
 
+TEST(NqlReply, MetricsAsJsonHaveAnObjectForEachKindOfTime) {
+  Output output;
+  output.counters = {.commands = 9, .log_bytes = 64, .log_records = 3};
+  const std::string counters =
+      R"(metrics-state {"commands":9,"query_ms":0.0,"oplog_bytes":64,"oplog_records":3,)";
+  EXPECT_EQ(Data({.kind = ReplyKind::kMetricsJson}, output), counters + "\"delivery\":[]}\n");
+  output.rows = {{"sent", "*", 2}, {"max_us", "", 5}, {"shown", "a\"b", 1}, {"max_us", "", 6}};
+  EXPECT_EQ(Data({.kind = ReplyKind::kMetricsJson}, output),
+            counters + R"("delivery":[{"what":"sent","database":"*","count":2,"max_us":5},)"
+                       R"({"what":"shown","database":"a\"b","count":1,"max_us":6}]})"
+                       "\n");
+}
+
 TEST(NqlReply, AFailedConditionTellsWhatIsThere) {
   EXPECT_EQ(Data({.kind = ReplyKind::kPut, .number = 4}), "put 4\n");
   const auto status = [](ErrorCode code, std::string_view text = {}) {

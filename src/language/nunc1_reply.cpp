@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "core/command_table.h"
 #include "language/cluster_reply.h"
+#include "language/metrics_reply.h"
 #include "language/nql_reply.h"
 #include "language/nunc1_request.h"
 
@@ -216,6 +217,12 @@ void AppendCluster(std::string& out, std::span<const Output::Row> rows) {
   out += '}';
 }
 
+void AppendMetrics(std::string& out, const Counters& counters, std::span<const Output::Row> rows) {
+  out += "\"ok\":{\"metrics\":";
+  AppendMetricsJson(out, counters, rows);
+  out += '}';
+}
+
 void AppendCommandWordList(std::string& out) {
   out += "\"ok\":{\"lines\":[";
   for (const CommandRow& row : CommandTable()) {
@@ -345,6 +352,17 @@ void Nunc1Writer::AppendEntries(std::string& out, const Reply& reply,
   out += '}';
 }
 
+void Nunc1Writer::AppendFound(std::string& out, const Reply& reply) {
+  out += "\"ok\":{\"found\":true,";
+  AppendValue(out, reply.text);
+  if (reply.kind == ReplyKind::kValueVersion) {
+    out += ",\"version\":";
+    AppendJsonNumber(out, reply.number);
+  }
+  AppendRevision(out, reply.revision);
+  out += '}';
+}
+
 void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output& output) {
   switch (reply.kind) {
     case ReplyKind::kNoValue:
@@ -361,15 +379,7 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
       return AppendHello(out, reply);
     case ReplyKind::kValue:
     case ReplyKind::kValueVersion:
-      out += "\"ok\":{\"found\":true,";
-      AppendValue(out, reply.text);
-      if (reply.kind == ReplyKind::kValueVersion) {
-        out += ",\"version\":";
-        AppendJsonNumber(out, reply.number);
-      }
-      AppendRevision(out, reply.revision);
-      out += '}';
-      return;
+      return AppendFound(out, reply);
     case ReplyKind::kAuthInvalid:
       return Nunc1Parser::AppendRefusal(
           out, {.code = "invalid-auth", .message = "no such user, or not that password"});
@@ -411,6 +421,8 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
     case ReplyKind::kMetrics:
     case ReplyKind::kCluster:
       return AppendNqlLines(out, reply, output);
+    case ReplyKind::kMetricsJson:
+      return AppendMetrics(out, output.counters, RowsOfReply(reply, output));
     case ReplyKind::kClusterJson:
       return AppendCluster(out, RowsOfReply(reply, output));
   }

@@ -31,6 +31,7 @@ class Nunc1Writer {
  private:
   // `"value":...`, `"text":"..."` or `"base64":"..."`.
   void AppendValue(std::string& out, std::string_view value);
+  void AppendFound(std::string& out, const Reply& reply);
   void AppendConflict(std::string& out, const Change& change);
   void AppendEntries(std::string& out, const Reply& reply, std::span<const Output::Row> entries);
 

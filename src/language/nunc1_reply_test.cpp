@@ -112,6 +112,10 @@ TEST_F(Nunc1ReplyTest, ListingsAreLists) {
   output.rows = {{.name = "id", .version = 1}, {.name = kMemberRow, .version = 1}};
   EXPECT_EQ(Data({.kind = ReplyKind::kClusterJson}, output),
             R"("ok":{"cluster":{"id":1,"members":[{"id":1}]}})");
+  output.rows.clear();
+  EXPECT_EQ(Data({.kind = ReplyKind::kMetricsJson}, output),
+            R"("ok":{"metrics":{"commands":0,"query_ms":0.0,"oplog_bytes":0,"oplog_records":0,)"
+            R"("delivery":[]}})");
   EXPECT_TRUE(
       Data({.kind = ReplyKind::kCommands}, output).starts_with(R"("ok":{"lines":["auth",)"));
   EXPECT_EQ(Data({.kind = ReplyKind::kPong}), R"("ok":{})");

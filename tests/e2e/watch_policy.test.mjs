@@ -193,6 +193,11 @@ test('how long changes took is told', async () => {
     assert.ok(lines.some((one) => line(what).test(one)), `${what} in ${lines}`);
   }
   assert.ok(lines.some((one) => one.startsWith(`shown ${db} count 1 p50_us `)), `${lines}`);
+  const [metrics] = await admin.expectOk('metrics-state json');
+  const { delivery } = JSON.parse(metrics.replace(/^metrics-state /, ''));
+  const shown = delivery.find(({ what, database }) => what === 'shown' && database === db);
+  assert.equal(shown.count, 1);
+  assert.ok(shown.max_us >= shown.p50_us, metrics);
   await admin.close();
   await watcher.close();
 });

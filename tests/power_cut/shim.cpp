@@ -2,9 +2,9 @@
 //
 // Shape:   NUNC_SHIM_FOLDER is the data folder, and is there already. With NUNC_SHIM_TRACE each
 //          call that changes the folder or a file in it is noted in that file, with its bytes, in
-//          the order in which the calls took effect. crash_disk.mjs makes of it what a power cut may leave.
-//          NUNC_SHIM_FORGET=files or =folder leaves those syncs out of the trace: the calls
-//          happen, and a checker that is worth something finds what is then lost.
+//          the order in which the calls took effect. crash_disk.mjs makes of it what a power cut
+//          may leave. NUNC_SHIM_FORGET=files or =folder leaves those syncs out of the trace: the
+//          calls happen, and a checker that is worth something finds what is then lost.
 //          NUNC_SHIM_CONTROL names a file that is looked at before each sync of a file: `delay MS`
 //          holds the sync up, `fail` makes it fail with EIO. Missing or empty: nothing.
 // Thread:  any. One mutex makes the order of the trace that of the calls.

@@ -57,6 +57,15 @@ inline constexpr std::int64_t kProgressIntervalUs = 10'000'000;
 inline constexpr std::size_t kMeasuredDatabasesMax = 1'000;
 // What a client reports to have shown later than this, or before it happened, is passed over.
 inline constexpr std::int64_t kShownUsMax = std::int64_t{3600} * 1'000'000;
+// Writes with a sequence, of which it is known what came of them. Of one session; then the lowest
+// sequence is forgotten, and it and those below are refused.
+inline constexpr std::size_t kRetriesPerSessionMax = 64;
+// Of all sessions of all databases, each write of a transaction counted; then the session goes
+// whose newest one is the oldest.
+inline constexpr std::size_t kRetriesMax = 1'000'000;
+// A session without a newer one for so long goes, so many of them with each record of another one.
+inline constexpr std::int64_t kRetryAgeUsMax = std::int64_t{24} * 3600 * 1'000'000;
+inline constexpr std::size_t kRetrySessionsForgottenAtOnce = 16;
 // Records of which it is known who made them; then the oldest is forgotten.
 inline constexpr std::size_t kRecentWritesMax = 1'024;
 // Watchers that one `explain` names; more are only counted.

@@ -114,6 +114,7 @@ enum class Bug : std::uint8_t {
   // Of a full sync.
   kFleetSyncWithoutChain,  // the new log does not go on behind the last record of the state
   kFleetSyncRecordsLost,   // what changed while the store was walked is not in it
+  kFleetRetriesLost,       // the results of writes that may come again are in no snapshot
   kFleetSyncFileFirst,     // its file goes before the folder is what it says
 
   // Of a node that takes records of another one, and takes some of them back.
@@ -126,6 +127,7 @@ enum class Bug : std::uint8_t {
   kRewindUntold,         // who watches keys hears nothing of a rewind
   kRewindPatternUntold,  // nor who watches patterns
   kRewindToken,          // a token of what was cut is good
+  kRewindRetry,          // a write that was taken back counts as done when it comes again
   kRewindHeld,           // a change that waited for the disk is told though it was cut
 };
 

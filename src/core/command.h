@@ -133,6 +133,7 @@ struct Command {
   ConflictId conflict{};
   Strategy strategy = Strategy::kNone;
   std::optional<AckLevel> level{};  // of create-db; empty: the server's default
+  RetryName retry{};                // where MayBeRetried (command_table.h)
 };
 
 }  // namespace nunc

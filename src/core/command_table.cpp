@@ -400,4 +400,18 @@ std::string_view LevelName(const CommandRow& row) {
   return "key (x)";
 }
 
+bool MayBeRetried(Verb verb) {
+  switch (verb) {
+    case Verb::kSet:
+    case Verb::kSetSafe:
+    case Verb::kPut:
+    case Verb::kIncrement:
+    case Verb::kRemove:
+    case Verb::kExec:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace nunc

@@ -79,6 +79,8 @@ const CommandRow& RowOf(Verb verb);
 const CommandRow* FindCommand(std::string_view name);
 // Where the field stands in the command; null: nowhere.
 std::string_view* PlaceOf(Command& command, Field field);
+// Whether it may bear a sequence: it is a write that a transaction takes, or ends one.
+bool MayBeRetried(Verb verb);
 std::string_view LevelName(const CommandRow& row);
 
 }  // namespace nunc

@@ -73,6 +73,10 @@ enum class ErrorCode : std::uint8_t {
   kKeyTwice,       // in one transaction; text: the key
   kTransactionTooLarge,
   kTransactionSpoiled,  // something in it was refused
+  kBadSequence,         // it stands where it means nothing, or has no session
+  kSequenceForgotten,   // number: the newest one that is
+  kSessionForgotten,    // all of its sequences are, or it is older than that is known
+  kSequenceReused,      // number: the sequence, which another write has had
   kUnknownOutcome,      // not confirmed in time, or taken back before
   kNoCluster,           // the server is a member of none
   kUnknownForm,         // of cluster-state, metrics-state; text: the word

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "core/form.h"
+#include "core/retry_answer.h"
 
 namespace nunc {
 namespace {
@@ -222,6 +223,11 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
     refusal = CheckRights(*session, command, row);
   }
   const bool forwards = follows_ && row.effect != Effect::kReads;
+  const bool again = command.retry.sequence != 0 && row.effect != Effect::kReads && !forwards;
+  if (!refusal && again && MayBeRetried(command.verb) &&
+      AnswerRetry({*session, command}, store_.retries(), recorder_, output)) {
+    return recorder_.Finish(output);
+  }
   if (!refusal && !forwards && row.effect != Effect::kReads) {
     refusal = CheckSpace(*session, command, row.effect);
   }

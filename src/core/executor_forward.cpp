@@ -29,6 +29,7 @@ void Executor::Forward(Session& session, const Command& command, Output& output,
   }
   output.forwards.push_back({.operation = operation,
                              .session = session.id,
+                             .may_come_again = command.retry.sequence != 0,
                              .bytes = EncodeForwarded(asker, command, transaction)});
   output.items.emplace_back(
       Reply{.session = session.id, .kind = ReplyKind::kOk, .operation = operation});

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "core/executor.h"
+#include "core/retry_answer.h"
 
 namespace nunc {
 void Executor::BeginOrDiscard(Session& session, const Command& command, Output& output) {
@@ -33,6 +34,8 @@ void Executor::Hold(Session& session, const Command& command, Output& output) {
   std::optional<ErrorCode> refusal;
   if (!MayBeHeld(command)) {
     refusal = ErrorCode::kInTransaction;
+  } else if (command.retry.sequence != 0) {
+    refusal = ErrorCode::kBadSequence;
   } else if (refusal = CheckForm(command, row); !refusal) {
     refusal = CheckRights(session, command, row);
   }
@@ -70,6 +73,10 @@ void Executor::Exec(Session& session, const Command& command, Output& output) {
   }
   if (follows_) {
     return Forward(session, command, output, transaction);
+  }
+  if (command.retry.sequence != 0 &&
+      AnswerRetry({session, command, transaction}, store_.retries(), recorder_, output)) {
+    return;
   }
   const std::size_t room =
       transaction->bytes() + (transaction->writes().size() + 1) * kRecordBytesAround;

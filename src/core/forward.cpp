@@ -29,6 +29,7 @@ constexpr std::uint32_t kHasTtl = 1U << 5U;
 constexpr std::uint32_t kHasGrace = 1U << 6U;
 constexpr std::uint32_t kKeepsLifetime = 1U << 7U;
 constexpr std::uint32_t kHasLevel = 1U << 8U;
+constexpr std::uint32_t kHasSequence = 1U << 9U;
 
 void AppendText(std::string& out, std::string_view text) {
   Append(out, static_cast<std::uint32_t>(text.size()));
@@ -46,7 +47,8 @@ std::uint32_t FlagsOf(const Command& command) {
          flag(command.if_version.has_value(), kHasIfVersion) | flag(command.if_absent, kIfAbsent) |
          flag(command.if_present, kIfPresent) | flag(command.if_tags.has_value(), kHasTags) |
          flag(command.ttl_ms.has_value(), kHasTtl) | flag(command.grace_ms.has_value(), kHasGrace) |
-         flag(command.keeps_lifetime, kKeepsLifetime) | flag(command.level.has_value(), kHasLevel);
+         flag(command.keeps_lifetime, kKeepsLifetime) | flag(command.level.has_value(), kHasLevel) |
+         flag(command.retry.sequence != 0, kHasSequence);
 }
 
 void AppendTags(std::string& out, std::span<const EntryTag> tags) {
@@ -88,6 +90,11 @@ void AppendCommand(std::string& out, const Command& command) {
   Append(out, command.conflict.value);
   Append(out, std::to_underlying(command.strategy));
   Append(out, std::to_underlying(command.level.value_or(AckLevel::kWritten)));
+  if (command.retry.sequence != 0) {
+    Append(out, command.retry.session.high);
+    Append(out, command.retry.session.low);
+    Append(out, command.retry.sequence);
+  }
 }
 
 template <class T>
@@ -123,7 +130,10 @@ bool TakeNumbers(Cursor& cursor, Command& command) {
   command.if_absent = (flags & kIfAbsent) != 0;
   command.if_present = (flags & kIfPresent) != 0;
   command.keeps_lifetime = (flags & kKeepsLifetime) != 0;
-  return true;
+  RetryName& retry = command.retry;
+  return (flags & kHasSequence) == 0 ||
+         (cursor.Take(retry.session.high) && cursor.Take(retry.session.low) &&
+          cursor.Take(retry.sequence) && retry.sequence != 0);
 }
 
 // All that makes records, or may.

@@ -36,7 +36,8 @@ std::string OfPut() {
                           .if_not_tags = std::span(tags).first(1),
                           .ttl_ms = 50,
                           .grace_ms = 60,
-                          .keeps_lifetime = true},
+                          .keeps_lifetime = true,
+                          .retry = {.session = {.high = 3, .low = 4}, .sequence = 5}},
                          nullptr);
 }
 
@@ -107,6 +108,19 @@ TEST(Forward, DatabasesConflictsAndSumsComeWhole) {
   bytes = EncodeForwarded({}, {.verb = Verb::kResolve, .key = "k", .conflict = {11}}, nullptr);
   ASSERT_TRUE(DecodeForwarded(bytes, forwarded));
   EXPECT_EQ(forwarded.command.conflict, ConflictId{11});
+}
+
+TEST(Forward, ASequenceComesWithItsSession) {
+  const std::string bytes =
+      EncodeForwarded({},
+                      {.verb = Verb::kIncrement,
+                       .key = "k",
+                       .retry = {.session = {.high = 1, .low = 2}, .sequence = 3}},
+                      nullptr);
+  Forwarded forwarded;
+  ASSERT_TRUE(DecodeForwarded(bytes, forwarded));
+  EXPECT_EQ(forwarded.command.retry.session, (SessionName{.high = 1, .low = 2}));
+  EXPECT_EQ(forwarded.command.retry.sequence, 3U);
 }
 
 TEST(Forward, ATransactionComesWithItsWrites) {

@@ -26,8 +26,8 @@ struct SessionId {
 
 // What a client may come back to: it outlives the connection. All zero: nothing does.
 struct SessionName {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
+  std::uint64_t high = 0;  // random: the secret
+  std::uint64_t low = 0;   // a revision that was final before the session began
 
   // Whose keys it has. The highest bit tells it from the numbers of sessions without a name; zero
   // is nobody's.
@@ -35,6 +35,12 @@ struct SessionName {
     return high == 0 && low == 0 ? 0 : high | (std::uint64_t{1} << 63U);
   }
   friend bool operator==(const SessionName&, const SessionName&) = default;
+};
+
+// Under which name a write may come again and is still done once. A sequence of 0: it has none.
+struct RetryName {
+  SessionName session{};  // all zero: that of the session which asks
+  std::uint64_t sequence = 0;
 };
 
 // Monotonic time drives deadlines; wall time is what people and conflict ids are shown.

@@ -155,6 +155,7 @@ struct Output {
   struct Forward {
     OperationId operation{};
     SessionId session{};
+    bool may_come_again = false;  // it is done once, however often it comes
     std::string bytes{};
   };
   std::vector<Forward> forwards;

@@ -80,6 +80,15 @@ struct DatabaseSpec {
   AckLevel level = AckLevel::kWritten;
 };
 
+// Which write of a client's session a record is, so that it is known when it comes again. A session
+// of 0: of none.
+struct RetryId {
+  std::uint64_t session = 0;   // SessionName::owner
+  std::uint64_t sequence = 0;  // 1 and up, rising within the session
+
+  friend bool operator==(const RetryId&, const RetryId&) = default;
+};
+
 struct Record {
   RecordType type = RecordType::kNoop;
   DatabaseId database{};  // of kCreateDatabase the new one's; zero where none is meant
@@ -88,6 +97,7 @@ struct Record {
   std::span<const RecordItem> items{};  // of those of one key: one; kBatch: all of it
   DatabaseSpec spec{};
   std::string_view members{};  // of kConfig: opaque here
+  RetryId retry{};             // of those of keys
 };
 
 // What a snapshot or a backup says of one database, before its entries.

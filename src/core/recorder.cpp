@@ -8,6 +8,7 @@ namespace nunc {
 void Recorder::Begin(const Session& session) {
   Close();
   session_ = &session;
+  retry_ = {};
   needed_ = session.database == nullptr ? session.dropped : session.database->secure_revision();
 }
 
@@ -56,6 +57,10 @@ void Recorder::Finish(Output& output) {
     if (logged.record.items.size() == 1) {
       logged.record.type = logged.record.items.front().type;
     }
+  }
+  if (retry_.session != 0 && !output.records.empty()) {
+    output.records.back().record.retry = retry_;
+    store_.NoteRetry(output.records.back().record);
   }
   for (auto& item : output.items) {
     if (auto* reply = std::get_if<Reply>(&item); reply != nullptr) {

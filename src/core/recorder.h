@@ -31,7 +31,10 @@ class Recorder {
     Close();
     session_ = nullptr;
     needed_ = {};
+    retry_ = {};
   }
+  // The last record of the command bears it: that of its own write.
+  void SetRetry(const RetryId& retry) { retry_ = retry; }
   void Finish(Output& output);
 
   // The stamp of the record that the command is making for `database`; begins it.
@@ -64,6 +67,7 @@ class Recorder {
   std::size_t room_ = SIZE_MAX;
   Revision needed_;                   // by what the running command has shown
   const Session* session_ = nullptr;  // whose command runs; null: the server's own doing
+  RetryId retry_;
   RecentWrites recent_;
   DatabaseId database_{};  // whose record is being made; zero: nobody's
   Store::Stamp stamp_;

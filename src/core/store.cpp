@@ -138,6 +138,7 @@ void Store::StartLoading() {
   databases_.clear();
   dropped_.clear();
   lifetimes_ = {};
+  retries_.Clear();
   by_id_.assign(1, nullptr);
   last_ = {};
   members_.clear();
@@ -199,8 +200,16 @@ bool Store::IsKept(const Database& database, std::string_view key) const {
   return &database == admin_ && (key == kTokenKey || key == kAdminDatabase);
 }
 
+Result<void> Store::LoadRetries(const RetryState& state) {
+  return loading_ != nullptr && retries_.Load(loading_->id(), state)
+             ? Result<void>()
+             : Fail(Fault::kDamaged, "a session's results that cannot be in the retry table");
+}
+
 void Store::LoadHorizon(DatabaseId id, Revision horizon) {
-  if (Database* database = Find(id); database != nullptr) {
+  if (id == DatabaseId{}) {
+    retries_.LoadForgotten(horizon);
+  } else if (Database* database = Find(id); database != nullptr) {
     database->RaiseHorizon(horizon);
   }
 }
@@ -284,7 +293,17 @@ Result<void> Store::Apply(const Record& record) {
         ApplyItem(*database, item, last_);
       }
   }
+  if (record.retry.session != 0) {
+    NoteRetry(record);
+  }
   return {};
+}
+
+void Store::NoteRetry(const Record& record) {
+  Retries::Was was = retries_.Note(record);
+  if (undo_.open()) {
+    undo_.NoteRetry(std::move(was));
+  }
 }
 
 void Store::NoteArbiter(Database& database) {
@@ -366,6 +385,7 @@ void Store::LoadTombstone(Database& database, std::string_view key, const Stamp&
 void Store::FinishLoading() {
   in_loading_ = false;
   loading_ = nullptr;
+  retries_.FinishLoading();
   for (const auto& [name, database] : databases_) {
     database->FinishLoading();
   }

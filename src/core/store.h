@@ -23,6 +23,7 @@
 #include "core/ids.h"
 #include "core/lifetimes.h"
 #include "core/record.h"
+#include "core/retries.h"
 #include "core/undo.h"
 
 namespace nunc {
@@ -95,8 +96,13 @@ class Store {
   Lifetimes& lifetimes() { return lifetimes_; }
   [[nodiscard]] const Lifetimes& lifetimes() const { return lifetimes_; }
 
-  // Memory of all entries, their places in the orders included.
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // Of writes that may come again; those of a database that was dropped go as they grow old.
+  [[nodiscard]] const Retries& retries() const { return retries_; }
+  // The record, which bears a sequence, is the newest one and has been done.
+  void NoteRetry(const Record& record);
+
+  // Memory of all entries, their places in the orders included, and of the retry table.
+  [[nodiscard]] std::size_t bytes() const { return bytes_ + retries_.bytes(); }
 
   // Forgets everything that is there.
   void StartLoading();
@@ -105,6 +111,8 @@ class Store {
   // An entry or a record of that key comes soon.
   void ExpectEntry(std::string_view key) const;  // of the last LoadDatabase
   void ExpectRecord(DatabaseId id, std::string_view key) const;
+  Result<void> LoadRetries(const RetryState& state);  // of the last LoadDatabase
+  // Of the id 0: up to where the sessions have come that the retry table knows no more.
   void LoadHorizon(DatabaseId id, Revision horizon);
   void LoadMembers(MembersRecord record);
   // What has been loaded is as of `stamp`; ids up to `newest_database` have been used.
@@ -134,6 +142,7 @@ class Store {
   Stamp last_;
   std::size_t bytes_ = 0;
   Lifetimes lifetimes_;  // outlives the entries
+  Retries retries_;
   Databases databases_;
   std::vector<Database*> by_id_;  // null: dropped, or not one of ours
   std::vector<std::unique_ptr<Database>> dropped_;

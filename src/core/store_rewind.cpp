@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/planted.h"
 #include "core/store.h"
 
 namespace nunc {
@@ -52,6 +53,7 @@ std::vector<Undo::Cut> Store::Rewind(const Stamp& to) {
     TakeBack(taken.back(), by_database);
   }
   last_ = to;
+  retries_.EndTakingBack(to.revision);
   std::erase_if(members_,
                 [&](const MembersRecord& record) { return record.revision > to.revision; });
   std::vector<Undo::Cut> cuts;
@@ -77,6 +79,9 @@ void Store::TakeBack(Undo::Record& record, Cuts& cuts) {
     if (was.kind != Undo::Was::Kind::kMarks) {  // nobody was told of those
       keys[was.key] = record.revision;
     }
+  }
+  if (record.retry != nullptr && !Planted(Bug::kRewindRetry)) {
+    retries_.TakeBack(*record.retry);
   }
   if (record.dropped != nullptr) {
     Database& returned = *record.dropped;

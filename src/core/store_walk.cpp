@@ -1,5 +1,8 @@
 #include "core/store_walk.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/planted.h"
 
 namespace nunc {
@@ -31,6 +34,13 @@ StoreWalk::Item StoreWalk::Next() {
           .removed_at_us = entry->is_tombstone() ? entry->tombstone_links().removed_at_us : 0};
     }
     walk_.reset();
+    after_session_ = 0;
+  }
+  if (after_session_) {
+    if (std::optional<RetryState> retries = NextRetries(); retries) {
+      return std::move(*retries);
+    }
+    after_session_.reset();
   }
   if (position_ == databases_.size()) {
     return {};
@@ -43,6 +53,26 @@ StoreWalk::Item StoreWalk::Next() {
   DatabaseState dropped = planned.state;
   dropped.name = planned.name;
   return dropped;
+}
+
+// What a session has done meanwhile is left out: the log says it again.
+std::optional<RetryState> StoreWalk::NextRetries() {
+  const DatabaseId database = databases_[position_ - 1].state.id;
+  while (store_.Find(database) != nullptr && !Planted(Bug::kFleetRetriesLost)) {
+    const RetryState* next = store_.retries().NextOf(database, *after_session_);
+    if (next == nullptr) {
+      break;
+    }
+    after_session_ = next->session;
+    RetryState told = *next;
+    std::erase_if(told.results,
+                  [&](const RetryResult& result) { return result.revision > up_to_; });
+    told.newest = std::min(told.newest, up_to_);
+    if (!told.results.empty() || told.floor > 0) {
+      return told;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace nunc

@@ -76,6 +76,15 @@ void Undo::NoteDropped(std::unique_ptr<Database> database) {
   record.dropped = std::move(database);
 }
 
+void Undo::NoteRetry(Retries::Was was) {
+  Record& record = records_.back();
+  const std::size_t versions = was.lost ? was.lost->versions.size() : 0;
+  const std::size_t bytes = sizeof(was) + versions * sizeof(std::int64_t);
+  record.bytes += bytes;
+  bytes_ += bytes;
+  record.retry = std::make_unique<Retries::Was>(std::move(was));
+}
+
 void Undo::NoteEnded(const Database& database, Entry& entry, const Lifetime& lifetime) {
   const auto found = std::ranges::find_if(
       records_, [&](const Record& record) { return record.dropped.get() == &database; });

@@ -22,6 +22,7 @@
 #include "core/entry.h"
 #include "core/ids.h"
 #include "core/record.h"
+#include "core/retries.h"
 
 namespace nunc {
 
@@ -57,6 +58,7 @@ class Undo {
     Database* created = nullptr;
     std::unique_ptr<Database> dropped;
     Database* first_arbiter = nullptr;
+    std::unique_ptr<Retries::Was> retry;  // null: it bears no sequence
     // Keys of `dropped` whose time has come meanwhile.
     std::vector<std::pair<Entry*, Lifetime>> ended;
     std::size_t bytes = 0;
@@ -91,6 +93,7 @@ class Undo {
   void NoteCreated(Database& database) { records_.back().created = &database; }
   void NoteDropped(std::unique_ptr<Database> database);
   void NoteArbiter(Database& database) { records_.back().first_arbiter = &database; }
+  void NoteRetry(Retries::Was was);
   // Of a database that is dropped, whether it is kept here or not.
   void NoteEnded(const Database& database, Entry& entry, const Lifetime& lifetime);
 

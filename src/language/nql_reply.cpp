@@ -224,6 +224,11 @@ TextAround AroundNumber(ErrorCode code) {
     case ErrorCode::kBadTtl:
       static_assert(kLifetimeMsMax == 315'360'000'000);
       return {"the time to live must be from 1 to 315360000000 milliseconds, not ", ""};
+    case ErrorCode::kSequenceForgotten:
+      return {"this may have been done or not: of its session all up to the sequence ",
+              " is forgotten"};
+    case ErrorCode::kSequenceReused:
+      return {"the sequence ", " of this session was that of another write"};
     case ErrorCode::kBadGrace:
       return {"the grace must be from 0 to 315360000000 milliseconds, not ", ""};
     default:
@@ -321,6 +326,10 @@ std::string_view ErrorText(ErrorCode code) {
       return "there is no transaction: multi begins one";
     case ErrorCode::kTransactionSpoiled:
       return "nothing was done: a command of the transaction was refused";
+    case ErrorCode::kBadSequence:
+      return "a sequence needs a session with a name, and in a transaction it belongs to exec";
+    case ErrorCode::kSessionForgotten:
+      return "this may have been done or not: its session is forgotten. Take a new one";
     case ErrorCode::kUnknownOutcome:
       return "unknown: this was not confirmed in time, or was taken back";
     case ErrorCode::kNoSuccessor:

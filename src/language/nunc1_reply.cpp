@@ -86,6 +86,10 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kKeyTwice, "key-twice"},
     Code{ErrorCode::kTransactionTooLarge, "transaction-too-large"},
     Code{ErrorCode::kTransactionSpoiled, "transaction-spoiled"},
+    Code{ErrorCode::kBadSequence, "bad-sequence"},
+    Code{ErrorCode::kSequenceForgotten, "sequence-forgotten"},
+    Code{ErrorCode::kSessionForgotten, "session-forgotten"},
+    Code{ErrorCode::kSequenceReused, "sequence-reused"},
     Code{ErrorCode::kUnknownOutcome, "unknown-outcome"},
     Code{ErrorCode::kNoCluster, "no-cluster"},
     Code{ErrorCode::kUnknownForm, "unknown-form"},
@@ -292,7 +296,12 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
     case ErrorCode::kBadGrace:
       return "grace";
     case ErrorCode::kBadSession:
+    case ErrorCode::kSessionForgotten:
       return "session";
+    case ErrorCode::kBadSequence:
+    case ErrorCode::kSequenceForgotten:
+    case ErrorCode::kSequenceReused:
+      return "seq";
     case ErrorCode::kKeyExists:
       return "if-absent";
     case ErrorCode::kBadPermissionList:

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
-#include <variant>
 
 #include "base/limits.h"
 #include "base/planted.h"
 #include "core/store_walk.h"
 #include "node/recovery.h"
+#include "node/snapshot_parts.h"
 #include "storage/meta.h"
 #include "storage/oplog_state.h"
 #include "storage/record.h"
@@ -47,6 +47,10 @@ class BackupVisitor final : public SnapshotVisitor {
 
   Result<void> OnEntry(const EntryState& entry) override {
     return wanted_ && store_ != nullptr ? store_->LoadEntry(entry) : Result<void>();
+  }
+
+  Result<void> OnRetries(const RetryState& retries) override {
+    return wanted_ && store_ != nullptr ? store_->LoadRetries(retries) : Result<void>();
   }
 
   Result<void> OnRecords(std::string_view records) override {
@@ -184,8 +188,6 @@ Result<SnapshotSummary> NotFound(const std::string& file, std::string_view name)
 }  // namespace
 
 Result<void> WriteExactSnapshot(Disk& disk, Store& store, const SnapshotHead& head) {
-  SnapshotEnd end{
-      .term = head.start.term, .revision = head.start.revision, .time_us = head.start.time_us};
   Result<SnapshotFile> file =
       SnapshotFile::Create(disk, UnfinishedSnapshotName(head.start.revision), head);
   if (!file) {
@@ -194,25 +196,17 @@ Result<void> WriteExactSnapshot(Disk& disk, Store& store, const SnapshotHead& he
   BlockBuilder builder;
   StoreWalk walk(store, head.start.revision);
   for (bool more = true; more;) {
-    const StoreWalk::Item item = walk.Next();
-    if (const auto* entry = std::get_if<EntryState>(&item); entry != nullptr) {
-      builder.Add(*entry);
-    } else if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
-      builder.Begin(*database);
-    } else {
-      more = false;
-    }
+    more = AddItem(builder, walk.Next());
     if (builder.full() || (!more && !builder.empty())) {
       if (Result<void> written = file->Append(BlockKind::kEntries, builder.Take()); !written) {
         return written;
       }
     }
   }
-  end.entries = builder.entries();
-  end.databases = builder.databases();
-  for (const DatabaseState& state : store.States()) {
-    end.horizons.push_back({.database = state.id, .horizon = state.horizon});
-  }
+  const SnapshotEnd end = MakeSnapshotEnd(
+      store,
+      {.term = head.start.term, .revision = head.start.revision, .time_us = head.start.time_us},
+      builder);
   if (Result<void> finished = file->Finish(end); !finished) {
     return finished;
   }

@@ -24,6 +24,7 @@ class StoreVisitor final : public SnapshotVisitor {
     return store_.LoadDatabase(database);
   }
   Result<void> OnEntry(const EntryState& entry) override { return store_.LoadEntry(entry); }
+  Result<void> OnRetries(const RetryState& retries) override { return store_.LoadRetries(retries); }
   void OnSoon(std::string_view key) override { store_.ExpectEntry(key); }
 
  private:

@@ -28,6 +28,10 @@ bool AddItem(BlockBuilder& builder, const StoreWalk::Item& item) {
     builder.Add(*entry);
     return true;
   }
+  if (const auto* retries = std::get_if<RetryState>(&item); retries != nullptr) {
+    builder.Add(*retries);
+    return true;
+  }
   if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {
     builder.Begin(*database);
     return true;
@@ -46,6 +50,10 @@ SnapshotEnd MakeSnapshotEnd(const Store& store, const ChainEnd& end, const Block
     if (only == DatabaseId{} || state.id == only) {
       made.horizons.push_back({.database = state.id, .horizon = state.horizon});
     }
+  }
+  // Of no database: what is forgotten of the retry table.
+  if (store.retries().forgotten() != Revision{}) {
+    made.horizons.push_back({.database = {}, .horizon = store.retries().forgotten()});
   }
   return made;
 }

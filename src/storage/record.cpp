@@ -124,16 +124,17 @@ std::size_t ValueBytes(const RecordItem& item) {
 
 // What stands behind the header, before padding.
 struct BodySizes {
+  std::size_t session = 0;
   std::size_t lifetime = 0;
   std::size_t key = 0;
   std::size_t value = 0;
 
   [[nodiscard]] std::size_t record() const {
-    return Padded(kRecordHeaderBytes + lifetime + key + value);
+    return Padded(kRecordHeaderBytes + session + lifetime + key + value);
   }
 };
 
-BodySizes SizesOf(const Record& record) {
+BodySizes ContentSizesOf(const Record& record) {
   switch (record.type) {
     case RecordType::kSet:
     case RecordType::kRemove:
@@ -168,6 +169,12 @@ BodySizes SizesOf(const Record& record) {
   return {};
 }
 
+BodySizes SizesOf(const Record& record) {
+  BodySizes sizes = ContentSizesOf(record);
+  sizes.session = record.retry.session != 0 ? kSessionBytes : 0;
+  return sizes;
+}
+
 std::uint16_t KeyLength(std::size_t bytes) {
   CHECK(bytes <= std::numeric_limits<std::uint16_t>::max());
   return static_cast<std::uint16_t>(bytes);
@@ -190,6 +197,15 @@ void AppendItem(std::string& out, const RecordItem& item) {
   AppendLifetime(out, item);
   out.append(item.key);
   out.append(item.value.substr(0, ValueBytes(item)));
+}
+
+void AppendRetry(std::string& out, const RetryId& retry) {
+  if (retry.session != 0) {
+    std::array<char, kSessionBytes> bytes{};
+    PutLittle(bytes.data(), retry.session);
+    PutLittle(bytes.data() + 8, retry.sequence);
+    out.append(bytes.data(), bytes.size());
+  }
 }
 
 void AppendBody(std::string& out, const Record& record) {
@@ -221,6 +237,12 @@ void AppendBody(std::string& out, const Record& record) {
     case RecordType::kArbiter:
       break;
   }
+}
+
+bool MayBearSequence(const Record& record) {
+  const bool writes = record.type == RecordType::kSet || record.type == RecordType::kRemove ||
+                      record.type == RecordType::kBatch;
+  return writes && record.retry.session != 0 && record.retry.sequence != 0;
 }
 
 tl::unexpected<Error> Damaged(std::string detail) {
@@ -317,14 +339,17 @@ void AppendRecord(std::string& out, const Record& record, Term term, std::uint64
   PutLittle(header.data() + kTypeAt, std::to_underlying(record.type));
   PutLittle(header.data() + kKeyLengthAt, KeyLength(sizes.key));
   PutLittle(header.data() + kValueLengthAt, Length(sizes.value));
+  unsigned flags = record.retry.session != 0 ? kFlagSession : 0U;
   if (IsOfOneKey(record.type)) {
     const RecordItem& item = record.items.front();
-    PutLittle(header.data() + kFlagsAt, FlagsOf(item));
+    flags |= FlagsOf(item);
     PutLittle(header.data() + kVersionAt, std::uint64_t{item.version});
     PutLittle(header.data() + kPreviousAt, item.previous.value);
   }
+  PutLittle(header.data() + kFlagsAt, static_cast<std::uint8_t>(flags));
   const std::size_t begin = out.size();
   out.append(header.data(), header.size());
+  AppendRetry(out, record.retry);
   AppendBody(out, record);
   out.append(begin + bytes - out.size(), '\0');
   chain = HashBytes(std::string_view(out).substr(begin), Planted(Bug::kNoChain) ? 0 : chain);
@@ -437,9 +462,12 @@ Result<DecodedRecord> RecordDecoder::Fields(std::string_view bytes) {
                         .quiet = (flags & kFlagQuiet) != 0};
   std::size_t at = kRecordHeaderBytes;
   if ((flags & kFlagSession) != 0) {
-    decoded.session = {.session = GetLittle<std::uint64_t>(bytes, at),
-                       .sequence = GetLittle<std::uint64_t>(bytes, at + 8)};
+    decoded.record.retry = {.session = GetLittle<std::uint64_t>(bytes, at),
+                            .sequence = GetLittle<std::uint64_t>(bytes, at + 8)};
     at += kSessionBytes;
+    if (!MayBearSequence(decoded.record)) {
+      return Damaged("a session and a sequence that cannot be those of a write");
+    }
   }
   const auto content = Content(decoded, bytes, at);
   if (!content) {

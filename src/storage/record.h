@@ -38,8 +38,7 @@ struct ChainEnd {
 // How many bytes AppendRecord will add.
 std::size_t EncodedBytes(const Record& record);
 
-// `chain` is the checksum of the record before, and becomes that of this one. Session and sequence
-// are not written by anyone yet.
+// `chain` is the checksum of the record before, and becomes that of this one.
 void AppendRecord(std::string& out, const Record& record, Term term, std::uint64_t& chain);
 
 // What the log itself needs to know of a record that has been checked before.
@@ -62,18 +61,12 @@ struct RecordKey {
 };
 RecordKey KeyOfRecord(std::string_view bytes);
 
-struct RecordSession {
-  std::uint64_t session = 0;
-  std::uint64_t sequence = 0;
-};
-
 // All views are into the bytes that were decoded, `record.items` into the decoder.
 struct DecodedRecord {
   Record record;
   Term term{};
   std::uint64_t checksum = 0;
   std::size_t bytes = 0;
-  std::optional<RecordSession> session{};
   bool quiet = false;  // nobody is told of it
 };
 

@@ -221,8 +221,7 @@ TEST(Record, SessionSequenceExpiryAndOwnerAreReadWhereTheirFlagsSaySo) {
   RecordDecoder decoder;
   const auto decoded = decoder.Decode(bytes, kChain);
   ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ(Have(Have(decoded).session).session, 101U);
-  EXPECT_EQ(Have(Have(decoded).session).sequence, 102U);
+  EXPECT_EQ(Have(decoded).record.retry, (RetryId{.session = 101, .sequence = 102}));
   const Lifetime expected{.expires_us = 103, .owner = 104, .grace_us = 105};
   EXPECT_EQ(Have(decoded).record.items.front().lifetime, expected);
   EXPECT_TRUE(Have(decoded).quiet);
@@ -235,8 +234,52 @@ TEST(Record, SessionSequenceExpiryAndOwnerAreReadWhereTheirFlagsSaySo) {
   bytes.replace(bytes.size() - 5, 5, 5, '\0');
   PutLittle(bytes.data() + kKeyLengthAt, std::uint16_t{3});
   PutLittle(bytes.data() + kValueLengthAt, std::uint32_t{0});
-  PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kMark));
+  PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kRemove));
+  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{1 | 2 | 4 | 16});
   EXPECT_EQ(RefusalOfResealed(bytes), "a lifetime where no key gets one");
+}
+
+TEST(Record, ASequenceIsWrittenAndReadAgainWithEachKindOfWrite) {
+  const RetryId retry{.session = 101, .sequence = 102};
+  const RecordItem set{.type = RecordType::kSet, .key = "k", .value = "v", .version = 3};
+  const RecordItem remove{.type = RecordType::kRemove, .key = "l"};
+  for (const auto& [type, items] : std::vector<std::pair<RecordType, std::vector<RecordItem>>>{
+           {RecordType::kSet, {set}},
+           {RecordType::kRemove, {remove}},
+           {RecordType::kBatch, {set, remove}}}) {
+    OwnedRecord plain({.type = type, .database = {3}, .revision = {9}, .time_us = 9}, items);
+    Record record = plain.get();
+    const std::string without = Encode(record, kTerm, kChain);
+    record.retry = retry;
+    const std::string bytes = Encode(record, kTerm, kChain);
+    EXPECT_EQ(bytes.size(), without.size() + 16);
+    EXPECT_EQ(bytes.size(), EncodedBytes(record));
+    RecordDecoder decoder;
+    const auto decoded = decoder.Decode(bytes, kChain);
+    ASSERT_TRUE(decoded && decoded->has_value());
+    EXPECT_EQ(Have(decoded).record.retry, retry);
+    EXPECT_EQ(Have(decoded).record.items.size(), items.size());
+    EXPECT_EQ(Have(decoded).record.items.front().key, items.front().key);
+  }
+}
+
+TEST(Record, ASequenceThatCannotBeAWritesIsRefused) {
+  const std::string refusal = "a session and a sequence that cannot be those of a write";
+  const RecordItem set{.type = RecordType::kSet, .key = "k", .value = "v"};
+  OwnedRecord plain({.type = RecordType::kSet, .database = {3}, .revision = {9}, .time_us = 9},
+                    {set});
+  Record record = plain.get();
+  record.retry = {.session = 1, .sequence = 1};
+  std::string bytes = Encode(record, kTerm, kChain);
+  EXPECT_EQ(RefusalOfResealed(bytes), "");
+  PutLittle(bytes.data() + 72, std::uint64_t{0});
+  EXPECT_EQ(RefusalOfResealed(bytes), refusal);
+  PutLittle(bytes.data() + 72, std::uint64_t{1});
+  PutLittle(bytes.data() + 64, std::uint64_t{0});
+  EXPECT_EQ(RefusalOfResealed(bytes), refusal);
+  PutLittle(bytes.data() + 64, std::uint64_t{1});
+  PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kExpire));
+  EXPECT_EQ(RefusalOfResealed(bytes), refusal);
 }
 
 TEST(Record, ALifetimeThatCannotBeOneIsRefused) {

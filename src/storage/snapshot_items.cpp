@@ -1,5 +1,6 @@
 #include "storage/snapshot_items.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <optional>
@@ -13,10 +14,11 @@ namespace nunc {
 namespace {
 
 using byte_fields::Append;
+using byte_fields::Cursor;
 using byte_fields::Load;
 using byte_fields::Store;
 
-enum class ItemTag : std::uint8_t { kDatabase = 1, kContinued = 2, kEntry = 3 };
+enum class ItemTag : std::uint8_t { kDatabase = 1, kContinued = 2, kEntry = 3, kRetries = 4 };
 
 // {tag u8, strategy u8, level u8, flags u8, id u32, horizon u64, name length u16}, name
 constexpr std::size_t kDatabaseBytes = 18;
@@ -94,9 +96,10 @@ class EntriesAhead {
 
   void AnnounceOne() {
     std::size_t bytes = 0;
-    if (ItemTag{Load<std::uint8_t>(left_.data())} == ItemTag::kEntry) {
+    const ItemTag tag{Load<std::uint8_t>(left_.data())};
+    if (tag == ItemTag::kEntry) {
       bytes = AnnounceEntry();
-    } else if (left_.size() >= kDatabaseBytes) {
+    } else if (tag != ItemTag::kRetries && left_.size() >= kDatabaseBytes) {
       bytes = kDatabaseBytes + Load<std::uint16_t>(left_.data() + 16);
     }
     left_ = bytes == 0 || bytes > left_.size() ? std::string_view{} : left_.substr(bytes);
@@ -170,7 +173,66 @@ Result<void> TakeEntry(std::string_view& left, SnapshotVisitor& visitor) {
   return visitor.OnEntry(entry);
 }
 
+// {tag u8, results u8, 0 u16, session u64, floor u64, newest u64, time i64}, then the results
+
+// {sequence u64, revision u64, request u32, flags u8, 0 u8, versions u16, number i64}, versions i64
+constexpr std::uint8_t kWaitsForArbiter = 1;
+
+bool TakeResult(Cursor& cursor, RetryResult& result) {
+  std::uint8_t flags = 0;
+  std::uint8_t zero = 0;
+  std::uint16_t versions = 0;
+  if (!cursor.Take(result.sequence) || !cursor.Take(result.revision.value) ||
+      !cursor.Take(result.request) || !cursor.Take(flags) || !cursor.Take(zero) ||
+      !cursor.Take(versions) || !cursor.Take(result.number) || flags > kWaitsForArbiter ||
+      zero != 0 || versions == 0 || versions > kTransactionWritesMax) {
+    return false;
+  }
+  result.in_conflict = flags != 0;
+  result.versions.resize(versions);
+  return std::ranges::all_of(result.versions, [&](std::int64_t& version) {
+    return cursor.Take(version) && version >= -1 &&
+           version <= std::numeric_limits<std::uint32_t>::max();
+  });
+}
+
+// What TakeRetries has read could be in the table.
+bool IsGood(const RetryState& retries) {
+  std::uint64_t before = retries.floor;
+  for (const RetryResult& result : retries.results) {
+    if (result.sequence <= before || result.revision > retries.newest) {
+      return false;
+    }
+    before = result.sequence;
+  }
+  return retries.session != 0 && (before > 0);
+}
+
+Result<void> TakeRetries(std::string_view& left, SnapshotVisitor& visitor) {
+  Cursor cursor(left);
+  std::uint8_t tag = 0;
+  std::uint8_t results = 0;
+  std::uint16_t zero = 0;
+  RetryState retries;
+  bool whole = cursor.Take(tag) && cursor.Take(results) && cursor.Take(zero) &&
+               cursor.Take(retries.session) && cursor.Take(retries.floor) &&
+               cursor.Take(retries.newest.value) && cursor.Take(retries.time_us) && zero == 0 &&
+               results <= kRetriesPerSessionMax;
+  for (std::uint8_t i = 0; whole && i < results; ++i) {
+    whole = TakeResult(cursor, retries.results.emplace_back());
+  }
+  if (!whole || !IsGood(retries)) {
+    return Damaged("a session's results reach beyond their block, or cannot be any");
+  }
+  left.remove_prefix(left.size() - cursor.left());
+  return visitor.OnRetries(retries);
+}
+
 }  // namespace
+
+Result<void> SnapshotVisitor::OnRetries(const RetryState& /*retries*/) {
+  return {};
+}
 
 Result<void> SnapshotVisitor::OnContinued(const DatabaseState& /*database*/) {
   return {};
@@ -204,10 +266,9 @@ void BlockBuilder::Begin(const DatabaseState& database) {
 }
 
 void BlockBuilder::Add(const EntryState& entry) {
-  CHECK(!continued_.empty() && !full());
   CHECK(entry.key.size() <= std::numeric_limits<std::uint16_t>::max());
   CHECK(entry.key.size() + entry.value.size() <= kBlockItemBytesMax - kKeyBytesMax);
-  if (raw_.empty()) raw_ = continued_;
+  Continue();
   std::array<char, kEntryBytes + OptionalBytes(kRemoved | kExpires | kOwned)> fixed;
   const unsigned flags = (entry.removed ? kRemoved : 0U) | (entry.in_conflict ? kInConflict : 0U) |
                          (entry.lifetime.expires_us != 0 ? kExpires : 0U) |
@@ -238,6 +299,36 @@ void BlockBuilder::Add(const EntryState& entry) {
   ++entries_;
 }
 
+// Each block begins with its database.
+void BlockBuilder::Continue() {
+  CHECK(!continued_.empty() && !full());
+  if (raw_.empty()) raw_ = continued_;
+}
+
+void BlockBuilder::Add(const RetryState& retries) {
+  Continue();
+  CHECK(retries.results.size() <= kRetriesPerSessionMax);
+  Append(raw_, std::to_underlying(ItemTag::kRetries));
+  Append(raw_, static_cast<std::uint8_t>(retries.results.size()));
+  Append(raw_, std::uint16_t{0});
+  Append(raw_, retries.session);
+  Append(raw_, retries.floor);
+  Append(raw_, retries.newest.value);
+  Append(raw_, retries.time_us);
+  for (const RetryResult& result : retries.results) {
+    Append(raw_, result.sequence);
+    Append(raw_, result.revision.value);
+    Append(raw_, result.request);
+    Append(raw_, result.in_conflict ? kWaitsForArbiter : std::uint8_t{0});
+    Append(raw_, std::uint8_t{0});
+    Append(raw_, static_cast<std::uint16_t>(result.versions.size()));
+    Append(raw_, result.number);
+    for (const std::int64_t version : result.versions) {
+      Append(raw_, version);
+    }
+  }
+}
+
 std::string BlockBuilder::Take() {
   std::string taken = std::move(raw_);
   raw_ = std::move(spare_);
@@ -266,6 +357,10 @@ Result<void> ForEachItem(std::string_view raw, SnapshotVisitor& visitor) {
       case ItemTag::kEntry:
         if (!in_database) return Damaged("an entry is in no database");
         taken = TakeEntry(raw, visitor);
+        break;
+      case ItemTag::kRetries:
+        if (!in_database) return Damaged("a session's results are in no database");
+        taken = TakeRetries(raw, visitor);
         break;
       default:
         return Damaged("an item is of unknown kind");

@@ -1,4 +1,4 @@
-// What a snapshot holds, in blocks: databases and their entries.
+// What a snapshot holds, in blocks: databases, their entries and what they have in the retry table.
 //
 // Shape:   BlockBuilder packs, ForEachItem unpacks. An item never straddles blocks, and each block
 //          begins with the database it is about, so that a block can be read alone.
@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "core/record.h"
+#include "core/retries.h"
 #include "storage/block.h"
 
 namespace nunc {
@@ -34,6 +35,8 @@ class SnapshotVisitor {
   // A further block of the same database begins: of interest to who reads blocks out of order.
   virtual Result<void> OnContinued(const DatabaseState& database);
   virtual Result<void> OnEntry(const EntryState& entry) = 0;
+  // Of the same database, behind its entries.
+  virtual Result<void> OnRetries(const RetryState& retries);
   // The entry of that key comes soon: for who can get ready for it.
   virtual void OnSoon(std::string_view key);
   // Of a backup: whole op log records, one behind the other, after all entries.
@@ -50,6 +53,8 @@ class BlockBuilder {
   // In revision order, after a Begin, not while full(). Key and value together stay
   // kKeyBytesMax below kBlockItemBytesMax, which the limit of an op log record sees to.
   void Add(const EntryState& entry);
+  // The same.
+  void Add(const RetryState& retries);
 
   // Take it, for EncodeBlock.
   [[nodiscard]] bool full() const { return raw_.size() >= target_bytes_; }
@@ -62,6 +67,8 @@ class BlockBuilder {
   [[nodiscard]] std::uint32_t databases() const { return databases_; }
 
  private:
+  void Continue();
+
   std::size_t target_bytes_;
   std::string raw_;
   std::string spare_;

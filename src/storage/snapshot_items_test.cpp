@@ -123,7 +123,7 @@ TEST(SnapshotItems, ItemsThatNoBuilderMakesAreRefused) {
   };
   EXPECT_EQ(DetailOf(both.substr(entry_at)), "an entry is in no database");
   EXPECT_EQ(changed(0, '\0'), "an item is of unknown kind");
-  EXPECT_EQ(changed(entry_at, '\4'), "an item is of unknown kind");
+  EXPECT_EQ(changed(entry_at, '\5'), "an item is of unknown kind");
   EXPECT_EQ(changed(1, '\3'), "a database has an unknown property");
   EXPECT_EQ(changed(2, '\2'), "");
   EXPECT_EQ(changed(2, '\3'), "a database has an unknown property");

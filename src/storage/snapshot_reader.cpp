@@ -114,6 +114,13 @@ class OrderedVisitor : public SnapshotVisitor {
     return visitor_.OnEntry(entry);
   }
 
+  // A result is never newer than its session.
+  Result<void> OnRetries(const RetryState& retries) override {
+    return retries.newest <= head_.start.revision
+               ? visitor_.OnRetries(retries)
+               : Fail(Fault::kDamaged, "a session's results are newer than its start");
+  }
+
   void OnSoon(std::string_view key) override { visitor_.OnSoon(key); }
 
   Result<void> OnRecords(std::string_view records) override {

@@ -39,6 +39,7 @@ std::uint16_t StatusOf(ErrorCode code) {
     case ErrorCode::kScanLimit:
     case ErrorCode::kEveryRange:
     case ErrorCode::kBadTtl:
+    case ErrorCode::kBadSequence:
       return 400;
     case ErrorCode::kNotAuth:
     case ErrorCode::kSecureKey:

@@ -37,7 +37,7 @@ void Seal(std::string& bytes) {
 void CheckAccepted(const nunc::DecodedRecord& decoded, std::string_view bytes) {
   const std::string_view record = bytes.substr(0, decoded.bytes);
   CHECK(nunc::HeadOfRecord(bytes).end.checksum == decoded.checksum);
-  if (!decoded.session && !decoded.quiet && decoded.record.members.empty()) {
+  if (!decoded.quiet && decoded.record.members.empty()) {
     std::uint64_t chain = kChain;
     std::string again;
     nunc::AppendRecord(again, decoded.record, decoded.term, chain);

@@ -52,6 +52,12 @@ class BuildingVisitor : public nunc::SnapshotVisitor {
     return {};
   }
 
+  nunc::Result<void> OnRetries(const nunc::RetryState& retries) override {
+    Flush();
+    builder.Add(retries);
+    return {};
+  }
+
   void Flush() {
     if (!builder.full()) return;
     builder.Reuse(builder.Take());

@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/text.h"
+#include "core/session.h"
 #include "language/words.h"
 
 namespace nunc {
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::string_view kBatch = "batch";
 constexpr std::int64_t kIdMax = (std::int64_t{1} << 53) - 1;
+constexpr std::string_view kSequenceField = "seq";
+constexpr std::string_view kSessionField = "session";
 constexpr std::array<std::string_view, 3> kValueForms = {"value", "text", "base64"};
 
 // How NQL's table names an argument, and how a field is called that takes it. Others are called as
@@ -229,7 +232,31 @@ bool Nunc1Parser::TakeCommand(std::string_view op) {
       return false;
     }
   }
-  return AllTaken();
+  return (!MayBeRetried(row_->verb) || TakeSequence()) && AllTaken();
+}
+
+// Under which name the write may be sent again.
+bool Nunc1Parser::TakeSequence() {
+  RetryName& retry = request_.command.retry;
+  const JsonMember* sequence = Take(kSequenceField);
+  const JsonMember* session = Take(kSessionField);
+  if (sequence == nullptr) {
+    return session == nullptr || RefuseField(kSessionField, "given together with seq");
+  }
+  if (sequence->type != JsonType::kInteger || sequence->integer < 1 || sequence->integer > kIdMax) {
+    return RefuseField(kSequenceField, "an integer from 1 to 9007199254740991");
+  }
+  retry.sequence = static_cast<std::uint64_t>(sequence->integer);
+  if (session == nullptr) {
+    return true;
+  }
+  const std::optional<SessionName> name =
+      session->type == JsonType::kString ? ParseSessionName(session->text) : std::nullopt;
+  if (!name) {
+    return RefuseField(kSessionField, "the name of a session, as a greeting has it");
+  }
+  retry.session = *name;
+  return true;
 }
 
 bool Nunc1Parser::TakeArgument(const Argument& argument) {
@@ -512,6 +539,10 @@ std::string Nunc1Parser::Allowed() const {
   } else {
     for (const Argument& argument : row_->argument_list()) {
       AddFields(argument, fields);
+    }
+    if (MayBeRetried(row_->verb)) {
+      fields.emplace_back(kSequenceField);
+      fields.emplace_back(kSessionField);
     }
   }
   std::string text(around_);

@@ -76,6 +76,7 @@ class Nunc1Parser {
   bool TakeLimit();
   bool TakeConditions();
   bool TakePolicy();
+  bool TakeSequence();
   bool TakeMilliseconds(std::string_view name, Presence presence, std::optional<std::int64_t>& ms);
   bool AllTaken();
 

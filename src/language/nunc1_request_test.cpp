@@ -63,6 +63,31 @@ TEST_F(Nunc1RequestTest, AnOpIsItsCommandAndItsFieldsAreTheArguments) {
   EXPECT_EQ(Parse(R"({"id":1,"op":"snapshot","flag":true,"dbs":"a|b"})").command.name, "true");
 }
 
+TEST_F(Nunc1RequestTest, AWriteMayNameASessionAndASequence) {
+  const Nunc1Request& alone = Parse(R"({"id":1,"op":"increment","key":"k","seq":1})");
+  EXPECT_EQ(alone.command.retry.sequence, 1U);
+  EXPECT_EQ(alone.command.retry.session, SessionName{});
+  const Nunc1Request& named = Parse(R"({"id":1,"op":"exec","seq":9007199254740991,)"
+                                    R"("session":"2e626a944fc6b690e402c28cd613f571"})");
+  EXPECT_EQ(named.command.retry.sequence, 9'007'199'254'740'991U);
+  EXPECT_EQ(named.command.retry.session,
+            (SessionName{.high = 0x2e626a944fc6b690, .low = 0xe402c28cd613f571}));
+  EXPECT_EQ(Parse(R"({"id":1,"op":"set","key":"k","value":1})").command.retry.sequence, 0U);
+  const std::string refused = "bad-field seq: seq must be an integer from 1 to 9007199254740991";
+  for (const std::string_view bad : {"0", "-1", "9007199254740992", "1.5", "\"1\"", "null"}) {
+    EXPECT_EQ(Refusal(R"({"id":1,"op":"remove","key":"k","seq":)" + std::string(bad) + "}"),
+              refused);
+  }
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"remove","key":"k","seq":1,"session":"ann"})"),
+            "bad-field session: session must be the name of a session, as a greeting has it");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"remove","key":"k","session":"ann"})"),
+            "bad-field session: session must be given together with seq");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"get","key":"k","seq":1})"),
+            "bad-field seq: unknown field 'seq': allowed are id, op, key");
+  EXPECT_EQ(Refusal(R"({"id":1,"op":"remove","key":"k","sequence":1})"),
+            "bad-field sequence: unknown field 'sequence': allowed are id, op, key, seq, session");
+}
+
 TEST_F(Nunc1RequestTest, OpsOfSeveralKeysAndConditionsHaveFieldsOfTheirOwn) {
   const Nunc1Request& many = Parse(R"({"id":1,"op":"get-many","keys":["a","b\u00e9",""]})");
   EXPECT_EQ(std::vector(many.command.keys.begin(), many.command.keys.end()),
@@ -175,8 +200,10 @@ TEST_F(Nunc1RequestTest, AFieldThatIsUnknownRepeatedMissingOrOfAnotherTypeIsName
             "bad-field key: the field 'key' is given twice");
   EXPECT_EQ(Refusal(R"({"id":1,"op":"ping","id":1})"),
             "bad-field id: the field 'id' is given twice");
-  EXPECT_EQ(Refusal(R"({"id":1,"op":"set-safe","text":"v"})"),
-            "bad-field key: key is missing: allowed are id, op, key, version, value, text, base64");
+  EXPECT_EQ(
+      Refusal(R"({"id":1,"op":"set-safe","text":"v"})"),
+      "bad-field key: key is missing: allowed are id, op, key, version, value, text, base64, seq, "
+      "session");
   EXPECT_EQ(Refusal(R"({"id":1,"op":"get","key":7})"), "bad-field key: key must be a string");
   EXPECT_EQ(Refusal(R"({"id":1,"op":"increment","key":"k","by":1.5})"),
             "bad-field by: by must be an integer of 64 bits");

@@ -9,6 +9,7 @@
 // Source:  docs/architecture.md §1, §4.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -98,6 +99,11 @@ class Node {
   [[nodiscard]] const Gate& gate() const { return gate_; }
   // Of the newest record.
   [[nodiscard]] const ChainEnd& end() const { return end_; }
+  // What a session that begins now will do comes behind it, whatever is taken back: the lower half
+  // of its name (core/ids.h).
+  [[nodiscard]] Revision session_start() const {
+    return std::min(gate_.durable(), executor_.store().revision());
+  }
 
  private:
   void Settle(Output& output);

@@ -317,7 +317,7 @@ void Connection::OpenSession(SessionKind kind, bool knows_ready) {
   // A request has no client who could come back.
   session_name_ = {};
   if (kind == SessionKind::kConnection) {
-    session_name_ = {.high = hub_.random().Next(), .low = hub_.random().Next()};
+    session_name_ = {.high = hub_.random().Next(), .low = hub_.session_start().value};
   }
   hub_.Step(SessionOpened{
       .session = session_, .kind = kind, .name = session_name_, .knows_ready = knows_ready});

@@ -92,6 +92,7 @@ class Hub {
   // no such database; kUnavailable: another one is being sent.
   Result<std::unique_ptr<BodySource>> BeginBackup(std::string_view database);
   // How much a backup will be about, before it is compressed.
+  [[nodiscard]] Revision session_start() const { return node_.session_start(); }
   [[nodiscard]] std::size_t store_bytes() const { return node_.store().bytes(); }
   // The time for commands of this turn is over: what is left waits.
   [[nodiscard]] bool turn_used_up() const { return turn_used_up_; }

@@ -45,6 +45,8 @@ inline constexpr std::int64_t kMaxAgeMsMax = 3'600'000;
 // goes.
 inline constexpr std::size_t kForwardsSentMax = 1'024;
 inline constexpr std::size_t kForwardsSentBytesMax = std::size_t{4} << 20;
+// One with a sequence is sent so often, as primaries are lost; then its outcome is unknown.
+inline constexpr unsigned kForwardSendsMax = 4;
 // At this many bytes, sent or not, the node runs no command of its clients.
 inline constexpr std::size_t kForwardsBytesMax = std::size_t{64} << 20;
 // Of other nodes, run in one turn; the rest is for the next turn.

@@ -87,7 +87,7 @@ void Forwarding::OnLinkDown(NodeId peer) {
   if (peer == primary_) {
     SetPrimary(std::nullopt, term_);
   }
-  FailSentTo(peer);
+  LoseSentTo(peer);
 }
 
 void Forwarding::Send(NodeId peer, const Message& message) {
@@ -260,13 +260,27 @@ void Forwarding::Fail(const Output::Forward& forward, ErrorCode error) {
       .operation = forward.operation, .session = forward.session, .answer = &answer});
 }
 
-// What has become of them nobody here will know.
-void Forwarding::FailSentTo(NodeId peer) {
+// What has become of it nobody here will know; who makes the records does, where it may come again.
+// Behind one that was answered others of its session may have gone there already, so that one stays
+// as it is.
+void Forwarding::Lose(PendingById::iterator found) {
+  Pending& pending = found->second;
+  const bool again = pending.forward.may_come_again && pending.under_way;
+  if (!again || ++pending.losses >= kForwardSendsMax) {
+    return Fail(Take(found), Planted(Bug::kFleetLostIsRefused) ? ErrorCode::kNotPrimary
+                                                               : ErrorCode::kUnknownOutcome);
+  }
+  ComeBack(pending);
+  pending.sent_to.reset();
+  pending.since_us = now_us_;
+  next_ = std::min(next_, found->first);
+}
+
+void Forwarding::LoseSentTo(NodeId peer) {
   for (auto next = pending_.begin(); next != pending_.end();) {
     const auto found = next++;
     if (found->second.sent_to == peer) {
-      Fail(Take(found),
-           Planted(Bug::kFleetLostIsRefused) ? ErrorCode::kNotPrimary : ErrorCode::kUnknownOutcome);
+      Lose(found);
     }
   }
 }
@@ -281,9 +295,10 @@ void Forwarding::TimeOut() {
     const Pending& pending = found->second;
     const bool late = now_us_ - pending.since_us >= timeout_us_;
     if (late && !pending.sent_to && !(primary_ && opened_)) {
-      Fail(Take(found), ErrorCode::kNotPrimary);
+      const bool lost = pending.losses > 0;
+      Fail(Take(found), lost ? ErrorCode::kUnknownOutcome : ErrorCode::kNotPrimary);
     } else if (late && pending.sent_to && pending.sent_to != primary_) {
-      Fail(Take(found), ErrorCode::kUnknownOutcome);
+      Lose(found);
     }
   }
 }

@@ -7,9 +7,12 @@
 //          begins with the owners of keys that are connected to it (Owners), and commands before
 //          that, or to a node that is not primary, come back not taken, all of them up to the next
 //          Owners: so they keep their order.
-// Errors:  what was sent and whose answer was lost is answered as unknown; who is primary no more
-//          may still answer. What found no primary in time was not done, and says so.
-// Limits:  kForwardsSentMax and kForwardsSentBytesMax to one primary; more wait here. full() at
+// Errors:  what was sent and whose answer was lost is answered as unknown, unless it may come
+// again:
+//          then it goes to the next primary. Who is primary no more may still answer. What found no
+//          primary in time was not done, and says so.
+// Limits:  kForwardSendsMax times for one; kForwardsSentMax and kForwardsSentBytesMax to one
+// primary; more wait here. full() at
 //          kForwardsBytesMax: no client of this node is read. kForwardsPerTurn run per turn.
 // Units:   microseconds of the monotonic clock.
 // Owner:   ClusterDriver; loop thread only.
@@ -72,6 +75,7 @@ class Forwarding {
     Output::Forward forward;
     std::int64_t since_us = 0;  // it waits, or that who has it is primary no more
     std::optional<NodeId> sent_to{};
+    unsigned losses = 0;     // of an answer, and with it of whether it has been done
     bool under_way = false;  // sent, and not answered
     bool elsewhere = false;  // so, and it was before the primary or its term changed
     Position upto{};         // what its answer rests on
@@ -119,7 +123,8 @@ class Forwarding {
   Output::Forward Take(PendingById::iterator pending);
   void Answer(const Output::Forward& forward, std::string_view replies);
   void Fail(const Output::Forward& forward, ErrorCode error);
-  void FailSentTo(NodeId peer);
+  void Lose(PendingById::iterator pending);
+  void LoseSentTo(NodeId peer);
 
   void Open(NodeId peer);
   void Refuse(NodeId peer, std::uint64_t id);

@@ -168,6 +168,7 @@ const std::vector<NamedLimit> kLimits = {
     {"kMaxAgeMsMax", kMaxAgeMsMax},
     {"kForwardsSentMax", kForwardsSentMax},
     {"kForwardsSentBytesMax", kForwardsSentBytesMax},
+    {"kForwardSendsMax", kForwardSendsMax},
     {"kForwardsBytesMax", kForwardsBytesMax},
     {"kForwardsPerTurn", kForwardsPerTurn},
     {"kStandInsMax", kStandInsMax},

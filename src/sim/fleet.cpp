@@ -36,6 +36,10 @@ Fleet::Machine::Machine(SimSchedule& schedule, std::uint64_t seed)
 
 Fleet::Fleet(const FleetOptions& options)
     : options_(options), prng_(options.seed), net_(schedule_, options.seed + 9, options.nodes) {
+  for (std::size_t i = 0; options_.counts && i < options_.nodes; ++i) {
+    counters_.push_back(
+        {.key = "count" + std::to_string(i), .session = {.high = i + 1}, .gives_up = i % 2 == 1});
+  }
   for (std::size_t i = 0; i < options_.nodes; ++i) {
     machines_.push_back(std::make_unique<Machine>(schedule_, options_.seed * 100 + i * 10));
     for (SimWorker* worker : {&machines_[i]->sync, &machines_[i]->bulk}) {
@@ -127,6 +131,7 @@ void Fleet::Start(std::size_t index) {
   machine.in_final = true;
   Step(machine, SessionOpened{.session = kWriter});
   Step(machine, SessionOpened{.session = kWatcher});
+  Step(machine, SessionOpened{.session = kCounting});
   PlanTurn(index);
 }
 
@@ -134,6 +139,7 @@ void Fleet::Stop(std::size_t index, bool power_cut) {
   Machine& machine = *machines_[index];
   Tell("node " + std::to_string(index) + (power_cut ? " loses power" : " is killed"));
   report_.unknown += machine.asked.size();
+  LoseCounted(machine);
   net_.SetProcess(index, nullptr);
   machine.runs = false;
   machine.will_crash = false;
@@ -222,10 +228,14 @@ void Fleet::Turn(std::size_t index) {
     Step(machine, OperationEnded{&result});
   }
   if (!machine.driver->halted()) {
+    const std::uint64_t rarely = options_.cleans ? 12 : 4;
     if (!machine.ready) {
       OpenSessions(machine);
-    } else if (!quiet_ && prng_.Chance(1, options_.cleans ? 12 : 4)) {
+    } else if (!quiet_ && prng_.Chance(1, rarely)) {
       WriteSomething(machine);
+    }
+    if (machine.ready && options_.counts && prng_.Chance(1, rarely)) {
+      CountSomething(machine);
     }
   }
   Step(machine, TurnEnded{});
@@ -271,7 +281,9 @@ void Fleet::Step(Machine& machine, const Input& input) {
 }
 
 void Fleet::Run(Machine& machine, SessionId session, const Command& command) {
-  if (session == kWriter) {
+  if (session == kCounting && command.verb != Verb::kIncrement) {
+    machine.counted.emplace_back();
+  } else if (session == kWriter) {
     const bool writes = command.verb == Verb::kPut;
     machine.asked.push_back({.key = std::string(writes ? command.key : ""),
                              .value = std::string(writes ? command.value : ""),
@@ -295,6 +307,7 @@ void Fleet::OpenSessions(Machine& machine) {
   }
   machine.ready = true;
   Run(machine, kWriter, {.verb = Verb::kUseDb, .name = kFinal, .secret = "t"});
+  Run(machine, kCounting, {.verb = Verb::kUseDb, .name = kFinal, .secret = "t"});
   Run(machine, kWatcher, {.verb = Verb::kUseDb, .name = kFinal, .secret = "t"});
   Run(machine, kWatcher, {.verb = Verb::kWatch, .key = "*", .since = "0"});
   Run(machine, kWatcher, {.verb = Verb::kUseDb, .name = kFast, .secret = "t"});
@@ -334,6 +347,10 @@ void Fleet::Hear(Machine& machine, const Output& output) {
         machine.driver->OnReply(*reply, output);
       } else if (reply->session == kWriter && reply->is_status()) {
         HearStatus(machine, *reply);
+      } else if (reply->session == kCounting && reply->is_status()) {
+        const Counted counted = machine.counted.front();
+        machine.counted.pop_front();
+        HearCounted(counted, *reply);
       }
       continue;
     }
@@ -391,7 +408,8 @@ void Fleet::HearChange(Machine& machine, const Change& change) {
   } else if (change.kind == ChangeKind::kSet && !change.key.starts_with("$")) {
     machine.view[key] = change.value;
     const Database* database = machine.node->store().Find(change.database);
-    if (database != nullptr && database->name() == kFinal) {
+    const bool counts = change.key.starts_with("count");
+    if (!counts && database != nullptr && database->name() == kFinal) {
       shown_.insert(std::string(change.value));
     }
   }

@@ -6,7 +6,9 @@
 //          at each node keeps what it is told. Faults come and are healed, then the logs must be
 //          the same, byte for byte by their chains, have all that was acknowledged as final and
 //          nothing that was refused; every watcher's view is the store. Who is answered at a node
-//          finds there what it wrote, and its writes are in the order in which it made them.
+//          finds there what it wrote, and its writes are in the order in which it made them. Who
+//          counts sends what it is not sure of once more, at any node, and now and then what it is
+//          sure of: in the end each has been counted once, and what was given up at most once.
 // Errors:  the report's violation, with the virtual time.
 // Units:   virtual microseconds.
 // Source:  docs/cluster.md §17.1.
@@ -44,6 +46,8 @@ struct FleetOptions {
   // Logs are short and kept for nobody, and little can be taken back: who was away needs a full
   // sync.
   bool cleans = false;
+  // Others count, and ask again what may have been done.
+  bool counts = false;
   std::function<void(std::string_view)> tell{};
 };
 
@@ -57,6 +61,8 @@ struct FleetReport {
   std::uint64_t restarts = 0;
   std::uint64_t cuts = 0;
   std::uint64_t primaries = 0;
+  std::uint64_t counted = 0;      // once each
+  std::uint64_t asked_again = 0;  // because it may have been counted or not
   std::optional<std::string> violation{};
 };
 
@@ -70,7 +76,23 @@ class Fleet {
  private:
   static constexpr SessionId kWriter{.slot = kStandInsMax, .generation = 1};
   static constexpr SessionId kWatcher{.slot = kStandInsMax + 1, .generation = 1};
+  static constexpr SessionId kCounting{.slot = kStandInsMax + 2, .generation = 1};
   static constexpr std::size_t kKeys = 20;
+
+  // One who counts, whichever node it is connected to; a session that outlives them.
+  struct Counter {
+    std::string key{};
+    SessionName session{};
+    std::uint64_t sequence = 0;  // the one that it is at; those before have been counted
+    bool waits = false;          // for the answer
+    bool gives_up = false;       // what may have been counted or not
+    std::uint64_t answered = 0;  // how many it was told of
+    std::map<std::uint64_t, Revision> done{};  // the newest ones
+  };
+  struct Counted {
+    Counter* counter = nullptr;  // null: not a count
+    std::uint64_t sequence = 0;
+  };
 
   struct Asked {
     std::string key{};  // empty: not a write
@@ -97,6 +119,7 @@ class Fleet {
     bool in_final = true;  // its writer
     std::int64_t next_turn_us = 0;
     std::deque<Asked> asked{};                  // the writer's commands without a status
+    std::deque<Counted> counted{};              // the same of those who count
     Revision answered{};                        // of its newest write
     std::map<std::string, std::string> view{};  // of its watcher
   };
@@ -116,6 +139,12 @@ class Fleet {
   void HearStatus(Machine& machine, const Reply& reply);
   void HearChange(Machine& machine, const Change& change);
   void WriteSomething(Machine& machine);
+  // Those who count (fleet_counters.cpp).
+  void CountSomething(Machine& machine);
+  void Count(Machine& machine, Counter& counter, std::uint64_t sequence);
+  void HearCounted(const Counted& counted, const Reply& reply);
+  void LoseCounted(Machine& machine);
+  void CheckCounts(const Machine& machine);
   void DoFault();
   void RestartAll();
   void HealAll();
@@ -135,6 +164,7 @@ class Fleet {
   DialedNet net_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::uint64_t values_ = 0;
+  std::deque<Counter> counters_;
   // Of the database in which what is seen is final: values that were acknowledged or shown.
   std::set<std::string> acknowledged_;
   std::set<std::string> shown_;

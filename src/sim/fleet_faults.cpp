@@ -182,6 +182,9 @@ void Fleet::CheckSame() {
       Violate("node " + std::to_string(i) + " holds something else than the primary");
     }
     CheckView(machine);
+    if (options_.counts) {
+      CheckCounts(machine);
+    }
   }
   if (!report_.violation && options_.cleans) {
     CheckKept(*machines_.front());

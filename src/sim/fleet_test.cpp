@@ -43,6 +43,19 @@ TEST(Fleet, KeepsItWithFullSyncs) {
   EXPECT_GT(full_syncs, 0U);
 }
 
+TEST(Fleet, CountsEachNumberOnceHoweverOftenItIsAsked) {
+  const char* asked = std::getenv("NUNC_FLEET_SEEDS");
+  const std::uint64_t seeds =
+      asked == nullptr ? kFleetSeeds / 5 : std::strtoull(asked, nullptr, 10);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const FleetReport report = SimulateFleet(
+        {.seed = seed, .nodes = seed % 3 == 0 ? 5U : 3U, .cleans = seed % 2 == 0, .counts = true});
+    EXPECT_FALSE(report.violation.has_value()) << "seed " << seed << ": " << *report.violation;
+    EXPECT_GT(report.counted, 0U);
+    EXPECT_GT(report.asked_again, 0U);
+  }
+}
+
 // Seeds that found something.
 TEST(Fleet, KeptSeeds) {
   ExpectKept({.seed = 48});               // a tail that was not final at a start was never told

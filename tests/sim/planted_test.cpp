@@ -95,6 +95,7 @@ constexpr NamedBug kBugs[] = {
     {"fleet-lost-is-refused", Bug::kFleetLostIsRefused},
     {"fleet-sync-without-chain", Bug::kFleetSyncWithoutChain},
     {"fleet-sync-records-lost", Bug::kFleetSyncRecordsLost},
+    {"fleet-retries-lost", Bug::kFleetRetriesLost},
     {"fleet-sync-file-first", Bug::kFleetSyncFileFirst},
     {"watch-delta-late", Bug::kWatchDeltaLate},
     {"watch-tombstone-untold", Bug::kWatchTombstoneUntold},
@@ -145,6 +146,7 @@ constexpr NamedBug kBugs[] = {
     {"watch-rewind-untold", Bug::kRewindUntold},
     {"watch-rewind-pattern-untold", Bug::kRewindPatternUntold},
     {"watch-rewind-token", Bug::kRewindToken},
+    {"fleet-retries-rewound", Bug::kRewindRetry},
     {"watch-rewind-held", Bug::kRewindHeld},
 };
 
@@ -187,7 +189,10 @@ std::optional<std::string> Violation(std::string_view name, std::uint64_t seed) 
         .violation;
   }
   if (name.starts_with("fleet-")) {
-    return SimulateFleet({.seed = seed, .cleans = name.starts_with("fleet-sync-")}).violation;
+    return SimulateFleet({.seed = seed,
+                          .cleans = name.starts_with("fleet-sync-"),
+                          .counts = name.starts_with("fleet-retries-")})
+        .violation;
   }
   if (!name.starts_with("watch-")) {
     return Simulate({.seed = seed, .duration_us = kDurationUs, .tell = {}}).violation;

@@ -214,8 +214,7 @@ bool HttpDoor::RunPending() {
       commands_.reset();
       connection_.CloseSession();
       // A program looks at the status alone; commands have theirs in their parts.
-      const bool refused = std::exchange(importing_, false) && import_refused_;
-      Answer({.status = static_cast<std::uint16_t>(refused ? 409 : 200),
+      Answer({.status = std::exchange(importing_, false) ? status_ : std::uint16_t{200},
               .content_type = kPlainText,
               .body = answer_});
       std::string().swap(answer_);  // assigning an empty one would keep the memory
@@ -263,9 +262,13 @@ void HttpDoor::OnReply(const Reply& reply, const Output& output) {
     }
     return;
   }
-  import_refused_ = reply.kind == ReplyKind::kError;
-  if (reply.kind == ReplyKind::kError) {
+  const bool refused = reply.kind == ReplyKind::kError;
+  const bool elsewhere = refused && reply.error == ErrorCode::kNotPrimary;
+  status_ = elsewhere ? 421 : refused ? 409 : 200;
+  if (refused) {
     AppendErrorText(answer_, reply, output);
+    answer_ +=
+        importing_ && elsewhere ? ": a restore is for the primary, whose TCP door that is" : "";
   } else if (importing_) {
     answer_ += std::to_string(reply.number);
   } else if (!has_data) {

@@ -81,8 +81,8 @@ class HttpDoor final : public Protocol {
   std::unique_ptr<BodySource> body_;  // of the answer that is being sent
   std::string piece_;                 // of it
   bool body_waits_ = false;
-  bool importing_ = false;       // the request is a part of a restore
-  bool import_refused_ = false;  // its status
+  bool importing_ = false;      // the request is a part of a restore
+  std::uint16_t status_ = 200;  // of its answer
   std::size_t parts_answered_ = 0;
   bool part_begun_ = false;
   bool close_after_answer_ = false;

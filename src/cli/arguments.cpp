@@ -31,7 +31,8 @@ struct Raw {
   std::string db_user;
   std::string key;
   std::string oplog_what;
-  std::string cluster_what;
+  std::string cluster_which;
+  std::string into;
   std::vector<std::string> oplog_rest;
   std::string folder;
   bool keep_prefix = false;
@@ -45,6 +46,8 @@ struct Raw {
   double seconds = 10;
   std::size_t nodes = 1;
   bool verbose = false;
+  bool json = false;
+  bool accepts_loss = false;
   CLI::Option* user_option = nullptr;
   CLI::Option* password_option = nullptr;
   CLI::Option* host_option = nullptr;
@@ -171,12 +174,34 @@ void AddBackup(CLI::App& app, Raw& raw) {
 }
 
 void AddCluster(CLI::App& app, Raw& raw) {
-  CLI::App* cluster = app.add_subcommand(
-      "cluster", "status: the members of a running server's cluster, and who is primary");
-  cluster->add_option("what", raw.cluster_what, "status")
+  CLI::App* cluster = app.add_subcommand("cluster", "look at a cluster and change its members");
+  cluster->require_subcommand(1);
+  CLI::App* status =
+      cluster->add_subcommand("status", "the members of a server's cluster, and who is primary");
+  status->add_flag("--json", raw.json, "as the server says it, for programs");
+  CLI::App* add = cluster->add_subcommand("add", "let in a node that was started with --join wait");
+  add->add_option("address", raw.cluster_which, "HOST:PORT, where it listens for other nodes")
       ->required()
-      ->check(CLI::IsMember({"status"}))
       ->type_name("");
+  CLI::App* remove = cluster->add_subcommand("remove", "take a node out, also one that is away");
+  CLI::App* promote = cluster->add_subcommand("promote", "hand the primary's role to a node");
+  for (CLI::App* change : {remove, promote}) {
+    change->add_option("id", raw.cluster_which, "of the node, as status shows it")
+        ->required()
+        ->type_name("");
+  }
+  CLI::App* recover = cluster->add_subcommand(
+      "recover",
+      "when a majority is lost for good: make another cluster of what one stopped node has");
+  recover->add_option("folder", raw.folder, "its data folder, which stays as it is")
+      ->required()
+      ->type_name("");
+  recover->add_option("--oplog-dir", raw.oplog_folder, "the folder of its op log (the data's)")
+      ->type_name("FOLDER");
+  recover->add_option("--into", raw.into, "an empty folder, or one that is not there")
+      ->type_name("FOLDER");
+  recover->add_flag("--i-accept-loss", raw.accepts_loss,
+                    "what only the lost nodes have is given up");
 }
 
 void AddSimulate(CLI::App& app, Raw& raw) {
@@ -312,10 +337,34 @@ Result<Arguments> ToOplog(const Raw& raw, const Environment& environment) {
   return arguments;
 }
 
-Result<Arguments> ToCluster(const Raw& raw, const Environment& environment) {
-  Result<ExecArguments> server = ToServer(raw, "cluster-state json", environment);
-  return server ? Result<Arguments>(ClusterArguments{.server = *std::move(server)})
-                : tl::unexpected(server.error());
+Result<Arguments> ToCluster(const CLI::App& cluster, const Raw& raw,
+                            const Environment& environment) {
+  if (cluster.got_subcommand("recover")) {
+    return RecoverArguments{.folder = raw.folder,
+                            .oplog_folder = raw.oplog_folder,
+                            .into = raw.into,
+                            .accepts_loss = raw.accepts_loss};
+  }
+  ClusterArguments arguments{.which = raw.cluster_which, .json = raw.json, .server = {}};
+  if (cluster.got_subcommand("add")) {
+    arguments.what = ClusterWhat::kAdd;
+    if (const Result<HostPort> address = ParseHostPort(raw.cluster_which); !address) {
+      return Fail(Fault::kInvalid, "\"" + raw.cluster_which + "\": " + address.error().detail);
+    }
+  } else if (!cluster.got_subcommand("status")) {
+    arguments.what =
+        cluster.got_subcommand("remove") ? ClusterWhat::kRemove : ClusterWhat::kPromote;
+    if (const Result<std::uint64_t> id = ParseNumber(raw.cluster_which, 1, UINT64_MAX); !id) {
+      return Fail(Fault::kInvalid, "\"" + raw.cluster_which +
+                                       "\" is no id of a node: `nunc cluster status` shows them");
+    }
+  }
+  Result<ExecArguments> server = ToServer(raw, "", environment);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  arguments.server = *std::move(server);
+  return arguments;
 }
 
 Result<Arguments> ToBackup(const Raw& raw, const Environment& environment) {
@@ -421,7 +470,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
     return RepairArguments{.folder = raw.folder, .keep_prefix = raw.keep_prefix};
   }
   if (app.got_subcommand("cluster")) {
-    return ToCluster(raw, environment);
+    return ToCluster(*app.get_subcommand("cluster"), raw, environment);
   }
   if (app.got_subcommand("backup")) {
     return ToBackup(raw, environment);

@@ -29,8 +29,21 @@ struct ExecArguments {  // also create-db, drop-db and oplog, which are one comm
   std::string title{};  // of the data that is printed in lines; empty: as the `Response` line
 };
 
+enum class ClusterWhat : std::uint8_t { kStatus, kAdd, kRemove, kPromote };
+
 struct ClusterArguments {
-  ExecArguments server;  // with the command
+  ClusterWhat what = ClusterWhat::kStatus;
+  std::string which;     // the id of a node; of kAdd an address
+  bool json = false;     // of kStatus: as the server says it
+  ExecArguments server;  // without commands
+};
+
+// `cluster recover`.
+struct RecoverArguments {
+  std::string folder;
+  std::string oplog_folder;  // empty: in `folder`
+  std::string into;          // empty: not given
+  bool accepts_loss = false;
 };
 
 struct WatchArguments {
@@ -87,10 +100,10 @@ struct SimulateArguments {
   bool verbose = false;
 };
 
-using Arguments =
-    std::variant<ShowText, StartArguments, ExecArguments, ClusterArguments, WatchArguments,
-                 PingArguments, DumpArguments, CheckArguments, RepairArguments, BackupArguments,
-                 RestoreFolderArguments, RestoreDatabaseArguments, SimulateArguments>;
+using Arguments = std::variant<ShowText, StartArguments, ExecArguments, ClusterArguments,
+                               WatchArguments, RecoverArguments, PingArguments, DumpArguments,
+                               CheckArguments, RepairArguments, BackupArguments,
+                               RestoreFolderArguments, RestoreDatabaseArguments, SimulateArguments>;
 
 // Reads credentials, and the folders of `restore`, from `environment` where no flag gives
 // them.

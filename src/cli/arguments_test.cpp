@@ -218,5 +218,54 @@ TEST(Arguments, ARestoreOfOneDatabaseGoesToAServer) {
   EXPECT_FALSE(Parse({"restore"}));
 }
 
+TEST(Arguments, AClusterIsLookedAtAndChanged) {
+  const auto status = ParseAs<ClusterArguments>({"-h", "http://h:1", "cluster", "status"});
+  EXPECT_EQ(status.what, ClusterWhat::kStatus);
+  EXPECT_FALSE(status.json);
+  EXPECT_EQ(status.server.host, "http://h:1");
+  // The server may be named behind the words too.
+  EXPECT_EQ(
+      ParseAs<ClusterArguments>({"cluster", "status", "--json", "-h", "http://h:2"}).server.host,
+      "http://h:2");
+  EXPECT_TRUE(ParseAs<ClusterArguments>({"cluster", "status", "--json"}).json);
+  const auto add = ParseAs<ClusterArguments>({"cluster", "add", "n:3015"});
+  EXPECT_EQ(add.what, ClusterWhat::kAdd);
+  EXPECT_EQ(add.which, "n:3015");
+  const auto remove = ParseAs<ClusterArguments>({"cluster", "remove", "18446744073709551615"});
+  EXPECT_EQ(remove.what, ClusterWhat::kRemove);
+  EXPECT_EQ(remove.which, "18446744073709551615");
+  EXPECT_EQ(ParseAs<ClusterArguments>({"cluster", "promote", "1"}).what, ClusterWhat::kPromote);
+  EXPECT_NE(ParseAs<ShowText>({"cluster", "--help"}).text.find("promote"), std::string::npos);
+}
+
+TEST(Arguments, WhatIsNoChangeOfAClusterIsRefused) {
+  for (const std::vector<const char*>& words :
+       std::vector<std::vector<const char*>>{{"cluster"},
+                                             {"cluster", "join"},
+                                             {"cluster", "status", "1"},
+                                             {"cluster", "add"},
+                                             {"cluster", "add", "n"},
+                                             {"cluster", "remove"},
+                                             {"cluster", "remove", "0"},
+                                             {"cluster", "remove", "n:3015"},
+                                             {"cluster", "remove", "18446744073709551616"},
+                                             {"cluster", "promote", "1; drop-db shop"},
+                                             {"cluster", "recover"}}) {
+    EXPECT_FALSE(Parse(words)) << words.back();
+  }
+}
+
+TEST(Arguments, ARecoveryNamesItsFoldersAndAcceptsTheLoss) {
+  const auto looks = ParseAs<RecoverArguments>({"cluster", "recover", "old"});
+  EXPECT_EQ(looks.folder, "old");
+  EXPECT_EQ(looks.into, "");
+  EXPECT_FALSE(looks.accepts_loss);
+  const auto recovers = ParseAs<RecoverArguments>(
+      {"cluster", "recover", "old", "--oplog-dir", "log", "--into", "new", "--i-accept-loss"});
+  EXPECT_EQ(recovers.oplog_folder, "log");
+  EXPECT_EQ(recovers.into, "new");
+  EXPECT_TRUE(recovers.accepts_loss);
+}
+
 }  // namespace
 }  // namespace nunc

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/escape.h"
+#include "cli/empty_folder.h"
 #include "cli/http_client.h"
 #include "cli/importer.h"
 #include "cli/progress.h"
@@ -210,77 +210,6 @@ ExitCode MakeBackup(const BackupArguments& arguments, const Printer& printer) {
 }
 
 // ---- restore into a folder
-
-namespace {
-
-// A folder that was empty, or not there, and is so again unless Keep was called.
-class EmptyFolder {
- public:
-  explicit EmptyFolder(std::string path) : path_(std::move(path)) {}
-  EmptyFolder(const EmptyFolder&) = delete;
-  EmptyFolder& operator=(const EmptyFolder&) = delete;
-  ~EmptyFolder() {
-    if (disk_ == nullptr || kept_) {
-      return;
-    }
-    if (const Result<std::vector<FileInfo>> files = disk_->List(); files) {
-      for (const FileInfo& file : *files) {
-        static_cast<void>(disk_->Remove(file.name));
-      }
-    }
-    std::error_code ignored;
-    if (!had_lock_) {
-      fs::remove(fs::path(path_) / kLockName, ignored);
-    }
-    if (made_) {
-      fs::remove(path_, ignored);
-    }
-  }
-
-  // Looks before the lock is made, and again when nobody else can add anything.
-  Result<void> Open() {
-    std::error_code unknown;
-    made_ = !fs::exists(path_, unknown);
-    had_lock_ = fs::exists(fs::path(path_) / kLockName, unknown);
-    if (Result<void> empty = CheckEmpty(); !empty) {
-      return empty;
-    }
-    Result<std::unique_ptr<PosixDisk>> disk = PosixDisk::Open(path_, FolderAccess::kCreate);
-    if (!disk) {
-      return tl::unexpected(disk.error());
-    }
-    if (Result<void> empty = CheckEmpty(); !empty) {
-      return empty;
-    }
-    disk_ = std::move(*disk);
-    return {};
-  }
-
-  void Keep() { kept_ = true; }
-  [[nodiscard]] Disk& disk() const { return *disk_; }
-
- private:
-  // Folders in it count too; the lock alone, which a server leaves, does not.
-  [[nodiscard]] Result<void> CheckEmpty() const {
-    std::error_code unknown;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_, unknown)) {
-      if (entry.path().filename() != kLockName) {
-        return Fail(Fault::kInvalid, path_ + " is not empty: it holds " +
-                                         HideControls(entry.path().filename().string()) +
-                                         "; nothing was changed");
-      }
-    }
-    return {};
-  }
-
-  std::string path_;
-  std::unique_ptr<PosixDisk> disk_;
-  bool made_ = false;
-  bool had_lock_ = false;
-  bool kept_ = false;
-};
-
-}  // namespace
 
 ExitCode RestoreFolder(const RestoreFolderArguments& arguments, const Printer& printer) {
   EmptyFolder data(arguments.folder);

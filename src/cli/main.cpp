@@ -1,9 +1,11 @@
 // The one binary: every sub-command begins here.
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <iostream>
 #include <string>
 #include <sys/signalfd.h>
+#include <thread>
 #include <variant>
 
 #include "cli/arguments.h"
@@ -14,6 +16,7 @@
 #include "cli/exit_code.h"
 #include "cli/http_client.h"
 #include "cli/ping.h"
+#include "cli/recover.h"
 #include "cli/simulate.h"
 #include "cli/start.h"
 #include "cli/tcp_client.h"
@@ -73,8 +76,23 @@ Printer StandardPrinter() {
 }
 
 ExitCode Run(const ClusterArguments& arguments) {
-  const Result<std::string> answer = PostAsAdmin(arguments.server);
-  return answer ? ShowClusterStatus(*answer, StandardPrinter()) : SayWhyNot(answer.error());
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kAgain{100};
+  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(kClusterPatienceMs);
+  const auto ask = [&arguments](std::string_view command) {
+    ExecArguments asked = arguments.server;
+    asked.commands = command;
+    return PostAsAdmin(asked);
+  };
+  const auto wait = [until] {
+    std::this_thread::sleep_for(kAgain);
+    return Clock::now() < until;
+  };
+  return RunCluster(arguments, {.ask = ask, .wait = wait}, StandardPrinter());
+}
+
+ExitCode Run(const RecoverArguments& arguments) {
+  return RecoverCluster(arguments, StandardPrinter());
 }
 
 ExitCode Run(const DumpArguments& arguments) {

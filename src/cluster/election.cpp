@@ -58,7 +58,7 @@ void Member::HastenElection(NodeId gone) {
 bool Member::MayCampaign() const {
   const MemberInfo* self = members().Find(name_);
   return self != nullptr && self->standing == Standing::kVoter && self->priority.value > 0 &&
-         !stops_;
+         !stops_ && !left_;
 }
 
 bool Member::HearsPrimary() const {
@@ -142,6 +142,14 @@ void Member::Win() {
 }
 
 void Member::Receive(NodeId peer, Term term, const Election& election) {
+  // One that was not there when it was taken out has not been told.
+  const bool removed = std::holds_alternative<Primary>(role_) &&
+                       configs_.back().revision <= commit_ &&
+                       members().Find(links_.at(peer).hello.name) == nullptr;
+  if (removed && election.probe) {
+    Send(peer, Refused{.reason = Refusal::kNotAMember});
+    return;
+  }
   const Term asked{term.value + (election.probe ? 1 : 0)};
   const bool undisturbed =
       !election.forced && HearsPrimary() && !Planted(Bug::kClusterProbeDisturbs);

@@ -5,9 +5,8 @@
 // Units:   microseconds of one monotonic clock that never runs backwards.
 // Errors:  what a peer sends is judged, never trusted: a link that makes no sense is closed.
 // Owner:   the node's driver, loop thread only. Nothing of an input is kept after Step.
-// Source:  docs/election.md; docs/cluster.md §3, §6, §8, §11; Ongaro, "Consensus: Bridging Theory
-// and
-//          Practice" (2014), for the rules: 3.4 terms, 3.6 votes, 4 members, 9.6 probes.
+// Source:  docs/election.md; docs/cluster.md §3, §6, §8, §11; Ongaro, "Consensus: Bridging
+//          Theory and Practice" (2014), for the rules: 3.4 terms, 3.6 votes, 4 members, 9.6 probes.
 #pragma once
 
 #include <cstdint>
@@ -157,6 +156,7 @@ class Member {
   template <class Other>
   static void Receive(NodeId /*peer*/, Term /*term*/, const Other& /*other*/) {}
   void CheckWishes();
+  void RemoveLeaving();
   void CheckLearners();
   void CheckTakeOver();
   [[nodiscard]] std::optional<NodeId> TakeOverTarget() const;

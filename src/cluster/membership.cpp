@@ -1,6 +1,7 @@
 // Who belongs to the cluster, and who takes the role over (docs/election.md; docs/cluster.md §6,
 // §11).
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/limits.h"
@@ -13,18 +14,26 @@ void Member::Take(const HandOverAsked& input) {
   stops_ = stops_ || input.stops;
   if (auto* primary = std::get_if<Primary>(&role_)) {
     primary->hand_over = true;
+    primary->hand_over_to = input.to;
+    primary->hand_over_until_us =
+        stops_ ? std::numeric_limits<std::int64_t>::max() : now_us_ + kPromoteUs;
     primary->takeover_us = now_us_;
   }
 }
 
 void Member::Take(const JoinAsked& input) {
   join_ = input;
+  left_ = false;
   asked_us_ = now_us_ - kAskAgainUs;
 }
 
-void Member::Take(const LeaveAsked& /*input*/) {
-  leave_ = true;
-  asked_us_ = now_us_ - kAskAgainUs;
+void Member::Take(const LeaveAsked& input) {
+  if (input.node == NodeId{} || input.node == name_.id) {
+    leave_ = true;
+    asked_us_ = now_us_ - kAskAgainUs;
+  } else if (auto* primary = std::get_if<Primary>(&role_)) {
+    primary->leaving.insert(input.node);
+  }
 }
 
 void Member::UseConfig(ConfigAt config) {
@@ -92,8 +101,9 @@ void Member::Receive(NodeId peer, Term /*term*/, const Leave& leave) {
   }
 }
 
-void Member::Receive(NodeId /*peer*/, Term /*term*/, const Refused& refused) {
-  if (leave_ && refused.reason == Refusal::kNotAMember) {
+// Of an older term it may be of a primary that has not heard that this node was let in again.
+void Member::Receive(NodeId /*peer*/, Term term, const Refused& refused) {
+  if (refused.reason == Refusal::kNotAMember && (leave_ || term >= term_)) {
     leave_ = false;
     left_ = true;
   } else {
@@ -115,7 +125,10 @@ void Member::CheckWishes() {
   }
   if (auto* primary = std::get_if<Primary>(&role_); primary != nullptr && leave_) {
     primary->hand_over = true;
+    primary->hand_over_to = {};
+    primary->hand_over_until_us = std::numeric_limits<std::int64_t>::max();
   }
+  RemoveLeaving();
   if ((!join_ && !leave_) || now_us_ < asked_us_ + kAskAgainUs) {
     return;
   }
@@ -130,6 +143,18 @@ void Member::CheckWishes() {
     } else {
       Send(peer, Leave{.name = name_});
     }
+  }
+}
+
+void Member::RemoveLeaving() {
+  auto* primary = std::get_if<Primary>(&role_);
+  if (primary == nullptr || primary->leaving.empty() || !MayChangeMembers()) {
+    return;
+  }
+  const NodeId node = *primary->leaving.begin();
+  primary->leaving.erase(node);
+  if (const MemberInfo* member = members().Find(node)) {
+    ChangeMembers(WithoutMember(members(), member->name), node);
   }
 }
 
@@ -167,7 +192,8 @@ std::optional<NodeId> Member::TakeOverTarget() const {
   const MemberInfo* best = nullptr;
   for (const MemberInfo& member : members().list) {
     const auto progress = primary.progress.find(member.name);
-    if (progress == primary.progress.end() || !IsLinked(member.name) ||
+    const bool wanted = primary.hand_over_to == NodeId{} || primary.hand_over_to == member.name.id;
+    if (!wanted || progress == primary.progress.end() || !IsLinked(member.name) ||
         member.standing != Standing::kVoter || member.priority.value == 0 ||
         progress->second.probing || BehindBy(progress->second) > kCaughtUpRecords) {
       continue;
@@ -187,6 +213,10 @@ void Member::CheckTakeOver() {
   auto* primary = std::get_if<Primary>(&role_);
   if (primary == nullptr) {
     return;
+  }
+  if (primary->hand_over && now_us_ >= primary->hand_over_until_us) {
+    primary->hand_over = false;
+    primary->hand_over_to = {};
   }
   const bool wanted = primary->hand_over || members().timing.takeover;
   if (!primary->takeover && wanted && now_us_ >= primary->takeover_us &&

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
@@ -105,6 +107,72 @@ TEST(Membership, WhoHasLeftIsToldSo) {
   EXPECT_TRUE(leaver.member().left());
 }
 
+TEST(Membership, APrimaryTakesOutAMemberThatIsAway) {
+  MemberHand hand(3, VotersUpTo(3));
+  hand.Link(2);
+  hand.BecomePrimary(2);
+  hand.Step(LeaveAsked{.node = {7}});  // nobody
+  EXPECT_EQ(hand.member().members().list.size(), 3U);
+  hand.Step(LeaveAsked{.node = {1}});
+  EXPECT_EQ(hand.member().members().Find(NodeId{1}), nullptr);
+  EXPECT_EQ(hand.member().members().list.size(), 2U);
+  EXPECT_FALSE(hand.member().left());
+  MemberHand other(1, VotersUpTo(3));
+  other.Step(LeaveAsked{.node = {2}});  // it is no primary
+  EXPECT_EQ(other.member().members().list.size(), 3U);
+}
+
+TEST(Membership, TwoAreTakenOutOneAfterTheOther) {
+  Members members = VotersUpTo(5);
+  members.list[3].standing = Standing::kLearner;
+  members.list[4].standing = Standing::kLearner;
+  MemberHand hand(3, members);
+  hand.Link(2);
+  hand.BecomePrimary(2);
+  hand.Step(LeaveAsked{.node = {4}});
+  hand.Step(LeaveAsked{.node = {5}});
+  EXPECT_EQ(hand.member().members().list.size(), 4U);
+  hand.Disk();
+  hand.Answer(2);
+  EXPECT_EQ(hand.member().members().list.size(), 3U);
+}
+
+TEST(Membership, WhoWasAwayWhenItWasTakenOutIsToldWhenItAsksForVotes) {
+  MemberHand hand(3, VotersUpTo(3));
+  hand.Link(2);
+  hand.BecomePrimary(2);
+  hand.Step(LeaveAsked{.node = {1}});
+  hand.Link(1);
+  hand.Forget();
+  const Election probe{.last = {}, .priority = {1}, .probe = true};
+  hand.Hear(1, 1, probe);
+  EXPECT_TRUE(hand.Sent<Refused>().empty());  // it is not final
+  hand.Disk();
+  hand.Answer(2);
+  hand.Hear(1, 1, probe);
+  const auto refused = hand.Sent<Refused>();
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].first, 1U);
+  EXPECT_EQ(refused[0].second.reason, Refusal::kNotAMember);
+  hand.Hear(2, 1, probe);
+  EXPECT_TRUE(hand.Sent<Refused>().empty());
+}
+
+TEST(Membership, WhoIsToldThatItIsOutAsksForNoVotesAnyMore) {
+  MemberHand hand(4, VotersUpTo(4));
+  hand.Link(3);
+  hand.Hear(3, 2, Victory{.start = {1}});
+  hand.Hear(3, 1, Refused{.reason = Refusal::kNotAMember});  // of a term that is over
+  EXPECT_FALSE(hand.member().left());
+  hand.Hear(3, 2, Refused{.reason = Refusal::kNotAMember});
+  EXPECT_TRUE(hand.member().left());
+  hand.Forget();
+  hand.Pass(5'000'000);
+  EXPECT_TRUE(hand.Sent<Election>().empty());
+  hand.Step(JoinAsked{.priority = {4}, .address = "a"});
+  EXPECT_FALSE(hand.member().left());
+}
+
 TEST(Membership, ASecondaryPassesAWishOnToThePrimary) {
   MemberHand hand(1, VotersUpTo(3));
   hand.Link(3);
@@ -162,6 +230,35 @@ TEST(TakeOver, ItWaitsForTheLastRecord) {
   EXPECT_TRUE(hand.Sent<TakeOver>().empty());
   hand.Answer(3);
   EXPECT_EQ(hand.Sent<TakeOver>().size(), 1U);
+}
+
+TEST(TakeOver, TheRoleGoesToTheOneThatIsNamed) {
+  MemberHand hand(3, VotersUpTo(3));
+  hand.Link(1);
+  hand.Link(2);
+  hand.BecomePrimary(2);
+  hand.Answer(1);
+  hand.Step(HandOverAsked{.to = {1}});
+  const auto sent = hand.Sent<TakeOver>();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].first, 1U);
+}
+
+TEST(TakeOver, WhoCannotTakeItIsWaitedForOnlySoLong) {
+  for (const std::int64_t waited_us : {kPromoteUs - 1, kPromoteUs}) {
+    MemberHand hand(3, VotersUpTo(3));
+    hand.Link(2);
+    hand.BecomePrimary(2);
+    hand.Step(HandOverAsked{.to = {1}});
+    const std::int64_t begun_us = hand.now_us();
+    while (hand.now_us() < begun_us + waited_us) {
+      hand.Pass(std::min<std::int64_t>(100'000, begun_us + waited_us - hand.now_us()));
+      hand.Answer(2);
+    }
+    hand.Link(1);
+    hand.Answer(1);
+    EXPECT_EQ(hand.Sent<TakeOver>().size(), waited_us < kPromoteUs ? 1U : 0U);
+  }
 }
 
 TEST(TakeOver, WhoIsAskedHoldsAForcedElection) {

@@ -63,6 +63,9 @@ struct Primary {
   std::int64_t since_us = 0;
   std::map<NodeName, PeerProgress> progress{};  // of every other member
   bool hand_over = false;
+  NodeId hand_over_to{};                // 0: to the best that there is
+  std::int64_t hand_over_until_us = 0;  // then it stays
+  std::set<NodeId> leaving{};           // members that are to go
   std::optional<TakeOverTry> takeover{};
   std::int64_t takeover_us = 0;       // not before
   std::int64_t takeover_wait_us = 0;  // and after a failure so much later
@@ -83,6 +86,7 @@ inline constexpr std::int64_t kFastSpreadUs = 10'000;
 inline constexpr std::int64_t kTicksPerPing = 4;      // how often a primary looks at its leases
 inline constexpr std::int64_t kTakeOverUs = 200'000;  // a primary accepts nothing for so long
 inline constexpr std::int64_t kTakeOverWaitUsMax = 60'000'000;
+inline constexpr std::int64_t kPromoteUs = 10'000'000;  // so long it is tried, when asked for
 inline constexpr std::int64_t kAskAgainUs = 1'000'000;  // to join or to leave
 inline constexpr std::uint64_t kCaughtUpRecords = 1'000;
 inline constexpr std::int64_t kCaughtUpUs = 1'000'000;

@@ -58,16 +58,20 @@ struct ConfigAppended {
   Revision revision{};
   std::string_view members{};
 };
-// The node will stop: the role goes to another, if there is one.
+// The role goes to another, if there is one that can take it soon.
 struct HandOverAsked {
-  bool stops = false;  // and it takes no role any more
+  bool stops = false;  // the node will stop, and takes no role any more
+  NodeId to{};         // 0: whoever can
 };
 struct JoinAsked {
   Priority priority{};
   bool voter = true;
   std::string address{};
 };
-struct LeaveAsked {};
+// Of a primary any member may be asked to go, of others themselves alone.
+struct LeaveAsked {
+  NodeId node{};  // 0: this one
+};
 // Whether this node is still primary: the others are asked at once.
 struct ConfirmAsked {};
 

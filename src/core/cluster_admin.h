@@ -63,10 +63,12 @@ class ClusterAdmin {
   // Of a primary: that it was one then, on the monotonic clock, is known of a majority. If it is
   // not, they are asked.
   virtual bool Confirmed(std::int64_t at_us) = 0;
-  // The role goes to another, of a primary.
-  virtual void HandOver() = 0;
-  // This node is no member any more, once the cluster has agreed.
-  virtual void Leave() = 0;
+  // The role goes to that member, of a primary; 0: to the best that there is.
+  virtual void HandOver(std::uint64_t to) = 0;
+  // That node is no member any more, once the cluster has agreed: this one, or of a primary any.
+  virtual void Leave(std::uint64_t node) = 0;
+  // The node there is dialed for a while, so that it can join.
+  virtual void AddNode(std::string_view address) = 0;
 };
 
 }  // namespace nunc

@@ -61,6 +61,9 @@ enum class Verb : std::uint8_t {
   kDelivered,
   kPing,
   kLeave,
+  kPromote,
+  kAddNode,
+  kPeerAddress,
   // Not a command: a request that could not be read. Its error takes its place in the order of the
   // replies like any other.
   kRejected,

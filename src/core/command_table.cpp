@@ -310,12 +310,29 @@ constexpr std::array kTable = {
                .summary = "reports that a change, made at AT, has been shown"},
     CommandRow{
         .verb = Verb::kPing, .name = "ping", .level = Level::kOpen, .summary = "answers pong"},
-    CommandRow{.verb = Verb::kLeave,
-               .name = "leave",
+    CommandRow{
+        .verb = Verb::kLeave,
+        .name = "leave",
+        .level = Level::kAdmin,
+        .arguments = {Word("NODE", Field::kName, "leave must be followed by the id of a member")},
+        .summary = "takes the node that has the id NODE out of the cluster"},
+    CommandRow{
+        .verb = Verb::kPromote,
+        .name = "promote",
+        .level = Level::kAdmin,
+        .arguments = {Word("NODE", Field::kName, "promote must be followed by the id of a member")},
+        .summary = "hands the role of the primary to the node that has the id NODE"},
+    CommandRow{.verb = Verb::kAddNode,
+               .name = "add-node",
                .level = Level::kAdmin,
-               .arguments = {Word("NODE", Field::kName,
-                                  "leave must be followed by the id of the node it is sent to")},
-               .summary = "takes this node, which has the id NODE, out of its cluster"},
+               .arguments = {Word("ADDRESS", Field::kName,
+                                  "add-node must be followed by where the new node listens for "
+                                  "other nodes")},
+               .summary = "dials a node that waits to join (--join wait), and lets it in"},
+    CommandRow{.verb = Verb::kPeerAddress,
+               .name = "peer-address",
+               .level = Level::kOpen,
+               .summary = "answers where other nodes of its cluster reach this one"},
 };
 
 constexpr bool RowsAreInVerbOrder() {

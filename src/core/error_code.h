@@ -80,8 +80,12 @@ enum class ErrorCode : std::uint8_t {
   kUnknownOutcome,      // not confirmed in time, or taken back before
   kNoCluster,           // the server is a member of none
   kUnknownForm,         // of cluster-state, metrics-state; text: the word
-  kOtherNode,           // text: the id of this one
+  kUnknownMember,       // text: the ids of those that there are
   kNoSuccessor,         // nobody could be primary in this node's place
+  kCannotLead,          // text: the id of that member
+  kNoMajority,          // of those that would be left; text: the id of who would go
+  kBadAddress,          // text: of a node
+  kMemberThere,         // text: the address, where a member is
   kNotPrimary,          // text: the primary's address; -: none is known
   kBehind,              // this node has not come so far; text: as in kNotPrimary
 };

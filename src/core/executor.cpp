@@ -325,7 +325,11 @@ void Executor::DispatchOther(Session& session, const Command& command, Output& o
     case Verb::kClusterState:
       return ClusterState(session, command, output);
     case Verb::kLeave:
-      return Leave(session, command, output);
+    case Verb::kPromote:
+    case Verb::kAddNode:
+      return AskCluster(session, command, output);
+    case Verb::kPeerAddress:
+      return TellPeerAddress(session, command, output);
     case Verb::kHello:
       return Hello(session, command, output);
     case Verb::kWait:

@@ -113,7 +113,7 @@ class Executor {
   using Handler = void(Session& session, const Command& command, Output& output);
   Handler Get, SetKey, EditKey, Increment, RemoveKey, GetMany, Keys, Scan, Wait, Explain, Watch,
       Unwatch, Delivered, Expire, Hello, Hold, Resolve, Auth, UseDb, CreateDb, CreateUser,
-      SetPermissions, DropDb, Oplog, Snapshot, Debug, ClusterState, Leave, ForceElection,
+      SetPermissions, DropDb, Oplog, Snapshot, Debug, ClusterState, AskCluster, TellPeerAddress,
       PendingOps, BeginOrDiscard, Exec, Arbiter, TellState, Dispatch, DispatchOther;
   bool RefuseIf(const Session& session, const Command& command, const Entry* existing, Output& out);
   void WatchPattern(const Session&, WatchingSession&, const Command&, Delivery::Begin, Output&);

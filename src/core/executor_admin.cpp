@@ -407,7 +407,7 @@ void Executor::Debug(Session& session, const Command& command, Output& output) {
   } else if (command.name == "pending-ops") {
     return PendingOps(session, command, output);
   } else if (command.name == "force-election") {
-    return ForceElection(session, command, output);
+    return AskCluster(session, command, output);
   } else if (command.name == "process-info") {
     Data(session, {.kind = ReplyKind::kProcess, .number = options_.start_time_ms}, output);
   } else if (command.name == "loop") {

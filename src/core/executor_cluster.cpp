@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/limits.h"
 #include "core/executor.h"
 
 namespace nunc {
@@ -56,11 +57,50 @@ void AddListed(Rows& rows, const ClusterShown& shown, Output& output) {
   std::ranges::sort(rows, {}, &Output::Row::name);
 }
 
-bool HasSuccessor(const ClusterShown& shown) {
-  return std::ranges::any_of(shown.members, [&shown](const ClusterShown::Member& member) {
-    return member.id != shown.id && member.linked && member.standing == "voter" &&
-           member.priority > 0;
+using ShownMember = ClusterShown::Member;
+
+const ShownMember* Find(const ClusterShown& shown, std::string_view id) {
+  const auto found = std::ranges::find_if(
+      shown.members, [id](const ShownMember& member) { return std::to_string(member.id) == id; });
+  return found == shown.members.end() ? nullptr : &*found;
+}
+
+bool MayLead(const ShownMember& member) {
+  return member.linked && member.standing == "voter" && member.priority > 0;
+}
+
+bool HasSuccessor(const ClusterShown& shown, std::uint64_t of) {
+  return std::ranges::any_of(shown.members, [of](const ShownMember& member) {
+    return member.id != of && MayLead(member);
   });
+}
+
+// Whether those that are linked can confirm anything without that one.
+bool KeepsMajority(const ClusterShown& shown, std::uint64_t without) {
+  std::size_t voters = 0;
+  std::size_t linked = 0;
+  for (const ShownMember& member : shown.members) {
+    if (member.id != without && member.standing == "voter") {
+      ++voters;
+      linked += member.linked ? 1 : 0;
+    }
+  }
+  return linked > voters / 2;
+}
+
+std::string IdsOf(const ClusterShown& shown) {
+  std::string ids;
+  for (const ShownMember& member : shown.members) {
+    ids.append(ids.empty() ? "" : ", ").append(std::to_string(member.id));
+  }
+  return ids.empty() ? "-" : ids;
+}
+
+bool IsAddress(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  return colon != std::string_view::npos && colon > 0 && text.size() <= kPeerAddressBytesMax &&
+         text.find_first_not_of("0123456789", colon + 1) == std::string_view::npos &&
+         colon + 1 < text.size();
 }
 
 }  // namespace
@@ -102,34 +142,66 @@ void Executor::ClusterState(Session& session, const Command& command, Output& ou
   Ok(session, output);
 }
 
-void Executor::Leave(Session& session, const Command& command, Output& output) {
+// What changes who is primary or a member. All nodes take it, and the primary does it: but that a
+// node goes itself it may say to all others, and anyone can dial.
+void Executor::AskCluster(Session& session, const Command& command, Output& output) {
   if (options_.cluster == nullptr) {
     return Error(session, ErrorCode::kNoCluster, output);
   }
-  // Existing scripts name a node that is to go, and may say so to any.
   const ClusterShown shown = options_.cluster->Show();
-  const std::string own = std::to_string(shown.id);
-  if (command.name != own) {
-    return Error(session, ErrorCode::kOtherNode, output, output.Keep(own));
+  if (command.verb == Verb::kAddNode) {
+    const bool there =
+        std::ranges::find(shown.members, command.name, &ShownMember::peer) != shown.members.end();
+    if (there || !IsAddress(command.name)) {
+      return Error(session, there ? ErrorCode::kMemberThere : ErrorCode::kBadAddress, output,
+                   command.name);
+    }
+    options_.cluster->AddNode(command.name);
+    return Ok(session, output);
   }
-  if (!HasSuccessor(shown)) {
+  const bool any = command.verb == Verb::kDebug;  // force-election
+  const ShownMember* member = any ? nullptr : Find(shown, command.name);
+  const bool goes_itself =
+      command.verb == Verb::kLeave && member != nullptr && member->id == shown.id;
+  if (follows_ && !goes_itself) {
+    return Forward(session, command, output);
+  }
+  if (!any && member == nullptr) {
+    return Error(session, ErrorCode::kUnknownMember, output, output.Keep(IdsOf(shown)));
+  }
+  if (command.verb == Verb::kPromote) {
+    if (!MayLead(*member)) {
+      return Error(session, ErrorCode::kCannotLead, output, command.name);
+    }
+    if (member->id != shown.id) {
+      options_.cluster->HandOver(member->id);
+    }
+    return Ok(session, output);
+  }
+  if (!HasSuccessor(shown, any ? shown.id : member->id)) {
     return Error(session, ErrorCode::kNoSuccessor, output);
   }
-  options_.cluster->Leave();
+  if (any) {
+    options_.cluster->HandOver(0);
+    return Ok(session, output);
+  }
+  if (!KeepsMajority(shown, member->id)) {
+    return Error(session, ErrorCode::kNoMajority, output, command.name);
+  }
+  options_.cluster->Leave(member->id);
   Ok(session, output);
 }
 
-void Executor::ForceElection(Session& session, const Command& /*command*/, Output& output) {
-  if (options_.cluster == nullptr) {
+// For a node that wants to join: it is told nothing that it could not find by dialing.
+void Executor::TellPeerAddress(Session& session, const Command& /*command*/, Output& output) {
+  const ClusterShown shown =
+      options_.cluster == nullptr ? ClusterShown{} : options_.cluster->Show();
+  const auto self = std::ranges::find(shown.members, shown.id, &ShownMember::id);
+  if (self == shown.members.end()) {
     return Error(session, ErrorCode::kNoCluster, output);
   }
-  if (follows_) {
-    return Error(session, ErrorCode::kNotPrimary, output, primary_);
-  }
-  if (!HasSuccessor(options_.cluster->Show())) {
-    return Error(session, ErrorCode::kNoSuccessor, output);
-  }
-  options_.cluster->HandOver();
+  output.rows.push_back({.name = output.Keep(self->peer)});
+  Data(session, {.kind = ReplyKind::kLines, .text = "peer-address"}, output);
   Ok(session, output);
 }
 

@@ -1,3 +1,7 @@
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
 #include "core/executor_fixture.h"
 
 namespace nunc {
@@ -10,11 +14,13 @@ class FakeCluster final : public ClusterAdmin {
   [[nodiscard]] ClusterShown Show() const override { return shown; }
   [[nodiscard]] std::optional<std::int64_t> age_us() const override { return age; }
   bool Confirmed(std::int64_t at_us) override { return confirmed_us >= at_us; }
-  void HandOver() override { ++handed_over; }
-  void Leave() override { ++left; }
+  void HandOver(std::uint64_t to) override { handed_over.push_back(to); }
+  void Leave(std::uint64_t node) override { left.push_back(node); }
+  void AddNode(std::string_view address) override { added = address; }
 
-  int handed_over = 0;
-  int left = 0;
+  std::vector<std::uint64_t> handed_over;
+  std::vector<std::uint64_t> left;
+  std::string added;
   std::optional<std::int64_t> age;
   std::int64_t confirmed_us = 0;
 
@@ -100,28 +106,88 @@ TEST_F(ExecutorClusterTest, TheRoleIsHandedOverWhereSomebodyCanTakeIt) {
   other.priority = 1;
   other.standing = "learner";
   EXPECT_EQ(Run(admin_, force), ErrorCode::kNoSuccessor);
-  EXPECT_EQ(cluster_.handed_over, 0);
+  EXPECT_TRUE(cluster_.handed_over.empty());
   other.standing = "voter";
   EXPECT_EQ(Run(admin_, force), kFine);
-  EXPECT_EQ(cluster_.handed_over, 1);
+  EXPECT_EQ(cluster_.handed_over, std::vector<std::uint64_t>{0});
   executor_.Follow("there:1");
   EXPECT_EQ(Run(admin_, force), ErrorCode::kNotPrimary);
   EXPECT_EQ(error_text_, "there:1");
-  EXPECT_EQ(cluster_.handed_over, 1);
+  EXPECT_EQ(cluster_.handed_over.size(), 1U);
 }
 
-TEST_F(ExecutorClusterTest, OnlyTheNodeThatIsNamedLeaves) {
+TEST_F(ExecutorClusterTest, TheRoleIsHandedToTheMemberThatIsNamed) {
+  executor_.SetCluster(cluster_);
+  EXPECT_EQ(Run(Connect(), ask::Named(Verb::kPromote, "2")), ErrorCode::kNotAuth);
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kPromote, "2")), ErrorCode::kCannotLead);  // no link
+  EXPECT_EQ(error_text_, "2");
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kPromote, "18446744073709551615")),
+            ErrorCode::kCannotLead);
+  for (const char* nobody : {"3", "02", "a", "-1", "0"}) {
+    EXPECT_EQ(Run(admin_, ask::Named(Verb::kPromote, nobody)), ErrorCode::kUnknownMember);
+    EXPECT_EQ(error_text_, "1, 2, 18446744073709551615") << nobody;
+  }
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kPromote, "1")), kFine);  // it is
+  EXPECT_TRUE(cluster_.handed_over.empty());
+  cluster_.shown.members[1].linked = true;
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kPromote, "2")), kFine);
+  EXPECT_EQ(cluster_.handed_over, std::vector<std::uint64_t>{2});
+}
+
+TEST_F(ExecutorClusterTest, ANodeThatWaitsToJoinIsDialed) {
+  executor_.SetCluster(cluster_);
+  EXPECT_EQ(Run(Connect(), ask::Named(Verb::kAddNode, "new:3015")), ErrorCode::kNotAuth);
+  const std::string longest = std::string(kPeerAddressBytesMax - 5, 'h') + ":3015";
+  const std::string longer = "h" + longest;
+  for (const std::string& bad :
+       {std::string("new"), std::string(":1"), std::string("new:"), std::string("new:x"), longer}) {
+    EXPECT_EQ(Run(admin_, ask::Named(Verb::kAddNode, bad)), ErrorCode::kBadAddress) << bad;
+  }
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kAddNode, "peer:2")), ErrorCode::kMemberThere);
+  EXPECT_EQ(cluster_.added, "");
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kAddNode, longest)), kFine);
+  EXPECT_EQ(cluster_.added, longest);
+}
+
+TEST_F(ExecutorClusterTest, WhoWantsToJoinIsToldWhereANodeListens) {
+  EXPECT_EQ(Run(Connect(), ask::Plain(Verb::kPeerAddress)), ErrorCode::kNoCluster);
+  executor_.SetCluster(cluster_);
+  EXPECT_EQ(Ask(Connect(), ask::Plain(Verb::kPeerAddress)), "lines peer-address peer:1");
+  cluster_.shown.id = 9;  // it has yet to join
+  EXPECT_EQ(Run(Connect(), ask::Plain(Verb::kPeerAddress)), ErrorCode::kNoCluster);
+}
+
+TEST_F(ExecutorClusterTest, TheNodeThatIsNamedLeaves) {
   executor_.SetCluster(cluster_);
   EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), ErrorCode::kNoSuccessor);
   cluster_.shown.members[1].linked = true;
-  for (const char* other : {"2", "01", "a", "-1"}) {
-    EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, other)), ErrorCode::kOtherNode) << other;
-    EXPECT_EQ(error_text_, "1");
+  for (const char* nobody : {"3", "01", "a", "-1"}) {
+    EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, nobody)), ErrorCode::kUnknownMember) << nobody;
   }
   EXPECT_EQ(Run(Connect(), ask::Named(Verb::kLeave, "1")), ErrorCode::kNotAuth);
-  EXPECT_EQ(cluster_.left, 0);
+  EXPECT_TRUE(cluster_.left.empty());
   EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), kFine);
-  EXPECT_EQ(cluster_.left, 1);
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "2")), kFine);
+  executor_.Follow("there:1");
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), kFine);  // itself
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "2")), ErrorCode::kNotPrimary);
+  EXPECT_EQ(cluster_.left, (std::vector<std::uint64_t>{1, 2, 1}));
+}
+
+TEST_F(ExecutorClusterTest, NobodyLeavesWhoIsNeededForAMajority) {
+  executor_.SetCluster(cluster_);
+  ClusterShown::Member& third = cluster_.shown.members[2];
+  third.standing = "voter";
+  third.priority = 1;
+  const std::string third_id = std::to_string(third.id);
+  for (const std::string& needed : {std::string("1"), third_id}) {
+    EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, needed)), ErrorCode::kNoMajority);
+    EXPECT_EQ(error_text_, needed);
+  }
+  EXPECT_TRUE(cluster_.left.empty());
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "2")), kFine);  // which is away
+  cluster_.shown.members[1].linked = true;
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, third_id)), kFine);
 }
 
 TEST_F(ExecutorClusterTest, WhatIsNotFinalIsCounted) {

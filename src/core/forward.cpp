@@ -136,10 +136,11 @@ bool TakeNumbers(Cursor& cursor, Command& command) {
           cursor.Take(retry.sequence) && retry.sequence != 0);
 }
 
-// All that makes records, or may.
+// All that makes records, or may, and what is asked of the primary.
 bool MayBeForwarded(const CommandRow& row) {
   return row.effect != Effect::kReads || row.verb == Verb::kExec || row.verb == Verb::kHello ||
-         row.verb == Verb::kArbiter || row.verb == Verb::kWait;
+         row.verb == Verb::kArbiter || row.verb == Verb::kWait || row.verb == Verb::kDebug ||
+         row.verb == Verb::kLeave || row.verb == Verb::kPromote;
 }
 
 bool TakeCommand(Cursor& cursor, Command& command) {

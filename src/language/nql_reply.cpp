@@ -173,8 +173,20 @@ TextAround AroundText(ErrorCode code) {
       return {"not-primary ", ""};
     case ErrorCode::kBehind:
       return {"behind: this node has not come so far; the primary is at ", ""};
-    case ErrorCode::kOtherNode:
-      return {"leave takes the id of the node that it is sent to, which is ", ""};
+    case ErrorCode::kUnknownMember:
+      return {"no member has that id; their ids are ", ""};
+    case ErrorCode::kCannotLead:
+      return {"node ",
+              " cannot be primary now: it must be linked with the primary, a voter, and of a "
+              "priority above 0"};
+    case ErrorCode::kNoMajority:
+      return {"without node ",
+              " those that are linked would be no majority of the voters, and nothing could be "
+              "confirmed: start more of them first, or take those out that are away"};
+    case ErrorCode::kBadAddress:
+      return {"'", "' is no address of a node: allowed is HOST:PORT, at most 255 bytes"};
+    case ErrorCode::kMemberThere:
+      return {"a member is at ", " already"};
     case ErrorCode::kUnknownForm:
       return {"unknown form '", "': allowed is json, or none"};
     case ErrorCode::kConflictNotOpen:

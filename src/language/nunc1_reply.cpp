@@ -93,8 +93,12 @@ constexpr std::array kCodes = {
     Code{ErrorCode::kUnknownOutcome, "unknown-outcome"},
     Code{ErrorCode::kNoCluster, "no-cluster"},
     Code{ErrorCode::kUnknownForm, "unknown-form"},
-    Code{ErrorCode::kOtherNode, "other-node"},
+    Code{ErrorCode::kUnknownMember, "unknown-member"},
     Code{ErrorCode::kNoSuccessor, "no-successor"},
+    Code{ErrorCode::kCannotLead, "cannot-lead"},
+    Code{ErrorCode::kNoMajority, "no-majority"},
+    Code{ErrorCode::kBadAddress, "bad-address"},
+    Code{ErrorCode::kMemberThere, "member-there"},
     Code{ErrorCode::kNotPrimary, "not-primary"},
     Code{ErrorCode::kBehind, "behind"},
 };
@@ -313,8 +317,13 @@ std::string_view FieldOf(ErrorCode code, Verb verb) {
       return "what";
     case ErrorCode::kUnknownForm:
       return "form";
-    case ErrorCode::kOtherNode:
+    case ErrorCode::kUnknownMember:
+    case ErrorCode::kCannotLead:
+    case ErrorCode::kNoMajority:
       return "node";
+    case ErrorCode::kBadAddress:
+    case ErrorCode::kMemberThere:
+      return "address";
     case ErrorCode::kSnapshotUnknownDatabases:
     case ErrorCode::kReplicateSnapshotUnknown:
       return "dbs";

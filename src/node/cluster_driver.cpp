@@ -103,11 +103,11 @@ Result<void> ClusterDriver::EndTurn() {
     forwarding_->Work();
     return {};
   }
-  if (std::exchange(hands_over_, false)) {
-    Step(HandOverAsked{.stops = stops_});
+  if (const std::optional<NodeId> to = std::exchange(hands_over_, std::nullopt)) {
+    Step(HandOverAsked{.stops = stops_, .to = *to});
   }
-  if (std::exchange(leaves_, false)) {
-    Step(LeaveAsked{});
+  for (const NodeId node : std::exchange(leaving_, {})) {
+    Step(LeaveAsked{.node = node});
   }
   forwarding_->Work();
   AskWhetherPrimary();
@@ -128,9 +128,9 @@ std::int64_t ClusterDriver::next_us() const {
   if (wants_reload()) {
     return forwarding_->next_us();
   }
-  return hands_over_ || leaves_ ? now_.mono_us
-                                : std::min({member_->deadline_us(), next_dial_us_,
-                                            forwarding_->next_us(), sender_.next_us()});
+  return hands_over_ || !leaving_.empty() ? now_.mono_us
+                                          : std::min({member_->deadline_us(), next_dial_us_,
+                                                      forwarding_->next_us(), sender_.next_us()});
 }
 
 bool ClusterDriver::accepting() const {
@@ -196,6 +196,9 @@ void ClusterDriver::Settle() {
   const Revision commit = member_->commit();
   world_.persistence.SetCommitted(commit);
   const bool leads = member_->role() == RoleName::kPrimary;
+  if (member_->left() && !std::exchange(told_left_, true)) {
+    LogWarn("cluster: this node is no member any more: stop it, and do not start its folder again");
+  }
   SettleSync(leads);
   std::string_view primary;
   if (const auto id = member_->primary(); id && !leads) {

@@ -73,10 +73,14 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   [[nodiscard]] bool halted() const { return busy() || forwarding_->full(); }
   // Of a session that stands in for another node's: its slot is below kStandInsMax.
   void OnReply(const Reply& reply, const Output& output) { forwarding_->OnReply(reply, output); }
-  void HandOver() override { hands_over_ = true; }
+  void HandOver(std::uint64_t to) override { hands_over_ = NodeId{to}; }
   // The process will end: it hands its role over, and takes none any more.
-  void Stop() { hands_over_ = stops_ = true; }
-  void Leave() override { leaves_ = true; }
+  void Stop() {
+    stops_ = true;
+    hands_over_ = NodeId{};
+  }
+  void Leave(std::uint64_t node) override { leaving_.emplace_back(node); }
+  void AddNode(std::string_view address) override;
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] bool IsLinked(NodeId peer) const { return by_peer_.contains(peer); }
   // The folder holds a whole state, which a start makes it: the node must stop as it does else, and
@@ -154,8 +158,12 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   std::optional<Member> member_;
   std::optional<Error> failure_;
   bool stops_ = false;
-  bool hands_over_ = false;  // at the end of the turn
-  bool leaves_ = false;
+  // At the end of the turn: to that one, or to whoever can; those go.
+  std::optional<NodeId> hands_over_;
+  std::vector<NodeId> leaving_;
+  bool told_left_ = false;
+  std::string adding_;  // is dialed until then; empty: nobody
+  std::int64_t add_until_us_ = 0;
   std::optional<Forwarding> forwarding_;
   FullSyncSender sender_;
   FullSyncReceiver receiver_;

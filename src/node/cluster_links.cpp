@@ -13,6 +13,8 @@ constexpr std::int64_t kRedialUs = 100'000;
 // Who has been away for so long is asked for less often.
 constexpr std::int64_t kAwayUs = 2'000'000;
 constexpr std::int64_t kRedialAwayUs = 1'000'000;
+// Who is to be added is dialed for so long.
+constexpr std::int64_t kAddUs = 10'000'000;
 
 }  // namespace
 
@@ -235,7 +237,8 @@ void ClusterDriver::Forget(LinkId id) {
 
 // Of two members the one with the lower id dials, so that there are not two links; the other only
 // asks whether the first is still there. Who is no member yet dials whomever it was told of, and a
-// learner does not know who is primary before that one has dialed it.
+// learner does not know who is primary before that one has dialed it. One that was taken out while
+// it was away is dialed by nobody: who has no link for long dials all.
 void ClusterDriver::DialWhoIsMissing() {
   if (now_.mono_us < next_dial_us_) {
     return;
@@ -251,16 +254,28 @@ void ClusterDriver::DialWhoIsMissing() {
       DialAt(ParseMemberAddress(info.address).peer, is_dialed);
     }
   }
-  if (is_member) {
-    return;
-  }
-  for (const std::string& address : options_.join) {
+  const auto dial_once = [this](const std::string& address) {
     const bool linked = std::ranges::any_of(
         links_, [&](const auto& link) { return link.second.dialed == address; });
     if (!linked) {
       DialAt(address, false);
     }
+    return linked;
+  };
+  if (!adding_.empty() && (now_.mono_us >= add_until_us_ || dial_once(adding_))) {
+    dialing_.erase(adding_);
+    adding_.clear();
   }
+  for (std::size_t i = 0; i < options_.join.size() && !is_member; ++i) {
+    dial_once(options_.join[i]);
+  }
+}
+
+// One at a time: the next one takes its place.
+void ClusterDriver::AddNode(std::string_view address) {
+  dialing_.erase(adding_);
+  adding_ = address;
+  add_until_us_ = now_.mono_us + kAddUs;
 }
 
 void ClusterDriver::DialAt(std::string_view address, bool only_asks) {
@@ -273,7 +288,7 @@ void ClusterDriver::DialAt(std::string_view address, bool only_asks) {
   }
   const bool away = now_.mono_us - dialing.since_us > kAwayUs;
   dialing.next_us = now_.mono_us + (away ? kRedialAwayUs : kRedialUs);
-  if (only_asks) {
+  if (only_asks && !away) {
     world_.net.Probe(address);
   } else {
     dialing.under_way = true;

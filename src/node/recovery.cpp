@@ -401,7 +401,11 @@ Result<IntactPrefix> Recovery::RunRepair(RepairMode mode) {
   return IntactPrefix{.report = out_.report,
                       .revision = store_.revision(),
                       .time_us = store_.LogTimeUs(0),
-                      .durable = known_durable};
+                      .durable = known_durable,
+                      .committed = meta_.commit,
+                      .term = out_.terms.empty() ? Term{} : out_.terms.back().term,
+                      .known_term = meta_.term,
+                      .is_member = !store_.members().empty()};
 }
 
 // The newest snapshot that is whole and has the log it needs, or the log alone.
@@ -514,6 +518,12 @@ Result<IntactPrefix> Repair(const PersistenceWorld& world, std::uint64_t segment
   Store store(0, "");
   const ShowProgress silent = [](const RecoveryProgress&) {};
   return Recovery(world, segment_bytes, store, silent).RunRepair(mode);
+}
+
+Result<IntactPrefix> LoadIntact(const PersistenceWorld& world, std::uint64_t segment_bytes,
+                                Store& store) {
+  const ShowProgress silent = [](const RecoveryProgress&) {};
+  return Recovery(world, segment_bytes, store, silent).RunRepair(RepairMode::kReport);
 }
 
 Result<Recovered> Recover(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,

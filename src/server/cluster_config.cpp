@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kSecretBytesMin = 16;
 constexpr std::string_view kWhitespace = " \t\r\n";
 constexpr std::int64_t kTimeoutUsMin = 1'000;
+// In place of addresses: `nunc cluster add` says where this node is.
+constexpr std::string_view kJoinWaits = "wait";
 
 Result<std::string> AddressOf(std::string_view text) {
   const Result<HostPort> address = ParseHostPort(text);
@@ -22,6 +24,25 @@ Result<std::string> AddressOf(std::string_view text) {
     return tl::unexpected(address.error());
   }
   return ToText(*address);
+}
+
+Result<std::vector<std::string>> AddressesOf(std::string_view text) {
+  std::vector<std::string> addresses;
+  for (bool more = true; more;) {
+    const std::size_t comma = text.find(',');
+    Result<std::string> address = AddressOf(text.substr(0, comma));
+    if (!address) {
+      return tl::unexpected(address.error());
+    }
+    addresses.push_back(*std::move(address));
+    more = comma != std::string_view::npos;
+    text.remove_prefix(more ? comma + 1 : text.size());
+  }
+  if (addresses.size() > kMembersMax) {
+    return Fail(Fault::kInvalid, "allowed are at most " + std::to_string(kMembersMax) +
+                                     " addresses, HOST:PORT[,HOST:PORT]");
+  }
+  return addresses;
 }
 
 template <class T>
@@ -78,22 +99,9 @@ Result<void> SetAdvertise(std::string_view text, Config& config) {
 }
 
 Result<void> SetJoin(std::string_view text, Config& config) {
+  config.cluster.joins = true;
   config.cluster.join.clear();
-  for (bool more = true; more;) {
-    const std::size_t comma = text.find(',');
-    Result<std::string> address = AddressOf(text.substr(0, comma));
-    if (!address) {
-      return tl::unexpected(address.error());
-    }
-    config.cluster.join.push_back(*std::move(address));
-    more = comma != std::string_view::npos;
-    text.remove_prefix(more ? comma + 1 : text.size());
-  }
-  if (config.cluster.join.size() > kMembersMax) {
-    return Fail(Fault::kInvalid, "allowed are at most " + std::to_string(kMembersMax) +
-                                     " addresses, HOST:PORT[,HOST:PORT]");
-  }
-  return {};
+  return text == kJoinWaits ? Result<void>() : Set(AddressesOf(text), config.cluster.join);
 }
 
 Result<void> SetSecret(std::string_view text, Config& config) {
@@ -148,11 +156,11 @@ Result<void> SetBootstrap(std::string_view text, Config& config) {
 
 Result<void> CheckCluster(Config& config) {
   ClusterConfig& cluster = config.cluster;
-  const bool wants = cluster.bootstrap || !cluster.join.empty();
+  const bool wants = cluster.bootstrap || cluster.joins;
   if (!wants && !cluster.active()) {
     return {};
   }
-  if (cluster.bootstrap && !cluster.join.empty()) {
+  if (cluster.bootstrap && cluster.joins) {
     return Fail(Fault::kInvalid,
                 "--bootstrap begins a cluster, --join enters one that is there: give one of them");
   }

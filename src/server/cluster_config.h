@@ -30,6 +30,7 @@ struct ClusterConfig {
   std::string listen;             // `host:port` for other nodes; empty: none
   std::string advertise;          // as others are told; empty: as bound
   std::vector<std::string> join;  // of nodes that are there
+  bool joins = false;             // into a cluster that is there, also if `join` is empty
   bool bootstrap = false;
   std::string secret;
   Timing timing{};

@@ -459,5 +459,17 @@ TEST(LoadCluster, CombinationsThatMakeNoMemberAreRefused) {
   names(Member({{"lease", "1s"}}), "--lease must be shorter");
 }
 
+TEST(LoadCluster, ANodeMayWaitUntilItIsAdded) {
+  const Result<Config> waits = LoadMember({{"join", "wait"}});
+  ASSERT_TRUE(waits) << waits.error().detail;
+  EXPECT_TRUE(waits->cluster.joins);
+  EXPECT_TRUE(waits->cluster.join.empty());
+  EXPECT_TRUE(LoadMember({{"join", "127.0.0.1:1"}})->cluster.joins);
+  EXPECT_FALSE(LoadMember({})->cluster.joins);
+  EXPECT_NE(Refusal(Member({{"join", "wait"}, {"bootstrap", "true"}}), kWithSecret)
+                .find("give one of them"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace nunc

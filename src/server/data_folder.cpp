@@ -66,7 +66,7 @@ Result<std::unique_ptr<DataFolder>> DataFolder::Open(const Config& config, Node&
   Result<Recovered> recovered =
       Recover(folder->World(), config.persistence.segment_bytes, node.store(),
               Throttled(folder->clock_, heap, show),
-              config.cluster.join.empty() ? FirstStart::kOwnCluster : FirstStart::kJoins);
+              config.cluster.joins ? FirstStart::kJoins : FirstStart::kOwnCluster);
   if (!recovered) {
     return tl::unexpected(recovered.error());
   }
@@ -92,12 +92,12 @@ Result<std::unique_ptr<Persistence>> DataFolder::Begin(const Config& config, Nod
     }
     return Persistence::Start(World(), node, config.persistence, std::move(recovered));
   }
-  if (!is_member && !config.cluster.bootstrap && config.cluster.join.empty()) {
+  if (!is_member && !config.cluster.bootstrap && !config.cluster.joins) {
     return Fail(Fault::kInvalid, data_->PathOf("") +
                                      " is in no cluster yet: give --bootstrap to begin one with "
                                      "it, or --join to enter one that is there");
   }
-  if (!is_member && !config.cluster.join.empty() && !recovered.meta->value().joins) {
+  if (!is_member && config.cluster.joins && !recovered.meta->value().joins) {
     return Fail(Fault::kInvalid, data_->PathOf("") +
                                      " has data of its own, and would lose it: --join needs an "
                                      "empty folder; to build a cluster on this data, give "

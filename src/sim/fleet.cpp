@@ -177,7 +177,7 @@ void Fleet::DisturbSync(std::size_t index) {
     return;
   }
   Tell("the primary hands over while a state is sent");
-  primary->driver->HandOver();
+  primary->driver->HandOver(0);
 }
 
 void Fleet::NotStarted(std::size_t index, const Error& error) {

@@ -121,7 +121,7 @@ void Fleet::DoFault() {
       return;
     default:
       Tell("node " + std::to_string(index) + " hands over");
-      machine.driver->HandOver();
+      machine.driver->HandOver(0);
   }
 }
 

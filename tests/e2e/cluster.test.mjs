@@ -17,6 +17,7 @@ import {
 describe('a cluster of three', () => {
   const cluster = new ClusterNodes();
   const clients = new Map();
+  let token; // of what was final
 
   before(async () => {
     for (const id of [1, 2, 3]) {
@@ -74,6 +75,11 @@ describe('a cluster of three', () => {
     await third.expectOk('use-db shop token');
     await cluster.leads(3, third);
     assert.ok((await third.command('get stock')).includes('value 8'));
+    const watcher = await TcpClient.open(cluster.nodes.get(3).tcp, 'shop', 'token');
+    await watcher.expectOk('watch stock since 0');
+    const told = await watcher.inbox.takeThrough((line) => line.startsWith('ready '), 'a token');
+    token = told.at(-1).split(' ').at(-1);
+    await watcher.close();
   });
 
   test('a primary that is stopped hands its role over first', async () => {
@@ -96,15 +102,25 @@ describe('a cluster of three', () => {
   });
 
   test('what one of three has begins another cluster when the others are lost', async () => {
-    const [[left, server]] = [...cluster.nodes];
+    const [left] = [...cluster.nodes.keys()];
     const [stock] = await clients.get(left).expectOk('get stock');
     const folder = makeFolder('survivor');
-    const file = path.join(folder, 'all.backup');
-    const saved = await nunc(['-h', `http://${server.http}`, 'backup', file]);
-    assert.equal(saved.code, kExit.ok, saved.errors);
     const data = path.join(folder, 'data');
-    const restored = await nunc(['restore', file, '--data', data]);
-    assert.equal(restored.code, kExit.ok, restored.errors);
+    const recover = ['cluster', 'recover', cluster.folderOf(left)];
+    const accepting = [...recover, '--into', data, '--i-accept-loss'];
+    const used = await nunc(accepting);
+    assert.equal(used.code, kExit.cannotBind, used.errors);
+    await cluster.kill(left);
+    const looked = await nunc(recover);
+    assert.equal(looked.code, kExit.usage);
+    assert.match(looked.output, /holds term \d+ up to revision \d+ of .*; final, .* \d+$/m);
+    assert.match(looked.errors, /nothing was done/);
+    const full = await nunc([...recover, '--into', cluster.folder, '--i-accept-loss']);
+    assert.equal(full.code, kExit.usage);
+    assert.match(full.errors, /is not empty/);
+    const recovered = await nunc(accepting);
+    assert.equal(recovered.code, kExit.ok, recovered.errors);
+    assert.match(recovered.output, /as another cluster: start it with --bootstrap/);
     const args = ['--id', '9', '--listen', '127.0.0.1:0', '--bootstrap'];
     const next = await startServer({
       data,
@@ -113,6 +129,9 @@ describe('a cluster of three', () => {
     const client = await TcpClient.open(next.tcp, 'shop', 'token');
     assert.deepEqual((await client.expectOk('get stock'))[0], stock);
     await client.expectOk('set stock 100');
+    // No token of the old cluster is taken for one of this.
+    const [refused] = await client.command(`watch stock since ${token}`);
+    assert.match(refused, /^error no place of this database to go on from/);
     await client.close();
     await next.stop();
     removeFolder(folder);
@@ -191,6 +210,9 @@ describe('a node that does not belong', () => {
       const data = path.join(folder, 'own');
       const alone = await startServer({ data });
       await alone.stop();
+      const recovered = await nunc(['cluster', 'recover', data]);
+      assert.equal(recovered.code, kExit.usage);
+      assert.match(recovered.errors, /is in no cluster/);
       const listen = ['--listen', '127.0.0.1:0', '--join', '127.0.0.1:1'];
       const joins = await nunc([
         ...['start', '--data', data, '-h', '127.0.0.1:0'],

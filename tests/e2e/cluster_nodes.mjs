@@ -48,14 +48,14 @@ export class ClusterNodes {
     return this.#homes.get(id).data;
   }
 
-  /** The first one begins the cluster, the others enter it. */
-  async start(id, { secretFile = this.secretFile, args = [] } = {}) {
+  /** The first one begins the cluster, the others enter it, if not as `enter` says. */
+  async start(id, { secretFile = this.secretFile, args = [], enter, env } = {}) {
     const fresh = () => ({ data: path.join(this.folder, `node-${id}`), ...this.placeOf(id) });
     const home = this.#homes.get(id) ?? fresh();
     const enters = this.#homes.size === 0 || id === this.first;
     this.first ??= id;
     const [member = this.first] = [...this.nodes.keys()].filter((other) => other !== id);
-    const join = enters ? ['--bootstrap'] : ['--join', this.#homes.get(member).peers];
+    const join = enters ? ['--bootstrap'] : ['--join', this.#homes.get(member)?.peers];
     const server = await startServer({
       data: home.data,
       addresses: home,
@@ -67,9 +67,10 @@ export class ClusterNodes {
         home.peers ?? '127.0.0.1:0',
         '--cluster-secret-file',
         secretFile,
-        ...join,
+        ...(enter ?? join),
         ...args,
       ],
+      env,
     });
     Object.assign(home, { ws: server.ws, http: server.http, tcp: server.tcp, peers: server.peers });
     this.#homes.set(id, home);

@@ -16,6 +16,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/find_cluster.h"
 #include "cli/http_client.h"
 #include "cli/ping.h"
 #include "cli/tcp_client.h"
@@ -407,6 +408,38 @@ TEST(Post, ProxyOfTheEnvironmentIsNotAskedForLoopback) {
   unsetenv("http_proxy");
   ASSERT_TRUE(answer) << answer.error().detail;
   EXPECT_EQ(*answer, "direct");
+}
+
+Script AnswerPeer(std::string answer) {
+  return [answer = std::move(answer)](Peer& peer) {
+    peer.Write("ok \n");
+    EXPECT_EQ(peer.ReadTo("\n"), "peer-address\n");
+    peer.Write(answer);
+    peer.WaitForClose();
+  };
+}
+
+TEST(FindCluster, AsksAgainUntilADoorIsThatOfAMember) {
+  ScriptedServer server({AnswerPeer("error this server is a member of no cluster \n"),
+                         AnswerPeer("peer-address\nno address\n"),
+                         AnswerPeer("peer-address\nn:3015\nok \n")});
+  const FileDescriptor stop(eventfd(0, EFD_CLOEXEC));
+  const std::vector<std::string> doors{ToText(NobodyThere()), ToText(server.address())};
+  std::vector<std::string> said;
+  const auto found =
+      FindCluster(doors, stop.get(), [&said](std::string_view why) { said.emplace_back(why); });
+  ASSERT_TRUE(found) << found.error().detail;
+  EXPECT_EQ(*found, std::vector<std::string>{"n:3015"});
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_TRUE(said[0].contains(doors[0])) << said[0];
+  EXPECT_TRUE(said[0].contains(doors[1] + " answers: this server is a member of no cluster"));
+  EXPECT_TRUE(said[1].contains("is it another port?")) << said[1];
+}
+
+TEST(FindCluster, StopsWhenItIsTold) {
+  const FileDescriptor stop(eventfd(1, EFD_CLOEXEC));
+  const std::vector<std::string> doors{ToText(NobodyThere())};
+  EXPECT_FALSE(FindCluster(doors, stop.get(), [](std::string_view) {}));
 }
 
 }  // namespace

@@ -1,10 +1,8 @@
 // The one binary: every sub-command begins here.
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <string>
-#include <sys/signalfd.h>
 #include <thread>
 #include <variant>
 
@@ -19,7 +17,7 @@
 #include "cli/recover.h"
 #include "cli/simulate.h"
 #include "cli/start.h"
-#include "cli/tcp_client.h"
+#include "cli/stop_signals.h"
 #include "cli/watch.h"
 
 namespace nunc {
@@ -122,18 +120,13 @@ ExitCode Run(const RestoreDatabaseArguments& arguments) {
 }
 
 ExitCode Run(const WatchArguments& arguments) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  const FileDescriptor stop(signalfd(-1, &signals, SFD_CLOEXEC));
-  if (stop.get() < 0) {
-    Say("cannot wait for signals");
+  const Result<Descriptor> stop = StopSignals();
+  if (!stop) {
+    Say(stop.error().detail);
     return ExitCode::kFault;
   }
   return Watch(
-      arguments, stop.get(),
+      arguments, stop->fd(),
       {.print = [](std::string_view line) { std::cout << line << std::endl; }, .say = Say});
 }
 

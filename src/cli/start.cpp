@@ -10,8 +10,12 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
+#include "cli/find_cluster.h"
+#include "cli/stop_signals.h"
 #include "server/config.h"
 #include "server/server.h"
 
@@ -99,6 +103,21 @@ Config AtSameAddresses(Config config, const Addresses& addresses) {
   return config;
 }
 
+// Where the nodes are that it is to join; false: it was told to stop first.
+Result<bool> LookForCluster(Config& config) {
+  const Result<Descriptor> stop = StopSignals();
+  if (!stop) {
+    return tl::unexpected(stop.error());
+  }
+  Result<std::vector<std::string>> found =
+      FindCluster(config.cluster.replicate, stop->fd(), [](std::string_view why) { LogWarn(why); });
+  if (!found) {
+    return false;
+  }
+  config.cluster.join = *std::move(found);
+  return true;
+}
+
 }  // namespace
 
 ExitCode Start(const StartArguments& arguments) {
@@ -112,6 +131,12 @@ ExitCode Start(const StartArguments& arguments) {
   }
   RaiseFileLimit();
   MakeRoomForDescriptors(config->connections_max);
+  if (MustFindCluster(*config)) {
+    const Result<bool> found = LookForCluster(*config);
+    if (!found || !*found) {
+      return found ? ExitCode::kOk : Complain(ExitCode::kFault, found.error());
+    }
+  }
   // The log's reader may leave; that must not end the server.
   std::signal(SIGPIPE, SIG_IGN);
   for (bool announced = false;; announced = true) {

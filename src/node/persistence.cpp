@@ -329,6 +329,8 @@ void Persistence::StartMark() {
     meta.term = vote_.term;
     meta.voted_for = vote_.voted_for.value;
     meta.commit = std::max(meta.commit, std::min(committed_, meta.durable));
+    const std::vector<Store::MembersRecord>& members = node_.store().members();
+    meta.joins = meta.joins && (members.empty() || members.front().revision > meta.commit);
   }
   auto result = std::make_shared<Result<void>>();
   meta_worker().Submit([meta_file = meta_, meta, result] { *result = meta_file->Store(meta); },

@@ -104,6 +104,10 @@ Result<void> SetJoin(std::string_view text, Config& config) {
   return text == kJoinWaits ? Result<void>() : Set(AddressesOf(text), config.cluster.join);
 }
 
+Result<void> SetReplicate(std::string_view text, Config& config) {
+  return Set(AddressesOf(text), config.cluster.replicate);
+}
+
 Result<void> SetSecret(std::string_view text, Config& config) {
   if (text.size() < kSecretBytesMin || text.size() > kSecretBytesMax) {
     return Fail(Fault::kInvalid, "allowed are " + std::to_string(kSecretBytesMin) + " to " +
@@ -156,6 +160,24 @@ Result<void> SetBootstrap(std::string_view text, Config& config) {
 
 Result<void> CheckCluster(Config& config) {
   ClusterConfig& cluster = config.cluster;
+  // Existing setups give all nodes the same list.
+  const std::string own =
+      config.external_address.empty() ? ToText(config.tcp) : config.external_address;
+  std::erase(cluster.replicate, own);
+  if (cluster.bootstrap) {
+    cluster.replicate.clear();
+  }
+  if (!cluster.replicate.empty() && (!cluster.active() || cluster.secret.empty())) {
+    return Fail(Fault::kInvalid,
+                std::string("--replicate-address names the nodes of a cluster, and to enter it "
+                            "this one needs ") +
+                    (cluster.active() ? "" : "an address for the other nodes (--listen)") +
+                    (cluster.active() || !cluster.secret.empty() ? "" : " and ") +
+                    (cluster.secret.empty() ? "the secret of the cluster (--cluster-secret-file, "
+                                              "or NUNC_CLUSTER_SECRET)"
+                                            : ""));
+  }
+  cluster.joins = cluster.joins || !cluster.replicate.empty();
   const bool wants = cluster.bootstrap || cluster.joins;
   if (!wants && !cluster.active()) {
     return {};

@@ -31,6 +31,8 @@ struct ClusterConfig {
   std::string advertise;          // as others are told; empty: as bound
   std::vector<std::string> join;  // of nodes that are there
   bool joins = false;             // into a cluster that is there, also if `join` is empty
+  // TCP doors of nodes that can be asked for what belongs into `join`.
+  std::vector<std::string> replicate;
   bool bootstrap = false;
   std::string secret;
   Timing timing{};
@@ -48,6 +50,7 @@ Result<void> SetPriority(std::string_view text, Config& config);
 Result<void> SetListen(std::string_view text, Config& config);
 Result<void> SetAdvertise(std::string_view text, Config& config);
 Result<void> SetJoin(std::string_view text, Config& config);
+Result<void> SetReplicate(std::string_view text, Config& config);
 Result<void> SetSecretFile(std::string_view text, Config& config);
 Result<void> SetSecret(std::string_view text, Config& config);
 Result<void> SetQuorumTimeout(std::string_view text, Config& config);

@@ -328,7 +328,7 @@ constexpr std::array kSettings = std::to_array<Setting>({
      "how long a read waits for what it names and this node does not have yet (500ms)",
      SetTokenWait},
     {"replicate_address", "-r,--replicate-address", "NUNC_REPLICATE_ADDR", "NUN_REPLICATE_ADDR",
-     "LIST", "nodes of the cluster; has no effect yet"},
+     "LIST", "TCP doors of nodes of a cluster, which are asked where to join it", SetReplicate},
     {"election_timeout_ms", "", "", "NUN_ELECTION_TIMEOUT", "MS", ""},
     {"declutter_interval_s", "", "", "NUN_DECLUTTER_INTERVAL", "SECONDS", ""},
     {"storage_strategy", "", "", "NUN_STORAGE_STRATEGY", "NAME", ""},

@@ -98,12 +98,10 @@ TEST(Config, ReferenceNamesAreTakenAndOurOwnAreStronger) {
 }
 
 TEST(Config, ReferenceNamesWithoutEffectSaySo) {
-  const Result<Config> config =
-      Load({{"replicate_address", "a:3014,b:3014"}},
-           {{"NUN_ELECTION_TIMEOUT", "500"}, {"NUN_S3_SECRET_KEY", "hush"}, {"NUN_S3_RETRY", ""}});
+  const Result<Config> config = Load(
+      {}, {{"NUN_ELECTION_TIMEOUT", "500"}, {"NUN_S3_SECRET_KEY", "hush"}, {"NUN_S3_RETRY", ""}});
   ASSERT_TRUE(config) << config.error().detail;
   EXPECT_EQ(config->warnings, (std::vector<std::string>{
-                                  "--replicate-address has no effect yet",
                                   "NUN_ELECTION_TIMEOUT has no effect yet",
                                   "NUN_S3_SECRET_KEY has no effect yet",
                               }));
@@ -468,6 +466,46 @@ TEST(LoadCluster, ANodeMayWaitUntilItIsAdded) {
   EXPECT_FALSE(LoadMember({})->cluster.joins);
   EXPECT_NE(Refusal(Member({{"join", "wait"}, {"bootstrap", "true"}}), kWithSecret)
                 .find("give one of them"),
+            std::string::npos);
+}
+
+TEST(LoadCluster, TcpDoorsOfNodesAreWhereToAsk) {
+  const GivenFlags doors = {{"replicate_address", "127.0.0.1:3014,a:1,[::1]:2"},
+                            {"tcp_address", "127.0.0.1:3014"}};
+  const auto with = [&doors](GivenFlags more) {
+    more.insert(doors.begin(), doors.end());
+    return more;
+  };
+  // Existing setups name all nodes to each of them.
+  const Result<Config> asks = LoadMember(doors);
+  ASSERT_TRUE(asks) << asks.error().detail;
+  EXPECT_EQ(asks->cluster.replicate, (std::vector<std::string>{"a:1", "[::1]:2"}));
+  EXPECT_TRUE(asks->cluster.joins);
+  EXPECT_EQ(LoadMember(with({{"external_address", "a:1"}}))->cluster.replicate,
+            (std::vector<std::string>{"127.0.0.1:3014", "[::1]:2"}));
+  const Result<Config> begins = LoadMember(with({{"bootstrap", "true"}}));
+  ASSERT_TRUE(begins) << begins.error().detail;
+  EXPECT_TRUE(begins->cluster.replicate.empty());
+  // Who names only itself is alone.
+  EXPECT_EQ(Refusal({{"replicate_address", "127.0.0.1:3014"}}), "accepted");
+}
+
+TEST(LoadCluster, WhoIsToEnterAClusterIsToldWhatItLacks) {
+  const GivenFlags doors = {{"replicate_address", "a:1"}};
+  const std::string both = Refusal(doors);
+  EXPECT_NE(both.find("(--listen) and the secret"), std::string::npos) << both;
+  const std::string address = Refusal(doors, kWithSecret);
+  EXPECT_NE(address.find("(--listen)"), std::string::npos) << address;
+  EXPECT_EQ(address.find("secret"), std::string::npos) << address;
+  const std::string secret = Refusal(Member(doors));
+  EXPECT_NE(secret.find("needs the secret"), std::string::npos) << secret;
+  EXPECT_NE(Refusal({}, {{"NUN_REPLICATE_ADDR", "a:1"}}).find("--listen"), std::string::npos);
+  std::string list = "a:1";
+  for (std::size_t i = 1; i < kMembersMax; ++i) {
+    list += ",a:1";
+  }
+  EXPECT_EQ(LoadMember({{"replicate_address", list}})->cluster.replicate.size(), kMembersMax);
+  EXPECT_NE(Refusal(Member({{"replicate_address", list + ",a:1"}}), kWithSecret).find("at most"),
             std::string::npos);
 }
 

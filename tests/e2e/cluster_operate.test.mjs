@@ -1,9 +1,23 @@
-// `nunc cluster add|remove|promote`: docs/cluster.md.
+// `nunc cluster add|remove|promote`, and nodes that find their cluster by TCP doors:
+// docs/cluster.md.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { agreedPrimary, ClusterNodes, clusterState } from './cluster_nodes.mjs';
-import { kExit, makeFolder, nunc, removeFolder, until } from './harness.mjs';
+import {
+  kBinary,
+  kExit,
+  launch,
+  makeFolder,
+  nunc,
+  removeFolder,
+  startArguments,
+  startServer,
+  stopCleanly,
+  until,
+  within,
+} from './harness.mjs';
 
 const kMs = 40_000; // longer than the command itself has patience
 
@@ -20,6 +34,16 @@ async function expectRefused(server, why, ...words) {
   const ended = await ask(server, ...words);
   assert.equal(ended.code, kExit.unreachable);
   assert.match(ended.errors, why);
+}
+
+/** Whether the newest slot of its meta file says that it is on its way: docs/formats.md. */
+function joins(folder) {
+  const meta = readFileSync(path.join(folder, 'meta'));
+  const [first, second] = [0, 4096].map((at) => ({
+    counter: meta.readBigUInt64LE(at + 16),
+    flags: meta.readUInt32LE(at + 12),
+  }));
+  return ((first.counter > second.counter ? first : second).flags & 2) !== 0;
 }
 
 const votersOf = async (admin) =>
@@ -149,5 +173,56 @@ describe('members of a cluster', () => {
     );
     await expectRefused(cluster.nodes.get(left), /there is no primary now/, 'remove', String(gone));
     assert.equal((await clusterState(admins.get(left))).members.length, 2);
+  });
+});
+
+describe('a node that is given TCP doors', () => {
+  const cluster = new ClusterNodes();
+  const admins = new Map();
+  after(() => cluster.stopAll());
+
+  test('asks them where to join, and needs them no more when it is a member', async () => {
+    const first = await cluster.start(1);
+    admins.set(1, await cluster.admin(1));
+    // Nobody is at the first one.
+    const doors = `127.0.0.1:1,${first.tcp}`;
+    await cluster.start(2, { enter: ['--replicate-address', doors] });
+    await cluster.start(3, { enter: [], env: { NUN_REPLICATE_ADDR: doors } });
+    await until(async () => (await votersOf(admins.get(1))).length === 3, 'three voters');
+    await until(() => !joins(cluster.folderOf(2)), 'its folder to say that it has joined');
+    await cluster.kill(1);
+    await cluster.kill(2);
+    const again = await cluster.start(2, { enter: ['--replicate-address', doors] });
+    const admin = await cluster.admin(2);
+    await until(async () => (await clusterState(admin)).primary !== null, 'a primary');
+    assert.ok(again.peers);
+  });
+
+  test('tells its own TCP door as --external-address says', async () => {
+    const fourth = { enter: ['--replicate-address', cluster.nodes.get(3).tcp] };
+    await cluster.start(4, { ...fourth, args: ['--external-address', 'localhost:9999'] });
+    const admin = await cluster.admin(3);
+    await until(async () => {
+      const { members } = await clusterState(admin);
+      return members.some(({ id, client }) => id === 4 && client === 'localhost:9999');
+    }, 'its address');
+  });
+
+  test('says what it lacks, and waits for a cluster', async () => {
+    const folder = makeFolder('doors');
+    const alone = await startServer({});
+    const doors = ['--replicate-address', alone.tcp];
+    const start = (more) => startArguments({}, [...doors, ...more], path.join(folder, 'data'));
+    const listen = ['--listen', '127.0.0.1:0'];
+    const refused = await nunc(start(listen));
+    assert.equal(refused.code, kExit.usage);
+    assert.match(refused.errors, /needs the secret of the cluster/);
+    const waits = launch(kBinary, start([...listen, '--cluster-secret-file', cluster.secretFile]));
+    await until(() => /member of no cluster/.test(waits.errors), 'it to say that it waits');
+    waits.child.kill('SIGTERM');
+    assert.equal((await within(waits.exited, 'its end')).code, kExit.ok);
+    assert.equal(waits.output, '');
+    await stopCleanly(alone);
+    removeFolder(folder);
   });
 });

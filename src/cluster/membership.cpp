@@ -73,15 +73,19 @@ void Member::Receive(NodeId peer, Term /*term*/, const Join& join) {
     return;
   }
   // Who asked in vain asks again.
-  if (join.name.id == name_.id || members().Find(join.name) != nullptr || !MayChangeMembers()) {
+  const MemberInfo* there = members().Find(join.name);
+  const bool is_in = there != nullptr && there->address == join.address;
+  if (join.name.id == name_.id || is_in || !MayChangeMembers()) {
     return;
   }
-  ChangeMembers(
-      WithMember(members(), {.name = join.name,
-                             .priority = join.priority,
-                             .standing = join.voter ? Standing::kJoining : Standing::kLearner,
-                             .address = join.address}),
-      join.name.id);
+  MemberInfo member{.name = join.name,
+                    .priority = join.priority,
+                    .standing = join.voter ? Standing::kJoining : Standing::kLearner};
+  if (there != nullptr) {
+    member = *there;  // it has moved
+  }
+  member.address = join.address;
+  ChangeMembers(WithMember(members(), std::move(member)), join.name.id);
 }
 
 void Member::Receive(NodeId peer, Term /*term*/, const Leave& leave) {
@@ -115,7 +119,7 @@ void Member::CheckWishes() {
   const MemberInfo* self = members().Find(name_);
   // What is not final may be cut from the log again.
   const bool is_final = !configs_.empty() && configs_.back().revision <= commit_;
-  if (join_ && self != nullptr && is_final) {
+  if (join_ && self != nullptr && self->address == join_->address && is_final) {
     join_.reset();
     refused_.reset();
   }
@@ -133,6 +137,11 @@ void Member::CheckWishes() {
     return;
   }
   asked_us_ = now_us_;
+  if (join_ && self != nullptr && MayChangeMembers() && self->address != join_->address) {
+    MemberInfo moved = *self;
+    moved.address = join_->address;
+    return ChangeMembers(WithMember(members(), std::move(moved)), name_.id);
+  }
   // Whoever is not the primary passes it on.
   for (const auto& [peer, link] : links_) {
     if (join_) {

@@ -187,6 +187,55 @@ TEST(Membership, ASecondaryPassesAWishOnToThePrimary) {
   EXPECT_TRUE(hand.Sent<Join>().empty());
 }
 
+TEST(Membership, AMemberThatHasMovedKeepsItsStanding) {
+  MemberHand hand(3, VotersUpTo(3));
+  hand.Link(1);
+  hand.Link(2);
+  hand.BecomePrimary(2);
+  const std::size_t majority = hand.member().members().Majority();
+  Join moved = JoinOf(1);
+  moved.priority = {77};
+  moved.address = "there";
+  hand.Hear(1, 1, moved);
+  const MemberInfo* member = hand.member().members().Find(NodeId{1});
+  EXPECT_EQ(member->address, "there");
+  EXPECT_EQ(member->standing, Standing::kVoter);
+  EXPECT_EQ(member->priority.value, 1U);
+  EXPECT_EQ(hand.member().members().Majority(), majority);
+  const Position last = hand.member().last();
+  hand.Disk();
+  hand.Answer(2);
+  hand.Hear(1, 1, moved);  // it has not heard yet
+  EXPECT_EQ(hand.member().last(), last);
+}
+
+TEST(Membership, AMemberSaysThatItHasMovedUntilThatIsFinal) {
+  MemberHand hand(1, VotersUpTo(3));
+  hand.Link(3);
+  hand.Step(JoinAsked{.priority = {1}, .address = "there"});
+  EXPECT_EQ(hand.Sent<Join>().size(), 1U);
+  hand.Pass(1'000'000);
+  const auto again = hand.Sent<Join>();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].second.address, "there");
+  // Of a primary nobody else need be asked.
+  MemberHand primary(3, VotersUpTo(3));
+  primary.Link(2);
+  primary.BecomePrimary(2);
+  primary.Step(JoinAsked{.priority = {3}, .address = "there"});
+  const auto pass = [&primary](int pings) {
+    for (int i = 0; i < pings; ++i) {
+      primary.Pass(100'000);
+      primary.Disk();
+      primary.Answer(2);
+    }
+  };
+  EXPECT_EQ(primary.member().members().Find(NodeId{3})->address, "there");
+  primary.Forget();
+  pass(30);
+  EXPECT_TRUE(primary.Sent<Join>().empty());
+}
+
 TEST(Membership, AReplacedDiskJoinsInPlaceOfTheOldOne) {
   MemberHand hand(3, VotersUpTo(3));
   hand.Link(2);

@@ -40,8 +40,9 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
                  .send = [this](NodeId peer, const FullSyncAck& ack) {
                    SendBytes(peer, {.term = member_->term(), .message = ack});
                  }}) {
-  const bool is_member =
-      !start.configs.empty() && start.configs.back().members.Find(start.name) != nullptr;
+  const MemberInfo* self =
+      start.configs.empty() ? nullptr : start.configs.back().members.Find(start.name);
+  const bool is_known = self != nullptr && self->address == options_.address;
   told_durable_ = start.terms.last().revision;
   forwarding_.emplace(
       Forwarding::World{.node = world_.node,
@@ -55,7 +56,8 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
       start.name.id, options_.forward_timeout_us);
   member_.emplace(std::move(start), now.mono_us);
   world_.node.SetCluster(*this);
-  if (!is_member) {
+  // A member that has moved says so in the same way.
+  if (!is_known) {
     Step(JoinAsked{.priority = options_.priority, .voter = true, .address = options_.address});
   }
 }

@@ -237,20 +237,22 @@ void ClusterDriver::Forget(LinkId id) {
 
 // Of two members the one with the lower id dials, so that there are not two links; the other only
 // asks whether the first is still there. Who is no member yet dials whomever it was told of, and a
-// learner does not know who is primary before that one has dialed it. One that was taken out while
-// it was away is dialed by nobody: who has no link for long dials all.
+// learner does not know who is primary before that one has dialed it. One that has moved, or was
+// taken out while it was away is dialed by nobody: who has no link for long dials all.
 void ClusterDriver::DialWhoIsMissing() {
   if (now_.mono_us < next_dial_us_) {
     return;
   }
   next_dial_us_ = now_.mono_us + kRedialUs;
   const NodeName& name = member_->name();
-  const bool is_member = member_->members().Find(name) != nullptr;
+  const MemberInfo* self = member_->members().Find(name);
+  const bool is_member = self != nullptr;
+  const bool is_known = is_member && self->address == options_.address;
   const bool leads = member_->role() == RoleName::kPrimary;
   for (const MemberInfo& info : member_->members().list) {
     if (info.name.id != name.id && !by_peer_.contains(info.name.id)) {
       const bool learns = leads && info.standing != Standing::kVoter;
-      const bool is_dialed = is_member && info.name.id < name.id && !learns;
+      const bool is_dialed = is_known && info.name.id < name.id && !learns;
       DialAt(ParseMemberAddress(info.address).peer, is_dialed);
     }
   }

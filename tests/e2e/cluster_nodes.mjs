@@ -78,6 +78,12 @@ export class ClusterNodes {
     return server;
   }
 
+  /** Its next start is at other addresses. */
+  move(id) {
+    const { data } = this.#homes.get(id);
+    this.#homes.set(id, { data });
+  }
+
   async kill(id) {
     await this.nodes.get(id).stop('SIGKILL');
     this.nodes.delete(id);

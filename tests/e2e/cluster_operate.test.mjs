@@ -176,6 +176,42 @@ describe('members of a cluster', () => {
   });
 });
 
+describe('a node that has moved', () => {
+  const cluster = new ClusterNodes();
+  after(() => cluster.stopAll());
+
+  test('tells the others, whichever it is, also when it is alone', async () => {
+    const move = async (id) => {
+      const before = cluster.nodes.get(id);
+      await cluster.kill(id);
+      cluster.move(id);
+      const now = await cluster.start(id);
+      assert.notEqual(now.peers, before.peers);
+      for (const at of cluster.nodes.keys()) {
+        const admin = await cluster.admin(at);
+        await until(async () => {
+          const { members, primary } = await clusterState(admin);
+          const seen = members.find((member) => member.id === id);
+          return (
+            primary !== null &&
+            seen?.peer === now.peers &&
+            seen.client === now.tcp &&
+            members.every(({ linked, standing }) => linked && standing === 'voter')
+          );
+        }, `node ${at} to know where node ${id} is`);
+        await admin.close();
+      }
+    };
+    await cluster.start(1);
+    await move(1);
+    await cluster.start(2);
+    await cluster.start(3);
+    const admin = await cluster.admin(2);
+    await until(async () => (await votersOf(admin)).length === 3, 'three voters');
+    for (const id of [1, 3, 2]) await move(id);
+  });
+});
+
 describe('a node that is given TCP doors', () => {
   const cluster = new ClusterNodes();
   const admins = new Map();

@@ -36,7 +36,8 @@ inline constexpr std::size_t kTermsKnownMax = 4'096;
 inline constexpr std::size_t kTermsToldMax = 256;
 // Voters and learners. At the limit: nobody can join.
 inline constexpr std::size_t kMembersMax = 16;
-inline constexpr std::size_t kPeerAddressBytesMax = 255;  // beyond it: refused
+inline constexpr std::size_t kPeerAddressBytesMax = 255;   // beyond it: refused
+inline constexpr std::size_t kMembersWithArbiterNode = 3;  // that many, no more and no fewer
 // What the list of them takes in a record, a snapshot or a backup; kMembersMax of them always fit.
 inline constexpr std::size_t kMembersBytesMax = 8'192;
 // How old data may be that a client is content with. Beyond it: refused.

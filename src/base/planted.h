@@ -103,6 +103,11 @@ enum class Bug : std::uint8_t {
   kClusterLearnerCounts,      // a learner counts as a voter
   kClusterTwoChanges,         // members change before the last change is committed
   kClusterTakeOverEarly,      // the role is handed to a node that lacks records
+  kClusterFloorIgnored,       // an arbiter node votes for a log that ends before its floor
+  kClusterFloorNotStored,     // it says that it has a floor that is not on its disk
+  kClusterFloorAhead,         // a floor is told of records that are not on the primary's disk
+  kClusterFloorOfNobody,      // a primary counts on a floor that was told, and not answered
+  kClusterArbiterCounts,      // an arbiter node counts as if it held the log
 
   // Of a whole node in a cluster.
   kFleetShownEarly,      // what one disk has is shown, though it is not final

@@ -45,6 +45,7 @@ struct Raw {
   std::uint64_t seeds = 1;
   double seconds = 10;
   std::size_t nodes = 1;
+  bool arbiter_node = false;
   bool verbose = false;
   bool json = false;
   bool accepts_loss = false;
@@ -216,9 +217,13 @@ void AddSimulate(CLI::App& app, Raw& raw) {
   simulate->add_option("--seconds", raw.seconds, "of virtual time for each (10)")
       ->check(CLI::Range(0.001, 1'000'000.0))
       ->type_name("S");
-  simulate->add_option("--nodes", raw.nodes, "more than one: a cluster of so many voters (1)")
-      ->check(CLI::Range(std::size_t{1}, kClusterNodesMax))
-      ->type_name("N");
+  CLI::Option* nodes =
+      simulate->add_option("--nodes", raw.nodes, "more than one: a cluster of so many voters (1)")
+          ->check(CLI::Range(std::size_t{1}, kClusterNodesMax))
+          ->type_name("N");
+  simulate
+      ->add_flag("--arbiter-node", raw.arbiter_node, "a cluster of two nodes and an arbiter node")
+      ->excludes(nodes);
   simulate->add_flag("--verbose", raw.verbose, "say what happens, and when");
 }
 
@@ -491,7 +496,8 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv,
     return SimulateArguments{.seed = raw.seed,
                              .seeds = raw.seeds,
                              .duration_ms = static_cast<std::int64_t>(raw.seconds * 1'000),
-                             .nodes = raw.nodes,
+                             .nodes = raw.arbiter_node ? kMembersWithArbiterNode : raw.nodes,
+                             .arbiter_node = raw.arbiter_node,
                              .verbose = raw.verbose};
   }
   return ShowText{app.help()};

@@ -96,7 +96,8 @@ struct SimulateArguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;  // that many, from `seed` on
   std::int64_t duration_ms = 10'000;
-  std::size_t nodes = 1;  // 1: one node and its disk; more: a cluster and its network
+  std::size_t nodes = 1;      // 1: one node and its disk; more: a cluster and its network
+  bool arbiter_node = false;  // one of three
   bool verbose = false;
 };
 

@@ -63,8 +63,11 @@ SeedReport RunSeed(const SimulateArguments& arguments, std::uint64_t seed,
   const std::function<void(std::string_view)> tell = arguments.verbose ? print : nullptr;
   const std::int64_t duration_us = arguments.duration_ms * 1'000;
   if (arguments.nodes > 1) {
-    return Common(SimulateCluster(
-        {.seed = seed, .nodes = arguments.nodes, .duration_us = duration_us, .tell = tell}));
+    return Common(SimulateCluster({.seed = seed,
+                                   .nodes = arguments.nodes,
+                                   .duration_us = duration_us,
+                                   .arbiter_node = arguments.arbiter_node,
+                                   .tell = tell}));
   }
   return Common(Simulate({.seed = seed, .duration_us = duration_us, .tell = tell}));
 }

@@ -70,10 +70,14 @@ bool Member::HearsPrimary() const {
          now_us_ - secondary->heard_us < members().timing.election_timeout_us;
 }
 
-// What is on the disk here is what this node has vouched for; more it may still lose.
+// What is on the disk here is what this node has vouched for; more it may still lose. An arbiter
+// node has vouched for its floor.
 bool Member::IsAsNew(const Position& last) const {
   if (Planted(Bug::kClusterVoteUnchecked)) {
     return true;
+  }
+  if (arbiter_node_) {
+    return last >= floor_ || Planted(Bug::kClusterFloorIgnored);
   }
   const Revision vouched = Planted(Bug::kClusterVoteOnWritten) ? terms_.last().revision : durable_;
   return last >= Position{.term = terms_.TermAt(vouched).value_or(Term{}), .revision = vouched};

@@ -17,6 +17,8 @@ Member::Member(MemberStart start, std::int64_t now_us)
       now_us_(now_us),
       term_(start.term),
       voted_for_(start.voted_for),
+      arbiter_node_(start.arbiter_node),
+      floor_(start.floor),
       terms_(std::move(start.terms)),
       durable_(terms_.last().revision),
       applied_(durable_),
@@ -80,6 +82,9 @@ const std::map<NodeName, PeerProgress>* Member::progress() const {
 }
 
 RoleName Member::role() const {
+  if (arbiter_node_) {
+    return RoleName::kArbiterNode;
+  }
   if (std::holds_alternative<Primary>(role_)) {
     return RoleName::kPrimary;
   }
@@ -126,6 +131,7 @@ void Member::Take(const LinkUp& input) {
       known = {.next = {terms_.last().revision.value + 1},
                .received = known.durable,
                .durable = known.durable,
+               .arbiter_node = known.arbiter_node,
                .reset_us = now_us_,
                .answered_us = known.answered_us};
     }
@@ -220,8 +226,11 @@ void Member::Take(const ConfigAppended& input) {
 
 void Member::Store() {
   ++metas_asked_;
-  actions_->emplace_back(StoreMeta{
-      .counter = metas_asked_, .cluster = cluster_, .term = term_, .voted_for = voted_for_});
+  actions_->emplace_back(StoreMeta{.counter = metas_asked_,
+                                   .cluster = cluster_,
+                                   .term = term_,
+                                   .voted_for = voted_for_,
+                                   .floor = floor_});
 }
 
 void Member::Send(NodeId peer, Message message) {

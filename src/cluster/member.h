@@ -5,8 +5,8 @@
 // Units:   microseconds of one monotonic clock that never runs backwards.
 // Errors:  what a peer sends is judged, never trusted: a link that makes no sense is closed.
 // Owner:   the node's driver, loop thread only. Nothing of an input is kept after Step.
-// Source:  docs/election.md; docs/cluster.md §3, §6, §8, §11; Ongaro, "Consensus: Bridging
-//          Theory and Practice" (2014), for the rules: 3.4 terms, 3.6 votes, 4 members, 9.6 probes.
+// Source:  docs/election.md; docs/cluster.md §3, §6, §8, §11; Ongaro, "Consensus: Bridging Theory
+//          and Practice" (2014), for the rules: 3.4 terms, 3.6 votes, 4 members, 9.6 probes.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 
 #include "base/position.h"
 #include "base/prng.h"
+#include "cluster/member_start.h"
 #include "cluster/members.h"
 #include "cluster/message.h"
 #include "cluster/roles.h"
@@ -27,20 +28,6 @@
 #include "cluster/term_table.h"
 
 namespace nunc {
-
-// What the disk held when the node started. All of it is durable.
-struct MemberStart {
-  NodeName name{};
-  ClusterId cluster{};  // all zero: it has yet to join one
-  Term term{};
-  NodeId voted_for{};
-  TermTable terms{};
-  Revision commit{};                // a lower bound
-  std::vector<ConfigAt> configs{};  // the newest two CONFIG records of the log, oldest first
-  std::uint64_t seed = 0;
-};
-
-enum class RoleName : std::uint8_t { kLearner, kSecondary, kCandidate, kPrimary };
 
 class Member {
  public:
@@ -69,6 +56,9 @@ class Member {
   [[nodiscard]] Revision durable() const { return durable_; }
   [[nodiscard]] Revision commit() const { return commit_; }
   [[nodiscard]] const Members& members() const;
+  // Of a primary beside an arbiter node: what no election can lose, for it is on the disk here and
+  // the floor there is no lower. Of another member: 0.
+  [[nodiscard]] Revision guarded() const;
   // When a majority, as it has said since, took this node for primary, and all before its term is
   // known to be final; empty: it is none, or not yet.
   [[nodiscard]] std::optional<std::int64_t> confirmed_us() const;
@@ -144,6 +134,13 @@ class Member {
   void CheckLease();
   [[nodiscard]] std::int64_t MajoritySince(const Primary&, std::int64_t PeerProgress::*at) const;
 
+  // arbiter_node.cpp
+  void Receive(NodeId peer, Term term, const Floor& floor);
+  void SendFloor(const NodeName& name, PeerProgress& progress);
+  void RaiseFloor(Primary& primary);
+  [[nodiscard]] bool OthersKeepUp(const Primary& primary) const;
+  void AcknowledgeFloor(NodeId peer);
+
   // sync.cpp
   void Receive(NodeId peer, Term term, const RecoverRequest& recover);
   [[nodiscard]] PeerProgress* ProgressOf(NodeId peer);
@@ -174,6 +171,8 @@ class Member {
 
   Term term_;
   NodeId voted_for_;
+  bool arbiter_node_ = false;
+  Position floor_;  // of an arbiter node
   std::uint64_t metas_asked_ = 0;
   std::uint64_t metas_stored_ = 0;
   std::vector<SendFrame> held_;  // until the newest meta is stored; at most kHeldFramesMax

@@ -47,6 +47,8 @@ class MemberHand {
                  .seed = id},
                 0) {}
 
+  explicit MemberHand(MemberStart start) : member_(std::move(start), 0) {}
+
   void Step(const MemberInput& input) { member_.Step(now_us_, input, actions_); }
   void Pass(std::int64_t us) {
     now_us_ += us;

@@ -25,6 +25,36 @@ tl::unexpected<Error> NotMembers(std::string detail) {
   return Fail(Fault::kDamaged, "a list of members: " + std::move(detail));
 }
 
+// How a member stands there: 0 to 2 as its Standing, 3 and 4 an arbiter node that joins or votes.
+constexpr unsigned kArbiterNodeStands = 2;
+constexpr unsigned kStandsMax = 4;
+
+std::uint8_t StandOf(const MemberInfo& member) {
+  const unsigned standing = std::to_underlying(member.standing);
+  return static_cast<std::uint8_t>(standing + (member.arbiter_node ? kArbiterNodeStands : 0));
+}
+
+// Two nodes with a log and one without; of the three one may be on its way to a vote.
+Result<void> CheckArbiterNode(const Members& members) {
+  const MemberInfo* arbiter = members.ArbiterNode();
+  if (arbiter == nullptr) {
+    return {};
+  }
+  if (arbiter->priority.value > 0) {
+    return Fail(Fault::kInvalid, "an arbiter node is never primary: its priority is 0");
+  }
+  const auto arbiters = std::ranges::count(members.list, true, &MemberInfo::arbiter_node);
+  const auto voters = std::ranges::count(members.list, Standing::kVoter, &MemberInfo::standing);
+  const auto joining = std::ranges::count(members.list, Standing::kJoining, &MemberInfo::standing);
+  if (arbiters != 1 || members.list.size() != kMembersWithArbiterNode || voters < 2 ||
+      voters + joining != static_cast<std::ptrdiff_t>(kMembersWithArbiterNode)) {
+    return Fail(Fault::kInvalid,
+                "an arbiter node is one of three members that vote: the two others "
+                "hold the log");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> CheckTiming(const Timing& timing) {
@@ -70,6 +100,17 @@ std::size_t Members::Majority() const {
   return static_cast<std::size_t>(voters) / 2 + 1;
 }
 
+const MemberInfo* Members::ArbiterNode() const {
+  const auto found = std::ranges::find(list, true, &MemberInfo::arbiter_node);
+  return found == list.end() ? nullptr : &*found;
+}
+
+std::size_t Members::VotersWithLog() const {
+  return static_cast<std::size_t>(std::ranges::count_if(list, [](const MemberInfo& member) {
+    return member.standing == Standing::kVoter && !member.arbiter_node;
+  }));
+}
+
 std::int64_t Members::Rank(const MemberInfo& member, NodeId without) const {
   return std::ranges::count_if(list, [&](const MemberInfo& other) {
     return other.standing == Standing::kVoter && other.name.id != without &&
@@ -101,7 +142,19 @@ Result<void> CheckMembers(const Members& members) {
   if (!electable) {
     return Fail(Fault::kInvalid, "one voter at least needs a priority above 0");
   }
-  return {};
+  return CheckArbiterNode(members);
+}
+
+std::optional<Refusal> WhyNotWithArbiterNode(const Members& before, const Members& wanted) {
+  if (CheckArbiterNode(wanted)) {
+    return std::nullopt;
+  }
+  if (before.ArbiterNode() == nullptr) {
+    return Refusal::kArbiterNeedsTwo;
+  }
+  return std::ranges::count(wanted.list, true, &MemberInfo::arbiter_node) > 1
+             ? Refusal::kSecondArbiter
+             : Refusal::kArbiterIsThere;
 }
 
 std::string EncodeMembers(const Members& members) {
@@ -118,7 +171,7 @@ std::string EncodeMembers(const Members& members) {
     AppendNumber(bytes, member.name.id.value);
     AppendNumber(bytes, member.name.incarnation.value);
     AppendNumber(bytes, member.priority.value);
-    AppendNumber(bytes, std::to_underlying(member.standing));
+    AppendNumber(bytes, StandOf(member));
     AppendNumber(bytes, static_cast<std::uint8_t>(member.address.size()));
     bytes += member.address;
   }
@@ -144,15 +197,18 @@ Result<Members> DecodeMembers(std::string_view bytes) {
   const std::size_t count = GetLittle<std::uint16_t>(bytes, 2);
   bytes.remove_prefix(kMembersHeadBytes);
   for (std::size_t i = 0; i < count && bytes.size() >= kMemberHeadBytes; ++i) {
-    const unsigned standing = GetLittle<std::uint8_t>(bytes, 20);
+    const unsigned stand = GetLittle<std::uint8_t>(bytes, 20);
     const std::size_t address = GetLittle<std::uint8_t>(bytes, 21);
-    if (standing > std::to_underlying(Standing::kVoter)) {
-      return NotMembers("a standing of " + std::to_string(standing) + " is not one of 0 to 2");
+    if (stand > kStandsMax) {
+      return NotMembers("a standing of " + std::to_string(stand) + " is not one of 0 to 4");
     }
+    const bool arbiter = stand > std::to_underlying(Standing::kVoter);
+    const unsigned standing = stand - (arbiter ? kArbiterNodeStands : 0);
     members.list.push_back({.name = {.id = {GetLittle<std::uint64_t>(bytes, 0)},
                                      .incarnation = {GetLittle<std::uint64_t>(bytes, 8)}},
                             .priority = {GetLittle<std::uint32_t>(bytes, 16)},
                             .standing = static_cast<Standing>(standing),
+                            .arbiter_node = arbiter,
                             .address = std::string(bytes.substr(kMemberHeadBytes, address))});
     bytes.remove_prefix(std::min(bytes.size(), kMemberHeadBytes + address));
     if (members.list.back().address.size() != address) {

@@ -8,12 +8,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "cluster/names.h"
+#include "cluster/refusal.h"
 
 namespace nunc {
 
@@ -39,6 +41,7 @@ struct MemberInfo {
   NodeName name{};
   Priority priority{};
   Standing standing = Standing::kVoter;
+  bool arbiter_node = false;  // holds no log: beside two nodes that do, to have a majority
   std::string address{};
   friend bool operator==(const MemberInfo&, const MemberInfo&) = default;
 };
@@ -53,6 +56,10 @@ struct Members {
   [[nodiscard]] bool IsVoter(const NodeName& name) const;
   // So many voters decide.
   [[nodiscard]] std::size_t Majority() const;
+  // Null: there is none.
+  [[nodiscard]] const MemberInfo* ArbiterNode() const;
+  // Of them so many hold a log.
+  [[nodiscard]] std::size_t VotersWithLog() const;
   // How many voters come before it when all ask at once; `without` is not counted.
   [[nodiscard]] std::int64_t Rank(const MemberInfo& member, NodeId without) const;
 
@@ -63,6 +70,8 @@ struct Members {
 bool Precedes(const MemberInfo& first, const MemberInfo& second);
 
 Result<void> CheckMembers(const Members& members);
+// Whether that is so for the sake of an arbiter node: the one that is there, or would be.
+std::optional<Refusal> WhyNotWithArbiterNode(const Members& before, const Members& wanted);
 std::string EncodeMembers(const Members& members);
 Result<Members> DecodeMembers(std::string_view bytes);
 

@@ -106,6 +106,52 @@ TEST(Members, HaveIdsThatAscendAndShortAddresses) {
   EXPECT_FALSE(CheckMembers(members).has_value());
 }
 
+Members WithArbiterNode() {
+  Members members = kThree;
+  members.list[0].arbiter_node = true;
+  members.list[0].priority = {};
+  return members;
+}
+
+TEST(Members, WithAnArbiterNodeAreDecodedAsTheyWereEncoded) {
+  for (const Standing standing : {Standing::kJoining, Standing::kVoter}) {
+    Members members = WithArbiterNode();
+    members.list[0].standing = standing;
+    const auto decoded = DecodeMembers(EncodeMembers(members));
+    ASSERT_TRUE(decoded.has_value()) << decoded.error().detail;
+    EXPECT_EQ(*decoded, members);
+  }
+}
+
+TEST(Members, AnArbiterNodeIsOneOfThreeThatVote) {
+  EXPECT_TRUE(CheckMembers(WithArbiterNode()).has_value());
+  EXPECT_EQ(WithArbiterNode().Majority(), 2U);
+  EXPECT_EQ(WithArbiterNode().VotersWithLog(), 2U);
+  EXPECT_EQ(WithArbiterNode().ArbiterNode()->name.id, NodeId{1});
+  EXPECT_EQ(kThree.ArbiterNode(), nullptr);
+  const Members four = WithMember(WithArbiterNode(), Voter(4, 1));
+  EXPECT_FALSE(DecodeMembers(EncodeMembers(four)).has_value());
+  const auto refused = [](auto change) {
+    Members members = WithArbiterNode();
+    change(members);
+    return !CheckMembers(members).has_value();
+  };
+  EXPECT_TRUE(refused([](Members& all) { all = WithMember(all, Voter(4, 1)); }));
+  EXPECT_TRUE(refused([](Members& all) { all.list.pop_back(); }));
+  EXPECT_TRUE(refused([](Members& all) { all.list[0].priority = {1}; }));
+  EXPECT_TRUE(refused([](Members& all) { all.list[0].standing = Standing::kLearner; }));
+  EXPECT_TRUE(refused([](Members& all) { all.list[1].standing = Standing::kLearner; }));
+  EXPECT_TRUE(refused([](Members& all) {
+    all.list[1].arbiter_node = true;
+    all.list[1].priority = {};
+  }));
+  EXPECT_FALSE(refused([](Members& all) { all.list[1].standing = Standing::kJoining; }));
+  EXPECT_TRUE(refused([](Members& all) {
+    all.list[0].standing = Standing::kJoining;
+    all.list[1].standing = Standing::kJoining;
+  }));
+}
+
 TEST(Timing, ThreePingsFitALeaseThatEndsBeforeAnElection) {
   EXPECT_TRUE(CheckTiming({}).has_value());
   EXPECT_FALSE(CheckTiming({.ping_us = 300'000, .lease_us = 900'000}).has_value());

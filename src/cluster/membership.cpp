@@ -28,7 +28,14 @@ void Member::Take(const JoinAsked& input) {
 }
 
 void Member::Take(const LeaveAsked& input) {
-  if (input.node == NodeId{} || input.node == name_.id) {
+  const bool self = input.node == NodeId{} || input.node == name_.id;
+  const MemberInfo* other = self ? nullptr : members().Find(input.node);
+  const NodeName goes = other == nullptr ? name_ : other->name;
+  if (const auto why = WhyNotWithArbiterNode(members(), WithoutMember(members(), goes))) {
+    refused_ = why;
+    return;
+  }
+  if (self) {
     leave_ = true;
     asked_us_ = now_us_ - kAskAgainUs;
   } else if (auto* primary = std::get_if<Primary>(&role_)) {
@@ -46,13 +53,16 @@ void Member::UseConfig(ConfigAt config) {
 
 bool Member::MayChangeMembers() const {
   const auto* primary = std::get_if<Primary>(&role_);
-  return primary != nullptr && commit_ >= primary->start &&
-         (configs_.back().revision <= commit_ || Planted(Bug::kClusterTwoChanges));
+  // What no election can lose is enough: else nobody could come in place of the one that is gone.
+  const Revision stays = std::max(commit_, guarded());
+  return primary != nullptr && stays >= primary->start &&
+         (configs_.back().revision <= stays || Planted(Bug::kClusterTwoChanges));
 }
 
 void Member::ChangeMembers(const Members& members, NodeId asked_by) {
   if (!CheckMembers(members)) {
-    Send(asked_by, Refused{.reason = Refusal::kNoSuchChange});
+    const auto why = WhyNotWithArbiterNode(this->members(), members);
+    Send(asked_by, Refused{.reason = why.value_or(Refusal::kNoSuchChange)});
     return;
   }
   Write(EncodeMembers(members));
@@ -78,9 +88,15 @@ void Member::Receive(NodeId peer, Term /*term*/, const Join& join) {
   if (join.name.id == name_.id || is_in || !MayChangeMembers()) {
     return;
   }
+  const MemberInfo* of_id = members().Find(join.name.id);
+  if (of_id != nullptr && of_id->arbiter_node != join.arbiter_node) {
+    Send(join.name.id, Refused{.reason = Refusal::kOtherKind});
+    return;
+  }
   MemberInfo member{.name = join.name,
-                    .priority = join.priority,
-                    .standing = join.voter ? Standing::kJoining : Standing::kLearner};
+                    .priority = join.arbiter_node ? Priority{} : join.priority,
+                    .standing = join.voter ? Standing::kJoining : Standing::kLearner,
+                    .arbiter_node = join.arbiter_node};
   if (there != nullptr) {
     member = *there;  // it has moved
   }
@@ -148,6 +164,7 @@ void Member::CheckWishes() {
       Send(peer, Join{.name = name_,
                       .priority = join_->priority,
                       .voter = join_->voter,
+                      .arbiter_node = arbiter_node_,
                       .address = join_->address});
     } else {
       Send(peer, Leave{.name = name_});
@@ -182,7 +199,8 @@ void Member::CheckLearners() {
       continue;
     }
     PeerProgress& progress = found->second;
-    if (!IsLinked(member.name) || progress.probing || BehindBy(progress) >= kCaughtUpRecords) {
+    const bool behind = !member.arbiter_node && BehindBy(progress) >= kCaughtUpRecords;
+    if (!IsLinked(member.name) || progress.probing || behind) {
       progress.caught_up_us.reset();
     } else if (!progress.caught_up_us) {
       progress.caught_up_us = now_us_;

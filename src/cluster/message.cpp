@@ -31,6 +31,7 @@ enum class Kind : std::uint8_t {
   kRecover = 14,
   kFullSync = 15,
   kFullSyncAck = 16,
+  kFloor = 17,
 };
 
 constexpr std::uint8_t kFlagProbe = 1;
@@ -38,6 +39,7 @@ constexpr std::uint8_t kFlagForced = 2;
 constexpr std::uint8_t kFlagGrant = 2;
 constexpr std::uint8_t kFlagConflict = 1;
 constexpr std::uint8_t kFlagVoter = 1;
+constexpr std::uint8_t kFlagArbiterNode = 2;
 constexpr std::uint8_t kFlagTaken = 1;
 constexpr std::uint8_t kFlagAll = 1;
 constexpr std::size_t kTermEndBytes = 16;
@@ -124,7 +126,8 @@ Kind PutBody(std::string& bytes, const TakeOver& take_over) {
 Kind PutBody(std::string& bytes, const Join& join) {
   Put(bytes, join.name);
   Put(bytes, join.priority.value);
-  Put(bytes, Flag(join.voter, kFlagVoter));
+  const unsigned flags = Flag(join.voter, kFlagVoter) | Flag(join.arbiter_node, kFlagArbiterNode);
+  Put(bytes, static_cast<std::uint8_t>(flags));
   bytes += join.address;
   return Kind::kJoin;
 }
@@ -145,6 +148,12 @@ Kind PutBody(std::string& bytes, const FullSync& sync) {
 Kind PutBody(std::string& bytes, const FullSyncAck& ack) {
   Put(bytes, ack.bytes);
   return Kind::kFullSyncAck;
+}
+Kind PutBody(std::string& bytes, const Floor& floor) {
+  Put(bytes, floor.position);
+  Put(bytes, floor.stamp_us);
+  bytes += floor.members;
+  return Kind::kFloor;
 }
 
 Kind PutBody(std::string& bytes, const Forward& forward) {
@@ -223,7 +232,7 @@ const char* Take(Body& body, Hello& hello) {
 }
 const char* Take(Body& body, Refused& refused) {
   refused.reason = static_cast<Refusal>(body.Number<std::uint8_t>());
-  return TextOf(refused.reason).empty() ? "the reason of a refusal is 1 to 6" : nullptr;
+  return TextOf(refused.reason).empty() ? "the reason of a refusal is 1 to 10" : nullptr;
 }
 const char* Take(Body& body, Election& election) {
   election.last = body.TakePosition();
@@ -300,8 +309,9 @@ const char* Take(Body& body, Join& join) {
   join.priority = body.TakePriority();
   const unsigned flags = body.Number<std::uint8_t>();
   join.voter = (flags & kFlagVoter) != 0;
-  if (flags > kFlagVoter) {
-    return "the flags of a Join are 0 or 1";
+  join.arbiter_node = (flags & kFlagArbiterNode) != 0;
+  if (flags > (kFlagVoter | kFlagArbiterNode)) {
+    return "the flags of a Join are 0 to 3";
   }
   if (body.rest().size() > kPeerAddressBytesMax) {
     return "an address has at most kPeerAddressBytesMax bytes";
@@ -335,6 +345,15 @@ const char* Take(Body& body, FullSync& sync) {
 }
 const char* Take(Body& body, FullSyncAck& ack) {
   ack.bytes = body.Number<std::uint64_t>();
+  return nullptr;
+}
+const char* Take(Body& body, Floor& floor) {
+  floor.position = body.TakePosition();
+  floor.stamp_us = body.Number<std::int64_t>();
+  if (body.rest().size() > kMembersBytesMax) {
+    return "a list of members has at most kMembersBytesMax bytes";
+  }
+  floor.members = body.TakeRest();
   return nullptr;
 }
 
@@ -414,29 +433,13 @@ Result<Message> DecodeBody(std::uint8_t kind, std::string_view bytes) {
       return Decode<FullSync>(bytes);
     case Kind::kFullSyncAck:
       return Decode<FullSyncAck>(bytes);
+    case Kind::kFloor:
+      return Decode<Floor>(bytes);
   }
-  return Broken("kind " + std::to_string(kind) + " is not one of 1 to 16");
+  return Broken("kind " + std::to_string(kind) + " is not one of 1 to 17");
 }
 
 }  // namespace
-
-std::string_view TextOf(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kOtherCluster:
-      return "this node is of another cluster; clusters never merge";
-    case Refusal::kOwnId:
-      return "this node has the same id; each node needs one of its own";
-    case Refusal::kTwoOfOneId:
-      return "another node of this id is connected; each node needs one of its own";
-    case Refusal::kTooManyLinks:
-      return "more than kPeerLinksMax nodes are connected";
-    case Refusal::kNotAMember:
-      return "it is not a member";
-    case Refusal::kNoSuchChange:
-      return "the members would be more than kMembersMax, or none of them could be primary";
-  }
-  return {};
-}
 
 void EncodeFrame(const Frame& frame, std::string& bytes) {
   const std::size_t begin = bytes.size();

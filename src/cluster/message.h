@@ -20,6 +20,7 @@
 #include "base/position.h"
 #include "base/result.h"
 #include "cluster/names.h"
+#include "cluster/refusal.h"
 
 namespace nunc {
 
@@ -35,17 +36,6 @@ struct Hello {
   Priority priority{};
   friend bool operator==(const Hello&, const Hello&) = default;
 };
-
-enum class Refusal : std::uint8_t {
-  kOtherCluster = 1,
-  kOwnId = 2,       // the other side has this id
-  kTwoOfOneId = 3,  // another node of this id is connected
-  kTooManyLinks = 4,
-  kNotAMember = 5,    // whoever asks to leave is not in
-  kNoSuchChange = 6,  // the list of members would not be valid with it
-};
-// For people: what was wrong, and what is allowed.
-std::string_view TextOf(Refusal refusal);
 
 struct Refused {
   Refusal reason = Refusal::kOtherCluster;
@@ -104,7 +94,8 @@ struct TakeOver {
 struct Join {
   NodeName name{};
   Priority priority{};
-  bool voter = false;  // wants to be one when it has caught up
+  bool voter = false;         // wants to be one when it has caught up
+  bool arbiter_node = false;  // holds no log
   std::string address{};
   friend bool operator==(const Join&, const Join&) = default;
 };
@@ -162,9 +153,17 @@ struct FullSyncAck {
   friend bool operator==(const FullSyncAck&, const FullSyncAck&) = default;
 };
 
+// The ping of an arbiter node, which answers with an Ack when the floor is on its disk.
+struct Floor {
+  Position position{};  // no vote for a log that ends before it; 0: as it was
+  std::int64_t stamp_us = 0;
+  std::string members{};  // as in a CONFIG record: those that are final
+  friend bool operator==(const Floor&, const Floor&) = default;
+};
+
 using Message =
     std::variant<Hello, Refused, Election, Alive, Victory, Replicate, Ack, TakeOver, Join, Leave,
-                 Forward, ForwardReply, Owners, RecoverRequest, FullSync, FullSyncAck>;
+                 Forward, ForwardReply, Owners, RecoverRequest, FullSync, FullSyncAck, Floor>;
 
 struct Frame {
   Term term{};  // the sender's

@@ -39,6 +39,7 @@ std::vector<Message> Samples() {
           .terms = {{.term = {1}, .last = {10}}, {.term = {3}, .last = {20}}}},
       TakeOver{.last = kPlace},
       Join{.name = kName, .priority = {5}, .voter = true, .address = "10.0.0.1:3015"},
+      Join{.name = kName, .voter = true, .arbiter_node = true, .address = "10.0.0.1:3015"},
       Leave{.name = kName},
       Forward{.id = 12, .command = "a command"},
       ForwardReply{.id = 12, .taken = true, .upto = kPlace, .replies = "replies"},
@@ -49,6 +50,7 @@ std::vector<Message> Samples() {
       FullSync{.part = FullSync::Part::kBytes, .at = 77, .bytes = "a piece"},
       FullSync{.part = FullSync::Part::kEnd, .at = 84},
       FullSyncAck{.bytes = 84},
+      Floor{.position = kPlace, .stamp_us = 123, .members = "members"},
   };
 }
 
@@ -142,14 +144,14 @@ TEST(Messages, WithAnyByteChangedTheyAreRefusedOrAnotherOfTheSameBytes) {
 
 TEST(Messages, SayWhatIsWrongWithThem) {
   std::string bytes = Encoded(Victory{});
-  bytes[4] = 17;
-  ExpectBroken(bytes, "kind 17 is not one of 1 to 16");
+  bytes[4] = 18;
+  ExpectBroken(bytes, "kind 18 is not one of 1 to 17");
   ExpectBroken(Encoded(ForwardReply{.id = 1, .taken = true}), "the flags of a ForwardReply");
   bytes = Encoded(Victory{});
   bytes[5] = 2;
   ExpectBroken(bytes.substr(0, kFrameHeaderBytes), "version 2 is not known");
   ExpectBroken(Encoded(Leave{}), "the id of a node is never 0");
-  ExpectBroken(Encoded(Refused{.reason = static_cast<Refusal>(7)}), "the reason of a refusal is");
+  ExpectBroken(Encoded(Refused{.reason = static_cast<Refusal>(11)}), "the reason of a refusal is");
   ExpectBroken(Encoded(Replicate{.record_term = {1}, .count = 3, .records = "ab"}),
                "the number of records");
   ExpectBroken(
@@ -197,6 +199,12 @@ TEST(Messages, AnAddressHasItsLimit) {
   ExpectBroken(Encoded(Join{.name = kName, .address = address}), "at most kPeerAddressBytesMax");
 }
 
+TEST(Messages, AFloorComesWithAsManyMembersAsARecordHas) {
+  const std::string members(kMembersBytesMax + 1, 'm');
+  EXPECT_TRUE(DecodeFrame(Encoded(Floor{.members = members.substr(1)})).has_value());
+  ExpectBroken(Encoded(Floor{.members = members}), "at most kMembersBytesMax");
+}
+
 TEST(Messages, AFullSyncHasPartsWithAndWithoutBytes) {
   const auto sync = [](unsigned part, std::uint64_t at, std::string_view bytes) {
     return Encoded(FullSync{.part = static_cast<FullSync::Part>(part), .at = at, .bytes = bytes});
@@ -213,7 +221,7 @@ TEST(Messages, AFullSyncHasPartsWithAndWithoutBytes) {
 }
 
 TEST(Messages, EveryRefusalHasItsText) {
-  for (std::uint8_t reason = 1; reason <= 6; ++reason) {
+  for (std::uint8_t reason = 1; reason <= 10; ++reason) {
     EXPECT_FALSE(TextOf(static_cast<Refusal>(reason)).empty());
   }
 }

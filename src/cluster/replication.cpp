@@ -41,6 +41,10 @@ void Member::Receive(NodeId peer, Term term, const Replicate& replicate) {
     Close(peer, "it sends records of a term that has not begun");
     return;
   }
+  if (arbiter_node_) {
+    Close(peer, "it sends records to an arbiter node, which holds none");
+    return;
+  }
   Follow(peer);
   auto& secondary = std::get<Secondary>(role_);
   secondary.stamp_us = replicate.stamp_us;
@@ -142,6 +146,8 @@ void Member::Receive(NodeId peer, Term /*term*/, const Ack& ack) {
   progress.received = std::max(progress.received, ack.received);
   progress.durable = std::max(progress.durable, ack.durable);
   if (!ack.conflict) {
+    const std::uint64_t lacks = terms_.last().revision.value - progress.received.value;
+    progress.keeps_up = lacks <= kCaughtUpRecords || (progress.keeps_up && !progress.probing);
     progress.probing = false;
     progress.next = std::max(progress.next, Revision{progress.received.value + 1});
     std::erase_if(progress.in_flight, [&](Revision last) { return last <= progress.received; });
@@ -167,6 +173,9 @@ void Member::CountCommit() {
     if (member.standing != Standing::kVoter && !Planted(Bug::kClusterLearnerCounts)) {
       continue;
     }
+    if (member.arbiter_node && !Planted(Bug::kClusterArbiterCounts)) {
+      continue;
+    }
     const auto other = primary->progress.find(member.name);
     if (member.name == name_) {
       durable.Add(durable_);
@@ -174,7 +183,10 @@ void Member::CountCommit() {
       durable.Add(other->second.durable);
     }
   }
-  const Revision reached = durable.By(all.Majority());
+  // While the disk of the one beside an arbiter node is replaced there is no second copy to wait
+  // for.
+  const bool alone = all.ArbiterNode() != nullptr && all.VotersWithLog() == 1;
+  const Revision reached = alone ? guarded() : durable.By(all.Majority());
   // A record of an older term may be everywhere and yet be replaced; one of this term, with all
   // before it, may not.
   const bool own = terms_.TermAt(reached) == term_ || Planted(Bug::kClusterOldTermCounted);
@@ -235,6 +247,8 @@ void Member::SyncProgress() {
     if (member.name != name_) {
       primary.progress.try_emplace(member.name,
                                    PeerProgress{.next = {terms_.last().revision.value + 1},
+                                                .arbiter_node = member.arbiter_node,
+                                                .keeps_up = IsLinked(member.name),
                                                 .reset_us = now_us_,
                                                 .answered_us = now_us_});
     }
@@ -247,7 +261,9 @@ void Member::Replicated() {
     return;
   }
   for (auto& [name, progress] : primary->progress) {
-    if (IsLinked(name)) {
+    if (IsLinked(name) && progress.arbiter_node) {
+      SendFloor(name, progress);
+    } else if (IsLinked(name)) {
       SendWhatIsDue(name, progress);
     }
   }

@@ -41,9 +41,11 @@ struct PeerProgress {
   Revision next{};  // what it is sent next
   Revision received{};
   Revision durable{};
-  Revision commit{};     // what it was told last
-  bool syncing = false;  // it is sent a whole state, and no records
-  bool probing = true;   // it is not known where its log is the same: one frame at a time
+  Revision commit{};          // what it was told last
+  bool syncing = false;       // it is sent a whole state, and no records
+  bool arbiter_node = false;  // it is sent floors, and no records; `durable` is what it has stored
+  bool keeps_up = false;      // it has had nearly all since its link is there
+  bool probing = true;        // it is not known where its log is the same: one frame at a time
   std::vector<Revision> in_flight{};  // the newest record of each frame that is not answered
   std::int64_t sent_us = 0;           // when it was sent anything
   std::int64_t reset_us = 0;          // older answers say nothing new about where to begin
@@ -69,11 +71,13 @@ struct Primary {
   std::optional<TakeOverTry> takeover{};
   std::int64_t takeover_us = 0;       // not before
   std::int64_t takeover_wait_us = 0;  // and after a failure so much later
+  Revision floor{};                   // what the arbiter node is told; 0: nothing of this term yet
+  std::int64_t floor_us = 0;          // since when
 };
 
 // Whether it may be sent one more frame with records.
 inline bool HasRoom(const PeerProgress& progress) {
-  return !progress.syncing &&
+  return !progress.syncing && !progress.arbiter_node &&
          progress.in_flight.size() < (progress.probing ? 1 : kReplicatesInFlightMax);
 }
 
@@ -90,5 +94,7 @@ inline constexpr std::int64_t kPromoteUs = 10'000'000;  // so long it is tried, 
 inline constexpr std::int64_t kAskAgainUs = 1'000'000;  // to join or to leave
 inline constexpr std::uint64_t kCaughtUpRecords = 1'000;
 inline constexpr std::int64_t kCaughtUpUs = 1'000'000;
+inline constexpr std::int64_t kFloorUs =
+    1'000'000;  // how often a floor rises that nobody waits for
 
 }  // namespace nunc

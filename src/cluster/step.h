@@ -100,6 +100,7 @@ struct StoreMeta {
   ClusterId cluster{};
   Term term{};
   NodeId voted_for{};  // 0: nobody
+  Position floor{};    // of an arbiter node
 };
 // A record of our own, before anything else is written.
 struct WriteRecord {

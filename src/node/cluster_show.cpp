@@ -12,6 +12,8 @@ std::string_view WordOf(RoleName role) {
       return "secondary";
     case RoleName::kCandidate:
       return "candidate";
+    case RoleName::kArbiterNode:
+      return "arbiter-node";
     case RoleName::kPrimary:
       break;
   }

@@ -79,7 +79,7 @@ bool ClusterWorld::IsWhole() const {
            const Place& place = places_[node.name().id.value - 1];
            return place.life == Life::kOut ||
                   (!place.leaves && nodes_[*primary].member().members().IsVoter(node.name()) &&
-                   node.log().durable().value >= oracle_.committed().size());
+                   (node.is_arbiter_node() || node.log().durable() >= oracle_.promised()));
          });
 }
 
@@ -90,10 +90,30 @@ void ClusterWorld::Rejoin(std::size_t node) {
   StartNode(node);
 }
 
+// There is an arbiter node, or would be, and with the change too few or too many others.
+bool ClusterWorld::IsComplete(std::size_t node) const {
+  const std::optional<std::size_t> primary = Primary();
+  const std::optional<Refusal> refused =
+      places_[node].life == Life::kRuns ? nodes_[node].member().refused() : std::nullopt;
+  if (!primary || !refused || *refused < Refusal::kArbiterNeedsTwo) {
+    return false;
+  }
+  const bool is_member =
+      nodes_[*primary].member().members().Find(nodes_[node].name().id) != nullptr;
+  return is_member == places_[node].leaves;
+}
+
 void ClusterWorld::PutOutWhoLeft() {
   for (std::size_t node = 0; node < nodes_.size(); ++node) {
     Place& place = places_[node];
-    if (place.leaves && place.life == Life::kRuns && nodes_[node].member().left()) {
+    if (place.leaves && IsComplete(node)) {
+      Count("may not leave");
+      place.leaves = false;
+    } else if (place.joins && IsComplete(node)) {
+      Count("may not join");
+      StopNode(node, false);
+      place.life = Life::kOut;
+    } else if (place.leaves && place.life == Life::kRuns && nodes_[node].member().left()) {
       Count("left");
       StopNode(node, false);
       place.life = Life::kOut;
@@ -226,7 +246,8 @@ std::optional<NodeId> ClusterWorld::WhoLacks(std::uint64_t records) const {
   }
   for (const MemberInfo& member : nodes_[*primary].member().members().list) {
     const ClusterNode& node = nodes_[member.name.id.value - 1];
-    if (node.runs() && node.name() == member.name && node.member().commit().value < records) {
+    if (!member.arbiter_node && node.runs() && node.name() == member.name &&
+        node.member().commit().value < records) {
       return member.name.id;
     }
   }

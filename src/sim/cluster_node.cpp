@@ -96,8 +96,12 @@ void ClusterLog::Crash(std::size_t kept, bool old_tail) {
 ClusterNode::ClusterNode(NodeName name, ClusterId cluster, const Members* founders)
     : name_(name), cluster_(cluster) {
   meta_.cluster = cluster;
+  const MemberInfo* self = founders == nullptr ? nullptr : founders->Find(name);
+  arbiter_node_ = self != nullptr && self->arbiter_node;
   if (founders != nullptr) {
     meta_.term = {1};
+  }
+  if (founders != nullptr && !arbiter_node_) {
     log_.Append({.term = {1},
                  .id = 0,
                  .members = std::make_shared<const std::string>(EncodeMembers(*founders))});
@@ -126,6 +130,8 @@ void ClusterNode::Start(std::int64_t now_us, std::uint64_t seed) {
                     .term = meta_.term,
                     .voted_for = meta_.voted_for,
                     .commit = commit_mark_,
+                    .arbiter_node = arbiter_node_,
+                    .floor = meta_.floor,
                     .seed = seed};
   std::uint64_t revision = 0;
   for (const ClusterRecord& record : log_.records()) {

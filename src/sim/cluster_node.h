@@ -70,6 +70,7 @@ class ClusterNode {
     std::function<void(const MemberAction& action)> action;
   };
 
+  // An arbiter node: as the members say, if it is one of them.
   ClusterNode(NodeName name, ClusterId cluster, const Members* founders);
 
   void SetHooks(Hooks hooks) { hooks_ = std::move(hooks); }
@@ -91,6 +92,10 @@ class ClusterNode {
   void EndStore(std::int64_t now_us);
   [[nodiscard]] std::size_t stores() const { return metas_.size(); }
 
+  [[nodiscard]] bool is_arbiter_node() const { return arbiter_node_; }
+  // As it has it on the medium; of an arbiter node.
+  [[nodiscard]] const Position& floor() const { return meta_.floor; }
+
   [[nodiscard]] bool runs() const { return member_.has_value(); }
   [[nodiscard]] const Member& member() const { return *member_; }
   [[nodiscard]] const ClusterLog& log() const { return log_; }
@@ -110,6 +115,7 @@ class ClusterNode {
 
   NodeName name_;
   ClusterId cluster_;
+  bool arbiter_node_ = false;
   Hooks hooks_;
   ClusterLog log_;
   StoreMeta meta_;                // on the medium

@@ -12,6 +12,22 @@ std::string Text(const Position& position) {
   return std::to_string(position.term.value) + "." + std::to_string(position.revision.value);
 }
 
+// How far what it has on the medium goes for the primary of that term.
+Revision StoredAt(const ClusterNode& node, Term term) {
+  if (!node.is_arbiter_node()) {
+    return node.log().durable();
+  }
+  return node.floor().term == term ? node.floor().revision : Revision{};
+}
+
+// What it has vouched for before that term.
+Position VouchedBefore(const ClusterNode& node, Term term) {
+  if (!node.is_arbiter_node()) {
+    return node.log().At(node.log().durable());
+  }
+  return node.floor().term < term ? node.floor() : Position{};
+}
+
 }  // namespace
 
 void ClusterOracle::Break(const ClusterNode& node, const std::string& what) {
@@ -43,8 +59,11 @@ void ClusterOracle::HearFrame(const ClusterNode& node, const SendFrame& send) {
     Vote(node, frame.term, node.name().id);
     candidates_[{node.name().id, frame.term}] = election->last;
   } else if (const auto* ack = std::get_if<Ack>(&frame.message);
-             ack != nullptr && ack->durable > node.log().durable()) {
+             ack != nullptr && ack->durable > StoredAt(node, frame.term)) {
     Break(node, "it acknowledges what is not on the disk");
+  } else if (const auto* floor = std::get_if<Floor>(&frame.message);
+             floor != nullptr && floor->position.revision > node.log().durable()) {
+    Break(node, "it tells a floor that it has not reached itself");
   } else if (std::holds_alternative<TakeOver>(frame.message)) {
     const ClusterNode& target = nodes_[send.peer.value - 1];
     if (target.log().durable().value < node.log().records().size()) {
@@ -58,7 +77,7 @@ void ClusterOracle::Hear(const ClusterNode& node, std::int64_t now_us, const Mem
     HearFrame(node, *send);
   } else if (const auto* store = std::get_if<StoreMeta>(&action)) {
     // From here on it acknowledges nothing more of an older term.
-    const Position own = node.log().At(node.log().durable());
+    const Position own = VouchedBefore(node, store->term);
     const auto candidate = candidates_.find({store->voted_for, store->term});
     if (candidate != candidates_.end() && candidate->second < own) {
       Break(node,
@@ -74,7 +93,7 @@ void ClusterOracle::Hear(const ClusterNode& node, std::int64_t now_us, const Mem
   } else if (const auto* write = std::get_if<WriteRecord>(&action);
              write != nullptr && !write->members.empty()) {
     won_us_[write->at.term] = now_us;
-    if (node.log().config() > node.member().commit()) {
+    if (node.log().config() > std::max(node.member().commit(), node.member().guarded())) {
       Break(node, "members change while another change is not final");
     }
   } else if (const auto* stop = std::get_if<StopNode>(&action)) {
@@ -83,9 +102,11 @@ void ClusterOracle::Hear(const ClusterNode& node, std::int64_t now_us, const Mem
 }
 
 void ClusterOracle::Arrived(const ClusterNode& node, NodeId /*from*/, const Frame& frame) {
-  if (const auto* replicate = std::get_if<Replicate>(&frame.message)) {
+  const auto* replicate = std::get_if<Replicate>(&frame.message);
+  const auto* floor = std::get_if<Floor>(&frame.message);
+  if (replicate != nullptr || floor != nullptr) {
     std::int64_t& stamp = stamps_[{frame.term, node.name()}];
-    stamp = std::max(stamp, replicate->stamp_us);
+    stamp = std::max(stamp, replicate != nullptr ? replicate->stamp_us : floor->stamp_us);
   }
 }
 
@@ -117,6 +138,7 @@ void ClusterOracle::Look(const ClusterNode& node, std::int64_t now_us) {
       Break(node, "a second primary in term " + std::to_string(member.term().value));
     }
     CheckLease(node, now_us);
+    CheckGuarded(node);
   }
   CheckCommit(node);
 }
@@ -157,6 +179,12 @@ void ClusterOracle::CheckCounted(const ClusterNode& node, const Members& members
     Break(node, "a record of an older term is counted");
   }
   std::size_t holders = 0;
+  // Alone beside an arbiter node, its floor stands for the second disk.
+  const MemberInfo* arbiter = members.ArbiterNode();
+  if (arbiter != nullptr && members.VotersWithLog() == 1 &&
+      nodes_[arbiter->name.id.value - 1].floor() >= node.log().At(commit)) {
+    ++holders;
+  }
   for (const ClusterNode& other : nodes_) {
     if (members.IsVoter(other.name()) && other.log().durable() >= commit &&
         other.log().At(commit) == node.log().At(commit)) {
@@ -166,6 +194,22 @@ void ClusterOracle::CheckCounted(const ClusterNode& node, const Members& members
   if (holders < members.Majority()) {
     Break(node, "revision " + std::to_string(commit.value) + " is final on " +
                     std::to_string(holders) + " disks");
+  }
+}
+
+// On the disk, and kept there by the floor of an arbiter node.
+void ClusterOracle::CheckGuarded(const ClusterNode& node) {
+  const Revision guarded = node.member().guarded();
+  const MemberInfo* arbiter = node.member().members().ArbiterNode();
+  if (guarded.value == 0) {
+    return;
+  }
+  const ClusterNode& other = nodes_[arbiter->name.id.value - 1];
+  // One whose disk was replaced since votes no more.
+  const bool stored = other.name() != arbiter->name ||
+                      other.floor() >= Position{.term = node.member().term(), .revision = guarded};
+  if (guarded > node.log().durable() || !stored) {
+    Break(node, "it counts on a floor that is not stored");
   }
 }
 
@@ -187,6 +231,11 @@ void ClusterOracle::CheckLease(const ClusterNode& node, std::int64_t now_us) {
       now_us - heard[member.members().Majority() - 1] > member.members().timing.lease_us) {
     Break(node, "primary beyond its lease");
   }
+}
+
+Revision ClusterOracle::promised() const {
+  const Revision final_one{committed_.size()};
+  return acknowledged_.empty() ? final_one : std::max(final_one, acknowledged_.rbegin()->first);
 }
 
 void ClusterOracle::Acknowledge(Revision revision, std::uint64_t id) {

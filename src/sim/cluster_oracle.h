@@ -38,6 +38,8 @@ class ClusterOracle {
 
   [[nodiscard]] const std::optional<std::string>& broken() const { return broken_; }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_.size(); }
+  // The newest record that was acknowledged, or is final.
+  [[nodiscard]] Revision promised() const;
   [[nodiscard]] std::uint64_t elections() const { return primaries_.size(); }
 
  private:
@@ -52,6 +54,7 @@ class ClusterOracle {
   void Vote(const ClusterNode& node, Term term, NodeId candidate);
   void CheckCommit(const ClusterNode& node);
   void CheckCounted(const ClusterNode& node, const Members& members, Revision commit);
+  void CheckGuarded(const ClusterNode& node);
   void CheckLease(const ClusterNode& node, std::int64_t now_us);
 
   const std::vector<ClusterNode>& nodes_;

@@ -23,6 +23,9 @@ std::string TextOfMembers(const Members& members) {
     if (member.standing != Standing::kVoter) {
       text += "(learns)";
     }
+    if (member.arbiter_node) {
+      text += "(arbiter node)";
+    }
   }
   return text;
 }
@@ -37,6 +40,8 @@ std::string_view TextOfRole(RoleName role) {
       return "candidate";
     case RoleName::kPrimary:
       return "primary";
+    case RoleName::kArbiterNode:
+      return "arbiter node";
   }
   return {};
 }
@@ -86,6 +91,9 @@ struct FrameText {
   std::string operator()(const RecoverRequest& recover) const {
     return "Recover last " + TextOfPlace(recover.last);
   }
+  std::string operator()(const Floor& floor) const {
+    return floor.position.term.value == 0 ? "" : "Floor " + TextOfPlace(floor.position);
+  }
 };
 
 std::optional<std::size_t> Number(const std::string& word) {
@@ -130,7 +138,7 @@ void ClusterScript::Do(const Words& words) {
   const std::size_t node = first.value_or(0) - 1;
   bool known = true;
   if (words[0] == "nodes" && first) {
-    MakeNodes(*first);
+    MakeNodes(*first, words.back() == "arbiter-node");
   } else if (words[0] == "deliver" && words.size() == 1) {
     DeliverAll();
   } else if (words[0] == "show") {
@@ -224,12 +232,16 @@ bool ClusterScript::DoNode(const std::string& what, std::size_t node, const Word
   return true;
 }
 
-void ClusterScript::MakeNodes(std::size_t count) {
+void ClusterScript::MakeNodes(std::size_t count, bool arbiter_node) {
   Members founders;
   for (std::uint64_t id = 1; id <= count; ++id) {
     founders.list.push_back({.name = {.id = {id}, .incarnation = {id}},
                              .priority = {static_cast<std::uint32_t>(id)},
                              .address = {}});
+  }
+  if (arbiter_node) {
+    founders.list.back().arbiter_node = true;
+    founders.list.back().priority = {};
   }
   for (std::uint64_t id = 1; id <= count + 2; ++id) {
     nodes_.emplace_back(NodeName{.id = {id}, .incarnation = {id}},
@@ -400,7 +412,8 @@ void ClusterScript::SayAction(std::size_t node, const MemberAction& action) {
   const std::string who = std::to_string(node + 1);
   if (const auto* store = std::get_if<StoreMeta>(&action)) {
     Say(who + " stores term " + std::to_string(store->term.value) + ", vote for " +
-        (store->voted_for == NodeId{} ? "nobody" : std::to_string(store->voted_for.value)));
+        (store->voted_for == NodeId{} ? "nobody" : std::to_string(store->voted_for.value)) +
+        (store->floor == Position{} ? "" : ", floor " + TextOfPlace(store->floor)));
   } else if (const auto* write = std::get_if<WriteRecord>(&action)) {
     const auto members = DecodeMembers(write->members);
     Say(who + " writes " + TextOfPlace(write->at) +

@@ -36,7 +36,7 @@ class ClusterScript {
   bool DoNode(const std::string& what, std::size_t node, const Words& words);
   bool DoStart(const std::string& what, std::size_t node);
   bool DoLink(const std::string& what, std::size_t from, std::size_t to);
-  void MakeNodes(std::size_t count);
+  void MakeNodes(std::size_t count, bool arbiter_node);
   void Start(std::size_t node);
   void Crash(std::size_t node, std::size_t kept);
   void Step(std::size_t node, const MemberInput& input);

@@ -14,7 +14,7 @@ NodeName NameOf(std::size_t node) {
   return {.id = {node + 1}, .incarnation = {node + 101}};
 }
 
-Members Founders(std::size_t count) {
+Members Founders(std::size_t count, bool arbiter_node) {
   Members members;
   for (std::size_t i = 0; i < count; ++i) {
     members.list.push_back({.name = NameOf(i),
@@ -22,11 +22,15 @@ Members Founders(std::size_t count) {
                             .standing = Standing::kVoter,
                             .address = {}});
   }
+  if (arbiter_node) {
+    members.list.back().arbiter_node = true;
+    members.list.back().priority = {0};
+  }
   return members;
 }
 
-std::vector<ClusterNode> MakeNodes(std::size_t count) {
-  const Members founders = Founders(count);
+std::vector<ClusterNode> MakeNodes(std::size_t count, bool arbiter_node) {
+  const Members founders = Founders(count, arbiter_node);
   std::vector<ClusterNode> nodes;
   for (std::size_t i = 0; i <= count; ++i) {
     nodes.emplace_back(NameOf(i), i < count ? kCluster : ClusterId{},
@@ -44,7 +48,7 @@ ClusterReport SimulateCluster(const ClusterOptions& options) {
 ClusterWorld::ClusterWorld(const ClusterOptions& options)
     : options_(options),
       prng_(options.seed),
-      nodes_(MakeNodes(options.nodes)),
+      nodes_(MakeNodes(options.nodes, options.arbiter_node)),
       places_(nodes_.size()),
       oracle_(nodes_),
       net_(schedule_, prng_, nodes_.size(),
@@ -259,11 +263,12 @@ void ClusterWorld::Propose() {
   });
 }
 
-// Those that the primary of their term has seen become final.
+// Those that the primary of their term has seen become final, or guarded.
 void ClusterWorld::Answer(std::size_t node) {
   const Member& member = nodes_[node].member();
+  const Revision sure = std::max(member.commit(), member.guarded());
   auto at = asked_.lower_bound({node, Revision{}});
-  while (at != asked_.end() && at->first.first == node && at->first.second <= member.commit()) {
+  while (at != asked_.end() && at->first.first == node && at->first.second <= sure) {
     const Revision revision = at->first.second;
     if (nodes_[node].log().records()[revision.value - 1].id == at->second.second) {
       oracle_.Acknowledge(revision, at->second.second);

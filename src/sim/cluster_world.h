@@ -30,6 +30,7 @@ struct ClusterOptions {
   std::uint64_t seed = 1;
   std::size_t nodes = 3;  // 1 .. 7
   std::int64_t duration_us = 10'000'000;
+  bool arbiter_node = false;                     // the last of three founders holds no log
   std::function<void(std::string_view)> tell{};  // what happens, for people; may be empty
 };
 inline constexpr std::size_t kClusterNodesMax = 7;
@@ -97,6 +98,7 @@ class ClusterWorld {
   void Heal();
   void CheckHealed();
   [[nodiscard]] bool IsWhole() const;
+  [[nodiscard]] bool IsComplete(std::size_t node) const;
   [[nodiscard]] std::optional<std::size_t> Primary() const;
   [[nodiscard]] bool HasTheHighest() const;
   [[nodiscard]] std::optional<NodeId> WhoLacks(std::uint64_t records) const;

@@ -44,6 +44,23 @@ TEST(ClusterWorld, EveryKindOfFaultHappensInAHundredSeeds) {
   }
 }
 
+TEST(ClusterWorld, TwoNodesAndAnArbiterNodeKeepWhatTheyPromise) {
+  std::map<std::string, std::uint64_t, std::less<>> faults;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const ClusterReport report =
+        SimulateCluster({.seed = seed, .duration_us = 5'000'000, .arbiter_node = true});
+    EXPECT_EQ(report.violation, std::nullopt) << "seed " << seed;
+    EXPECT_GT(report.acknowledged, 0U);
+    for (const auto& [kind, count] : report.faults) {
+      faults[kind] += count;
+    }
+  }
+  for (const char* kind : {"kill", "power cut", "partition", "hand over", "join", "leave", "left",
+                           "empty disk", "may not leave", "may not join"}) {
+    EXPECT_GT(faults[kind], 0U) << kind;
+  }
+}
+
 // Two nodes whose frames go straight across, or are counted.
 struct Pair {
   static constexpr NodeId kFirst{1};

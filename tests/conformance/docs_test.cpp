@@ -178,6 +178,7 @@ const std::vector<NamedLimit> kLimits = {
     {"kTermsKnownMax", kTermsKnownMax},
     {"kTermsToldMax", kTermsToldMax},
     {"kMembersMax", kMembersMax},
+    {"kMembersWithArbiterNode", kMembersWithArbiterNode},
     {"kPeerAddressBytesMax", kPeerAddressBytesMax},
     {"kFullSyncPieceBytesMax", kFullSyncPieceBytesMax},
     {"kFullSyncWindowBytes", kFullSyncWindowBytes},

@@ -88,6 +88,11 @@ constexpr NamedBug kBugs[] = {
     {"cluster-learner-counts", Bug::kClusterLearnerCounts},
     {"cluster-two-changes", Bug::kClusterTwoChanges},
     {"cluster-take-over-early", Bug::kClusterTakeOverEarly},
+    {"cluster-floor-ignored", Bug::kClusterFloorIgnored},
+    {"cluster-floor-not-stored", Bug::kClusterFloorNotStored},
+    {"cluster-floor-ahead", Bug::kClusterFloorAhead},
+    {"cluster-floor-of-nobody", Bug::kClusterFloorOfNobody},
+    {"cluster-arbiter-counts", Bug::kClusterArbiterCounts},
     {"fleet-shown-early", Bug::kFleetShownEarly},
     {"fleet-loaded-untold", Bug::kFleetLoadedUntold},
     {"fleet-rewind-mark-kept", Bug::kFleetRewindMarkKept},
@@ -183,6 +188,10 @@ std::optional<std::string> BrokenScript(const std::filesystem::path& folder) {
 // What one seed finds. Bugs of the delivery to watchers, of clusters and of whole nodes in one have
 // worlds of their own.
 std::optional<std::string> Violation(std::string_view name, std::uint64_t seed) {
+  if (name.starts_with("cluster-floor-") || name == "cluster-arbiter-counts") {
+    return SimulateCluster({.seed = seed, .duration_us = kDurationUs, .arbiter_node = true})
+        .violation;
+  }
   if (name.starts_with("cluster-")) {
     return SimulateCluster(
                {.seed = seed, .nodes = seed % 2 == 0 ? 5U : 3U, .duration_us = kDurationUs})

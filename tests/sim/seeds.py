@@ -4,6 +4,7 @@
 usage: seeds.py NUNC KEPT COUNT SECONDS [FIRST] [NODES]   run and expect no violation
        seeds.py --same NUNC SEED SECONDS [NODES]    run twice and compare the hashes
        seeds.py --clean NUNC                        no planted bug is in the program
+NODES may be 2+1: two nodes and an arbiter node.
 
 KEPT has one `SEED SECONDS [NODES]` a line: scenarios that once failed.
 """
@@ -18,25 +19,29 @@ def simulate(nunc, *arguments):
                           check=False)
 
 
+def shape(nodes):
+    return ["--arbiter-node"] if nodes == "2+1" else ["--nodes", nodes]
+
+
 def run(nunc, kept, count, seconds, first="1", nodes="1"):
     with open(kept, encoding="utf-8") as file:
         scenarios = [line.split("#")[0].split() for line in file]
     for seed, length, *of in filter(None, scenarios):
         if (of or ["1"]) != [nodes]:
             continue
-        done = simulate(nunc, "--seed", seed, "--seconds", length, "--nodes", nodes)
+        done = simulate(nunc, "--seed", seed, "--seconds", length, *shape(nodes))
         if done.returncode != 0:
             print(done.stdout + done.stderr)
             return 1
     done = simulate(nunc, "--seed", first, "--seeds", count, "--seconds", seconds,
-                    "--nodes", nodes)
+                    *shape(nodes))
     print("\n".join(line for line in done.stdout.splitlines()
                     if line.startswith(("violated", "seeds"))), done.stderr)
     return done.returncode
 
 
 def trace_hash(nunc, seed, seconds, nodes):
-    done = simulate(nunc, "--seed", seed, "--seconds", seconds, "--nodes", nodes)
+    done = simulate(nunc, "--seed", seed, "--seconds", seconds, *shape(nodes))
     return re.search(r"trace hash (\w+)", done.stdout)[1]
 
 

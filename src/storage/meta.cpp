@@ -27,11 +27,14 @@ constexpr std::size_t kTermAt = 56;
 constexpr std::size_t kVotedForAt = 64;
 constexpr std::size_t kDurableAt = 72;
 constexpr std::size_t kCommitAt = 80;
+constexpr std::size_t kFloorAt = 88;
 // In every version, over all of the slot before it.
 constexpr std::size_t kChecksumAt = kSlotBytes - 8;
 
 constexpr std::uint32_t kFlagDamaged = 1;
 constexpr std::uint32_t kFlagJoins = 2;
+constexpr std::uint32_t kFlagArbiterNode = 4;
+constexpr std::uint32_t kFlags = kFlagDamaged | kFlagJoins | kFlagArbiterNode;
 
 struct Slot {
   std::uint64_t counter = 0;  // none that was stored has 0
@@ -43,8 +46,9 @@ std::string EncodeSlot(const Slot& slot) {
   const Meta& meta = slot.meta;
   kMagic.copy(bytes.data(), kMagic.size());
   PutLittle(bytes.data() + kVersionAt, kVersion);
-  PutLittle(bytes.data() + kFlagsAt,
-            (meta.damaged ? kFlagDamaged : 0U) | (meta.joins ? kFlagJoins : 0U));
+  PutLittle(bytes.data() + kFlagsAt, (meta.damaged ? kFlagDamaged : 0U) |
+                                         (meta.joins ? kFlagJoins : 0U) |
+                                         (meta.arbiter_node ? kFlagArbiterNode : 0U));
   PutLittle(bytes.data() + kCounterAt, slot.counter);
   PutLittle(bytes.data() + kClusterAt, meta.cluster[0]);
   PutLittle(bytes.data() + kClusterAt + 8, meta.cluster[1]);
@@ -54,6 +58,8 @@ std::string EncodeSlot(const Slot& slot) {
   PutLittle(bytes.data() + kVotedForAt, meta.voted_for);
   PutLittle(bytes.data() + kDurableAt, meta.durable.value);
   PutLittle(bytes.data() + kCommitAt, meta.commit.value);
+  PutLittle(bytes.data() + kFloorAt, meta.floor.term.value);
+  PutLittle(bytes.data() + kFloorAt + 8, meta.floor.revision.value);
   PutLittle(bytes.data() + kChecksumAt,
             HashBytes(std::string_view(bytes).substr(0, kChecksumAt), 0));
   return bytes;
@@ -67,7 +73,7 @@ Result<Slot> DecodeSlot(std::string_view bytes) {
   }
   const auto version = GetLittle<std::uint32_t>(bytes, kVersionAt);
   const auto flags = GetLittle<std::uint32_t>(bytes, kFlagsAt);
-  if (version != kVersion || (flags & ~(kFlagDamaged | kFlagJoins)) != 0) {
+  if (version != kVersion || (flags & ~kFlags) != 0) {
     return Fail(Fault::kInvalid, "version " + std::to_string(version) +
                                      " of the meta file is not known to this program, which knows "
                                      "version " +
@@ -83,7 +89,10 @@ Result<Slot> DecodeSlot(std::string_view bytes) {
                        .durable = {GetLittle<std::uint64_t>(bytes, kDurableAt)},
                        .commit = {GetLittle<std::uint64_t>(bytes, kCommitAt)},
                        .damaged = (flags & kFlagDamaged) != 0,
-                       .joins = (flags & kFlagJoins) != 0}};
+                       .joins = (flags & kFlagJoins) != 0,
+                       .arbiter_node = (flags & kFlagArbiterNode) != 0,
+                       .floor = {.term = {GetLittle<std::uint64_t>(bytes, kFloorAt)},
+                                 .revision = {GetLittle<std::uint64_t>(bytes, kFloorAt + 8)}}}};
 }
 
 tl::unexpected<Error> Named(const Disk& disk, const Error& error) {

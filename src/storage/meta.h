@@ -29,8 +29,10 @@ struct Meta {
   std::uint64_t voted_for = 0;  // in `term`; 0: nobody
   Revision durable{};           // the log has been on the disk up to here, or further
   Revision commit{};
-  bool damaged = false;  // the log was found damaged and has not been replaced yet
-  bool joins = false;    // on its way into a cluster: its log does not name its members yet
+  bool damaged = false;       // the log was found damaged and has not been replaced yet
+  bool joins = false;         // on its way into a cluster: its log does not name its members yet
+  bool arbiter_node = false;  // it holds no log
+  Position floor{};           // of an arbiter node: no vote for a log that ends before
   friend bool operator==(const Meta&, const Meta&) = default;
 };
 

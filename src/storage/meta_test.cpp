@@ -24,7 +24,10 @@ Meta MetaOf(std::uint64_t term) {
           .voted_for = 5,
           .durable = {6},
           .commit = {7},
-          .damaged = term % 2 == 1};
+          .damaged = term % 2 == 1,
+          .joins = term % 3 == 1,
+          .arbiter_node = term % 4 == 1,
+          .floor = {.term = {8}, .revision = {9}}};
 }
 
 TEST(Meta, IsNotFoundBeforeTheFirstStart) {

@@ -16,13 +16,16 @@
 
 namespace nunc {
 
+// Of a member that votes and holds no log.
+inline constexpr std::string_view kArbiterNodeStanding = "arbiter-node";
+
 struct ClusterShown {
   // How far a full sync is.
   struct Sync {
     std::uint64_t bytes = 0;
     std::uint64_t about = 0;  // how many there will be, before anything is compressed
   };
-  // How far a member has the log, as the primary knows.
+  // How far a member has the log, as the primary knows; of an arbiter node: its floor.
   struct Progress {
     Revision received{};
     Revision durable{};
@@ -30,7 +33,7 @@ struct ClusterShown {
   struct Member {
     std::uint64_t id = 0;
     std::uint32_t priority = 0;
-    std::string_view standing{};  // voter, joining or learner
+    std::string_view standing{};  // voter, joining or learner; kArbiterNodeStanding
     std::string peer{};           // its address for other nodes
     std::string client{};         // its TCP door
     bool linked = false;          // there is a link with it; this node always is
@@ -46,12 +49,13 @@ struct ClusterShown {
   Revision commit{};                     // all up to here is final
   Revision head{};                       // of the newest record
   std::optional<Sync> sync{};            // that this node gets
+  std::string_view refused{};            // why it was not let in or out; empty: it was not refused
   std::vector<Member> members{};         // ids ascend; none: it has yet to join
 };
 
 class ClusterAdmin {
  public:
-  ClusterAdmin() = default;
+  explicit ClusterAdmin(bool holds_data = true) : holds_data_(holds_data) {}
   ClusterAdmin(const ClusterAdmin&) = delete;
   ClusterAdmin& operator=(const ClusterAdmin&) = delete;
   virtual ~ClusterAdmin() = default;
@@ -69,6 +73,11 @@ class ClusterAdmin {
   virtual void Leave(std::uint64_t node) = 0;
   // The node there is dialed for a while, so that it can join.
   virtual void AddNode(std::string_view address) = 0;
+  // False: an arbiter node. Commands about data are refused, with the address of the primary.
+  [[nodiscard]] bool holds_data() const { return holds_data_; }
+
+ private:
+  bool holds_data_ = true;
 };
 
 }  // namespace nunc

@@ -364,6 +364,21 @@ const CommandRow& RowOf(Verb verb) {
   return kTable[static_cast<std::size_t>(verb)];
 }
 
+bool NeedsNoData(Verb verb) {
+  switch (verb) {
+    case Verb::kAuth:
+    case Verb::kClusterState:
+    case Verb::kLeave:
+    case Verb::kListCommands:
+    case Verb::kMetricsState:
+    case Verb::kPing:
+    case Verb::kWhoami:
+      return true;
+    default:
+      return false;
+  }
+}
+
 const CommandRow* FindCommand(std::string_view name) {
   for (const CommandRow& row : kTable) {
     if (row.name == name || (!row.alias.empty() && row.alias == name)) {

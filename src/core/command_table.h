@@ -75,6 +75,8 @@ struct CommandRow {
 
 std::span<const CommandRow> CommandTable();
 const CommandRow& RowOf(Verb verb);
+// Answered by every node, also by one that holds no data.
+bool NeedsNoData(Verb verb);
 // By name or alias; null when there is none.
 const CommandRow* FindCommand(std::string_view name);
 // Where the field stands in the command; null: nowhere.

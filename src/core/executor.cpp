@@ -218,6 +218,11 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
     return recorder_.Finish(output);
   }
   const CommandRow& row = RowOf(command.verb);
+  if (options_.cluster != nullptr && !options_.cluster->holds_data() &&
+      !NeedsNoData(command.verb)) {
+    Error(*session, ErrorCode::kNotPrimary, output, primary_);
+    return recorder_.Finish(output);
+  }
   std::optional<ErrorCode> refusal = CheckForm(command, row);
   if (!refusal) {
     refusal = CheckRights(*session, command, row);

@@ -29,7 +29,9 @@ void AddMember(Rows& rows, const ClusterShown& shown, const ClusterShown::Member
   rows.push_back({.name = "peer", .detail = output.Keep(member.peer)});
   rows.push_back({.name = "client", .detail = output.Keep(member.client)});
   rows.push_back({.name = "linked", .detail = member.linked ? "true" : "false"});
-  if (member.progress) {
+  if (member.progress && member.standing == kArbiterNodeStanding) {
+    AddNumber(rows, "floor", member.progress->durable.value);
+  } else if (member.progress) {
     AddNumber(rows, "received", member.progress->received.value);
     AddNumber(rows, "durable", member.progress->durable.value);
     AddNumber(rows, "lag", shown.head.value - member.progress->durable.value);
@@ -67,6 +69,12 @@ const ShownMember* Find(const ClusterShown& shown, std::string_view id) {
 
 bool MayLead(const ShownMember& member) {
   return member.linked && member.standing == "voter" && member.priority > 0;
+}
+
+bool HasArbiterNode(const ClusterShown& shown, std::uint64_t beside) {
+  return std::ranges::any_of(shown.members, [beside](const ShownMember& member) {
+    return member.id != beside && member.standing == kArbiterNodeStanding;
+  });
 }
 
 bool HasSuccessor(const ClusterShown& shown, std::uint64_t of) {
@@ -135,6 +143,9 @@ void Executor::ClusterState(Session& session, const Command& command, Output& ou
   AddNumber(output.rows, "commit", shown.commit.value);
   AddNumber(output.rows, "head", shown.head.value);
   AddSync(output.rows, shown.sync);
+  if (!shown.refused.empty()) {
+    output.rows.push_back({.name = "refused", .detail = shown.refused});
+  }
   for (const ClusterShown::Member& member : shown.members) {
     AddMember(output.rows, shown, member, output);
   }
@@ -177,6 +188,11 @@ void Executor::AskCluster(Session& session, const Command& command, Output& outp
       options_.cluster->HandOver(member->id);
     }
     return Ok(session, output);
+  }
+  if (!any && HasArbiterNode(shown, member->id)) {
+    return Error(session, ErrorCode::kOperationFailed, output,
+                 "an arbiter node is a member, and with it exactly two nodes with data: it must "
+                 "leave first");
   }
   if (!HasSuccessor(shown, any ? shown.id : member->id)) {
     return Error(session, ErrorCode::kNoSuccessor, output);

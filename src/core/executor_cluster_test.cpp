@@ -11,6 +11,7 @@ constexpr std::uint64_t kLargestId = ~std::uint64_t{0};
 
 class FakeCluster final : public ClusterAdmin {
  public:
+  explicit FakeCluster(bool holds_data = true) : ClusterAdmin(holds_data) {}
   [[nodiscard]] ClusterShown Show() const override { return shown; }
   [[nodiscard]] std::optional<std::int64_t> age_us() const override { return age; }
   bool Confirmed(std::int64_t at_us) override { return confirmed_us >= at_us; }
@@ -79,6 +80,43 @@ TEST_F(ExecutorClusterTest, TheFieldsOfAClusterAreRows) {
             "linked 0 false, "
             "member -1 , priority 0 , standing 0 joining, peer 0 peer:3, client 0 a:3, "
             "linked 0 true");
+}
+
+TEST_F(ExecutorClusterTest, AnArbiterNodeIsShownWithItsFloorAndIsNothingToReadFrom) {
+  executor_.SetCluster(cluster_);
+  cluster_.shown.refused = "why";
+  cluster_.shown.members = {{.id = 2,
+                             .standing = kArbiterNodeStanding,
+                             .peer = "peer:2",
+                             .client = "b:2",
+                             .linked = true,
+                             .progress = ClusterShown::Progress{.received = {6}, .durable = {6}}}};
+  EXPECT_EQ(Ask(admin_, ask::Named(Verb::kClusterState, "json")),
+            "cluster id 1 , role 0 primary, term 4 , primary 1 , commit 7 , head 9 , "
+            "refused 0 why, member 2 , priority 0 , standing 0 arbiter-node, peer 0 peer:2, "
+            "client 0 b:2, linked 0 true, floor 6 ");
+  EXPECT_EQ(Ask(admin_, ask::Plain(Verb::kClusterState)), "cluster b:2 0 Connected");
+}
+
+TEST_F(ExecutorClusterTest, AnArbiterNodeSaysOfAllThatIsAboutDataWhereThePrimaryIs) {
+  FakeCluster without_data(false);
+  executor_.SetCluster(without_data);
+  executor_.Follow("p:1");
+  for (const CommandRow& row : CommandTable()) {
+    const std::optional<ErrorCode> refusal = Run(admin_, ask::Plain(row.verb));
+    EXPECT_EQ(refusal == ErrorCode::kNotPrimary, !NeedsNoData(row.verb)) << row.name;
+  }
+}
+
+TEST_F(ExecutorClusterTest, NobodyElseLeavesBeforeAnArbiterNode) {
+  executor_.SetCluster(cluster_);
+  cluster_.shown.members[1].linked = true;
+  cluster_.shown.members[2].standing = kArbiterNodeStanding;
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), ErrorCode::kOperationFailed);
+  EXPECT_EQ(cluster_.left, 0);
+  cluster_.shown.members.pop_back();
+  EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), std::nullopt);
+  EXPECT_EQ(cluster_.left, 1);
 }
 
 TEST_F(ExecutorClusterTest, OnlyAdminsAreToldAndOnlyInFormsThatThereAre) {

@@ -21,7 +21,8 @@ std::string_view WordOf(SeenRole role) {
 }
 
 bool IsText(std::string_view field) {
-  return field == "role" || field == "standing" || field == "peer" || field == "client";
+  return field == "role" || field == "standing" || field == "peer" || field == "client" ||
+         field == "refused";
 }
 
 void AppendFieldValue(std::string& out, const Output::Row& row) {

@@ -25,7 +25,8 @@ MemberAddress ParseMemberAddress(std::string_view address) {
 }
 
 ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart start, Now now)
-    : world_(std::move(world)),
+    : ClusterAdmin(!start.arbiter_node),
+      world_(std::move(world)),
       options_(std::move(options)),
       now_(now),
       sender_({.node = world_.node,
@@ -207,6 +208,10 @@ void ClusterDriver::Settle() {
     const MemberInfo* info = member_->members().Find(*id);
     primary = info == nullptr ? std::string_view() : ParseMemberAddress(info->address).client;
   }
+  if (const auto refused = member_->refused();
+      refused != std::exchange(told_refused_, refused) && refused) {
+    LogWarn("cluster: " + std::string(TextOf(*refused)));
+  }
   const std::optional<NodeId> known = member_->primary();
   const bool reached = leads ? world_.node.role() == NodeRole::kPrimary
                              : known.has_value() && by_peer_.contains(*known);
@@ -220,6 +225,11 @@ void ClusterDriver::Settle() {
     LogInfo("cluster: secondary term=" + std::to_string(member_->term().value) +
             " primary=" + (primary.empty() ? "unknown" : told_primary_));
     Tell(RoleChanged{.role = NodeRole::kSecondary, .primary = told_primary_});
+  }
+  // It cannot be taken back any more, so no undo is kept for it; it is not shown for that.
+  if (const Revision guarded = member_->guarded();
+      guarded > std::max(commit, std::exchange(told_guarded_, guarded)) && !failure_) {
+    Tell(LogCommitted{.committed = guarded});
   }
   const Revision shown =
       Planted(Bug::kFleetShownEarly) ? world_.persistence.log().durable() : commit;

@@ -174,6 +174,8 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   Revision told_durable_;
   std::uint64_t told_votes_ = 0;
   std::string told_primary_;
+  std::optional<Refusal> told_refused_;
+  Revision told_guarded_;
   std::vector<std::pair<NodeId, std::string>> closing_;  // by the step that runs
   // What the primary had when it said so, until that is here; and when the newest was said of which
   // all is here.

@@ -238,7 +238,8 @@ void ClusterDriver::Forget(LinkId id) {
 // Of two members the one with the lower id dials, so that there are not two links; the other only
 // asks whether the first is still there. Who is no member yet dials whomever it was told of, and a
 // learner does not know who is primary before that one has dialed it. One that has moved, or was
-// taken out while it was away is dialed by nobody: who has no link for long dials all.
+// taken out while it was away is dialed by nobody: who has no link for long dials all. An arbiter
+// node that has been started knows nobody.
 void ClusterDriver::DialWhoIsMissing() {
   if (now_.mono_us < next_dial_us_) {
     return;
@@ -252,7 +253,7 @@ void ClusterDriver::DialWhoIsMissing() {
   for (const MemberInfo& info : member_->members().list) {
     if (info.name.id != name.id && !by_peer_.contains(info.name.id)) {
       const bool learns = leads && info.standing != Standing::kVoter;
-      const bool is_dialed = is_known && info.name.id < name.id && !learns;
+      const bool is_dialed = is_known && info.name.id < name.id && !learns && !info.arbiter_node;
       DialAt(ParseMemberAddress(info.address).peer, is_dialed);
     }
   }

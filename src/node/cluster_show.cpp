@@ -13,15 +13,15 @@ std::string_view WordOf(RoleName role) {
     case RoleName::kCandidate:
       return "candidate";
     case RoleName::kArbiterNode:
-      return "arbiter-node";
+      return kArbiterNodeStanding;
     case RoleName::kPrimary:
       break;
   }
   return "primary";
 }
 
-std::string_view WordOf(Standing standing) {
-  switch (standing) {
+std::string_view StandingOf(const MemberInfo& info) {
+  switch (info.standing) {
     case Standing::kLearner:
       return "learner";
     case Standing::kJoining:
@@ -29,7 +29,7 @@ std::string_view WordOf(Standing standing) {
     case Standing::kVoter:
       break;
   }
-  return "voter";
+  return info.arbiter_node ? kArbiterNodeStanding : "voter";
 }
 
 }  // namespace
@@ -47,6 +47,9 @@ ClusterShown ClusterDriver::Show() const {
                 : std::nullopt;
   };
   shown.sync = shown_sync(receiver_.progress());
+  if (const std::optional<Refusal> refused = member_->refused()) {
+    shown.refused = TextOf(*refused);
+  }
   const auto* progress = member_->progress();
   for (const MemberInfo& info : member_->members().list) {
     const MemberAddress address = ParseMemberAddress(info.address);
@@ -54,7 +57,7 @@ ClusterShown ClusterDriver::Show() const {
     ClusterShown::Member& member =
         shown.members.emplace_back(ClusterShown::Member{.id = info.name.id.value,
                                                         .priority = info.priority.value,
-                                                        .standing = WordOf(info.standing),
+                                                        .standing = StandingOf(info),
                                                         .peer = std::string(address.peer),
                                                         .client = std::string(address.client),
                                                         .linked = self || IsLinked(info.name.id)});

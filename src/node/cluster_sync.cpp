@@ -41,7 +41,7 @@ void ClusterDriver::NoteNeeded() {
       linked_us_[peer] = now_.mono_us;
     }
     const auto linked = linked_us_.find(peer);
-    if (progress == nullptr || linked == linked_us_.end() ||
+    if (progress == nullptr || linked == linked_us_.end() || info.arbiter_node ||
         now_.mono_us - linked->second >= options_.keep_log_us) {
       continue;
     }
@@ -66,7 +66,9 @@ bool ClusterDriver::TakeSync(LinkId id, NodeId peer, const Frame& frame) {
   if (sync == nullptr || peer == member_->name().id || member_->primary() != peer) {
     return true;
   }
-  const std::string_view why = receiver_.Take(peer, frame.term, *sync, now_.mono_us);
+  const std::string_view why = holds_data()
+                                   ? receiver_.Take(peer, frame.term, *sync, now_.mono_us)
+                                   : "it sends a whole state to an arbiter node, which holds none";
   if (!why.empty()) {
     Refuse(id, why);
   }

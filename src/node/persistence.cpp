@@ -255,6 +255,9 @@ Result<void> Persistence::WriteRecords() {
 
 // Writers must find a place in the log without asking the disk in the middle of a turn.
 void Persistence::KeepRoom() {
+  if (!holds_log_) {
+    return;
+  }
   if (log_->NeedsSpare() && now_.mono_us >= next_spare_us_) {
     FillSpare(std::make_shared<SpareWork>(log_->BeginSpare()));
   }
@@ -328,6 +331,7 @@ void Persistence::StartMark() {
     meta.cluster = vote_.cluster;
     meta.term = vote_.term;
     meta.voted_for = vote_.voted_for.value;
+    meta.floor = vote_.floor;
     meta.commit = std::max(meta.commit, std::min(committed_, meta.durable));
     const std::vector<Store::MembersRecord>& members = node_.store().members();
     meta.joins = meta.joins && (members.empty() || members.front().revision > meta.commit);

@@ -43,8 +43,9 @@ struct PersistenceOptions {
 
 // Who this node is to be in a cluster.
 struct Membership {
-  NodeId id{};            // 0: as the folder says
-  std::string members{};  // of the cluster that begins here; empty: none does
+  NodeId id{};                // 0: as the folder says
+  std::string members{};      // of the cluster that begins here; empty: none does
+  bool arbiter_node = false;  // it holds no log; false: as the folder says
 };
 
 // The members of a cluster that one node begins: that one.
@@ -169,7 +170,8 @@ class Persistence {
   std::uint64_t last_group_ = 0;                  // how many records the last sync was for
   std::int64_t gather_until_us_ = 0;              // how long the next one waits for as many
   bool is_member_ = false;
-  StoreMeta vote_;  // as asked last
+  bool holds_log_ = true;  // no arbiter node
+  StoreMeta vote_;         // as asked last
   std::uint64_t votes_stored_ = 0;
   Revision committed_{UINT64_MAX};
   bool marking_ = false;

@@ -52,6 +52,14 @@ Result<std::unique_ptr<Persistence>> Persistence::StartMember(const PersistenceW
         "this folder is on its way into a cluster, and cannot begin one: give --join, or "
         "another folder");
   }
+  if (membership.arbiter_node && !meta.arbiter_node) {
+    if (!meta.joins || is_member || recovered.log.end.revision.value > 0) {
+      return nunc::Fail(Fault::kInvalid,
+                        "this folder is that of a node with data, and an arbiter node holds none: "
+                        "give --arbiter an empty folder");
+    }
+    meta.arbiter_node = true;
+  }
   meta.joins = meta.joins && !is_member;
   const bool begins = !is_member && !membership.members.empty();
   const ChainEnd end = recovered.log.end;
@@ -68,9 +76,13 @@ Result<std::unique_ptr<Persistence>> Persistence::StartMember(const PersistenceW
   }
   Persistence& persistence = **opened;
   persistence.is_member_ = true;
+  persistence.holds_log_ = !meta.arbiter_node;
   persistence.committed_ = meta.commit;
-  persistence.vote_ = {
-      .counter = 0, .cluster = meta.cluster, .term = meta.term, .voted_for = {meta.voted_for}};
+  persistence.vote_ = {.counter = 0,
+                       .cluster = meta.cluster,
+                       .term = meta.term,
+                       .voted_for = {meta.voted_for},
+                       .floor = meta.floor};
   if (!begins) {
     const std::uint64_t mark = meta.cluster[0] ^ meta.cluster[1];
     node.BeginFollowing(end, mark, persistence.terms_, meta.commit);
@@ -94,6 +106,8 @@ Result<MemberStart> Persistence::member_start(std::uint64_t seed) const {
                     .voted_for = vote_.voted_for,
                     .terms = TermTable(terms_),
                     .commit = std::min(committed_, log_->durable()),
+                    .arbiter_node = meta().arbiter_node,
+                    .floor = vote_.floor,
                     .seed = seed};
   const std::vector<Store::MembersRecord>& records = node_.store().members();
   for (std::size_t i = records.size() - std::min<std::size_t>(records.size(), 2);

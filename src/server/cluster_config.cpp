@@ -18,6 +18,12 @@ constexpr std::int64_t kTimeoutUsMin = 1'000;
 // In place of addresses: `nunc cluster add` says where this node is.
 constexpr std::string_view kJoinWaits = "wait";
 
+Result<bool> ReadBool(std::string_view text) {
+  const bool yes = text == "true" || text == "1";
+  return yes || text == "false" || text == "0" ? Result<bool>(yes)
+                                               : Fail(Fault::kInvalid, "allowed is true or false");
+}
+
 Result<std::string> AddressOf(std::string_view text) {
   const Result<HostPort> address = ParseHostPort(text);
   if (!address) {
@@ -152,10 +158,11 @@ Result<void> SetTokenWait(std::string_view text, Config& config) {
 }
 
 Result<void> SetBootstrap(std::string_view text, Config& config) {
-  config.cluster.bootstrap = text == "true" || text == "1";
-  return text == "false" || text == "0" || config.cluster.bootstrap
-             ? Result<void>()
-             : Fail(Fault::kInvalid, "allowed is true or false");
+  return Set(ReadBool(text), config.cluster.bootstrap);
+}
+
+Result<void> SetArbiterNode(std::string_view text, Config& config) {
+  return Set(ReadBool(text), config.cluster.arbiter_node);
 }
 
 Result<void> CheckCluster(Config& config) {
@@ -178,13 +185,18 @@ Result<void> CheckCluster(Config& config) {
                                             : ""));
   }
   cluster.joins = cluster.joins || !cluster.replicate.empty();
-  const bool wants = cluster.bootstrap || cluster.joins;
+  const bool wants = cluster.bootstrap || cluster.joins || cluster.arbiter_node;
   if (!wants && !cluster.active()) {
     return {};
   }
   if (cluster.bootstrap && cluster.joins) {
     return Fail(Fault::kInvalid,
                 "--bootstrap begins a cluster, --join enters one that is there: give one of them");
+  }
+  if (cluster.bootstrap && cluster.arbiter_node) {
+    return Fail(Fault::kInvalid,
+                "--arbiter joins two nodes with data and begins no cluster: give --join instead of "
+                "--bootstrap");
   }
   if (!cluster.active()) {
     return Fail(Fault::kInvalid,

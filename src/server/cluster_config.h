@@ -34,6 +34,7 @@ struct ClusterConfig {
   // TCP doors of nodes that can be asked for what belongs into `join`.
   std::vector<std::string> replicate;
   bool bootstrap = false;
+  bool arbiter_node = false;  // false: as the folder says
   std::string secret;
   Timing timing{};
   std::int64_t quorum_timeout_us = 2'000'000;
@@ -58,6 +59,7 @@ Result<void> SetForward(std::string_view text, Config& config);
 Result<void> SetForwardTimeout(std::string_view text, Config& config);
 Result<void> SetTokenWait(std::string_view text, Config& config);
 Result<void> SetBootstrap(std::string_view text, Config& config);
+Result<void> SetArbiterNode(std::string_view text, Config& config);
 Result<void> SetTakeover(std::string_view text, Config& config);
 
 // What no single setting can say alone.

@@ -407,6 +407,7 @@ TEST(LoadCluster, FlagsSayWhatTheyAllow) {
   refuses("join", "", "HOST:PORT");
   refuses("join", "127.0.0.1:1,", "HOST:PORT");
   refuses("bootstrap", "yes", "true or false");
+  refuses("arbiter", "yes", "true or false");
   refuses("takeover", "true", "on or off");
   refuses("ping", "0ms", "a duration");
   refuses("cluster_secret_file", "/nowhere/secret", "it cannot be read");
@@ -448,6 +449,8 @@ TEST(LoadCluster, CombinationsThatMakeNoMemberAreRefused) {
   };
   names(Member({{"bootstrap", "true"}, {"join", "127.0.0.1:1"}}), "give one of them");
   names({{"bootstrap", "true"}}, "give --listen");
+  names({{"arbiter", "true"}}, "give --listen");
+  names(Member({{"bootstrap", "true"}, {"arbiter", "true"}}), "begins no cluster: give --join");
   names({{"join", "127.0.0.1:1"}}, "give --listen");
   names(Member({{"memory", "true"}}), "no --memory");
   EXPECT_NE(Refusal(Member({})).find("needs the secret"), std::string::npos);

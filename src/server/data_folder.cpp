@@ -92,7 +92,8 @@ Result<std::unique_ptr<Persistence>> DataFolder::Begin(const Config& config, Nod
     }
     return Persistence::Start(World(), node, config.persistence, std::move(recovered));
   }
-  if (!is_member && !config.cluster.bootstrap && !config.cluster.joins) {
+  const bool knows = is_member || recovered.meta->value().arbiter_node;
+  if (!knows && !config.cluster.bootstrap && !config.cluster.joins) {
     return Fail(Fault::kInvalid, data_->PathOf("") +
                                      " is in no cluster yet: give --bootstrap to begin one with "
                                      "it, or --join to enter one that is there");
@@ -103,7 +104,8 @@ Result<std::unique_ptr<Persistence>> DataFolder::Begin(const Config& config, Nod
                                      "empty folder; to build a cluster on this data, give "
                                      "--bootstrap");
   }
-  Membership membership{.id = config.cluster.id, .members = {}};
+  Membership membership{
+      .id = config.cluster.id, .members = {}, .arbiter_node = config.cluster.arbiter_node};
   if (config.cluster.bootstrap) {
     membership.members = FirstMembers(recovered.meta->value(), config.cluster.id,
                                       config.cluster.priority, address, config.cluster.timing);

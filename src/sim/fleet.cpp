@@ -96,7 +96,9 @@ void Fleet::Start(std::size_t index) {
   }
   const std::string address = std::to_string(index) + " client-" + std::to_string(index);
   const Priority priority{static_cast<std::uint32_t>(index + 1)};
-  Membership membership{.id = {index + 1}, .members = {}};
+  Membership membership{.id = {index + 1},
+                        .members = {},
+                        .arbiter_node = options_.arbiter_node && index + 1 == machines_.size()};
   if (index == 0) {
     membership.members = FirstMembers(recovered->meta->value(), membership.id, priority, address);
   }

@@ -48,6 +48,7 @@ struct FleetOptions {
   bool cleans = false;
   // Others count, and ask again what may have been done.
   bool counts = false;
+  bool arbiter_node = false;  // the last one holds no log; of three
   std::function<void(std::string_view)> tell{};
 };
 

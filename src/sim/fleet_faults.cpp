@@ -168,6 +168,9 @@ void Fleet::CheckSame() {
   }
   for (std::size_t i = 0; i < machines_.size() && primary != nullptr; ++i) {
     const Machine& machine = *machines_[i];
+    if (!machine.driver->holds_data()) {
+      continue;
+    }
     Tell("node " + std::to_string(i) + " ends at " +
          std::to_string(machine.node->end().revision.value));
     if (machine.node->end() != primary->node->end()) {

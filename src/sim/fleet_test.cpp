@@ -11,8 +11,15 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t kFleetSeeds = 10;
 #else
-constexpr std::uint64_t kFleetSeeds = 150;
+constexpr std::uint64_t kFleetSeeds = 100;
 #endif
+constexpr std::uint64_t kFewSeeds = kFleetSeeds / 5;
+
+// As many as NUNC_FLEET_SEEDS asks for.
+std::uint64_t SeedsOr(std::uint64_t fixed) {
+  const char* asked = std::getenv("NUNC_FLEET_SEEDS");
+  return asked == nullptr ? fixed : std::strtoull(asked, nullptr, 10);
+}
 
 // How many full syncs there were.
 std::uint64_t ExpectKept(const FleetOptions& options) {
@@ -25,34 +32,32 @@ std::uint64_t ExpectKept(const FleetOptions& options) {
 }
 
 TEST(Fleet, KeepsWhatIsFinalWhateverHappens) {
-  const char* asked = std::getenv("NUNC_FLEET_SEEDS");
-  const std::uint64_t seeds = asked == nullptr ? kFleetSeeds : std::strtoull(asked, nullptr, 10);
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= SeedsOr(kFleetSeeds); ++seed) {
     ExpectKept({.seed = seed, .nodes = seed % 3 == 0 ? 5U : 3U});
   }
 }
 
 TEST(Fleet, KeepsItWithFullSyncs) {
-  const char* asked = std::getenv("NUNC_FLEET_SEEDS");
-  const std::uint64_t seeds =
-      asked == nullptr ? kFleetSeeds / 5 : std::strtoull(asked, nullptr, 10);
   std::uint64_t full_syncs = 0;
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= SeedsOr(kFewSeeds); ++seed) {
     full_syncs += ExpectKept({.seed = seed, .nodes = seed % 3 == 0 ? 5U : 3U, .cleans = true});
   }
   EXPECT_GT(full_syncs, 0U);
 }
 
 TEST(Fleet, CountsEachNumberOnceHoweverOftenItIsAsked) {
-  const char* asked = std::getenv("NUNC_FLEET_SEEDS");
-  const std::uint64_t seeds =
-      asked == nullptr ? kFleetSeeds / 5 : std::strtoull(asked, nullptr, 10);
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= SeedsOr(kFewSeeds); ++seed) {
     const FleetReport report = SimulateFleet(
         {.seed = seed, .nodes = seed % 3 == 0 ? 5U : 3U, .cleans = seed % 2 == 0, .counts = true});
     EXPECT_FALSE(report.violation.has_value()) << "seed " << seed << ": " << *report.violation;
     EXPECT_GT(report.counted, 0U);
     EXPECT_GT(report.asked_again, 0U);
+  }
+}
+
+TEST(Fleet, KeepsItOnTwoNodesBesideAnArbiterNode) {
+  for (std::uint64_t seed = 1; seed <= SeedsOr(kFewSeeds); ++seed) {
+    ExpectKept({.seed = seed, .cleans = seed % 3 == 0, .arbiter_node = true});
   }
 }
 

@@ -417,6 +417,10 @@ Result<std::unique_ptr<BodySource>> Hub::BeginBackup(std::string_view database) 
                 "this server keeps nothing on disk (--memory), so there is no op log and no "
                 "backup");
   }
+  if (cluster_ != nullptr && !cluster_->holds_data()) {
+    return Fail(Fault::kInvalid,
+                "this is an arbiter node, which holds no data: back up one of the two others");
+  }
   DatabaseId only;
   if (!database.empty()) {
     const Database* found = node_.store().Find(database);

@@ -47,6 +47,7 @@ class RetryAnswerTest : public ExecutorTest {
     const Status first = Run(client_, command);
     const std::vector<Reply> told = Replies();
     std::vector<std::string> texts;
+    texts.reserve(told.size());
     for (const Reply& reply : told) {
       texts.emplace_back(reply.text);
     }

@@ -1,6 +1,8 @@
 # The front door. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
 
 JOBS ?= $(shell nproc)
+# Many tests wait for something most of their time.
+TEST_JOBS ?= $(shell expr $(JOBS) + 1)
 PRESETS ?= dev asan tsan
 FUZZ_SECONDS ?= 30
 NIGHTLY_FUZZ_SECONDS ?= 900
@@ -42,7 +44,7 @@ test: build
 	set -e; for preset in $(PRESETS); do \
 	  cmake --preset $$preset; \
 	  cmake --build --preset $$preset --parallel $(JOBS); \
-	  ctest --preset $$preset --parallel $(JOBS); \
+	  ctest --preset $$preset --parallel $(TEST_JOBS); \
 	done
 
 lint:

@@ -167,7 +167,7 @@ TEST(ArbiterNode, ClosesALinkThatMakesNoSense) {
 TEST(ArbiterNode, KnowsTheMembersFromThePrimary) {
   MemberHand hand = ArbiterNode({});
   hand.Step(LinkUp{.hello = {.cluster = MemberHand::kCluster, .name = NameOf(1)}});
-  hand.Step(JoinAsked{.priority = {3}, .address = "a"});
+  hand.Step(JoinAsked{.priority = {3}, .address = TwoAndAnArbiterNode().list[2].address});
   const auto joins = hand.Sent<Join>();
   ASSERT_EQ(joins.size(), 1U);
   EXPECT_TRUE(joins[0].second.arbiter_node);

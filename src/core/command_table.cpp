@@ -371,6 +371,7 @@ bool NeedsNoData(Verb verb) {
     case Verb::kLeave:
     case Verb::kListCommands:
     case Verb::kMetricsState:
+    case Verb::kPeerAddress:
     case Verb::kPing:
     case Verb::kWhoami:
       return true;

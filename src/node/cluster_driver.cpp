@@ -63,6 +63,11 @@ ClusterDriver::ClusterDriver(World world, MemberOptions options, MemberStart sta
   }
 }
 
+void ClusterDriver::Stop() {
+  stops_ = true;
+  hands_over_ = NodeId{};
+}
+
 void ClusterDriver::StartTurn(Now now) {
   now_ = {.mono_us = std::max(now.mono_us, now_.mono_us), .wall_us = now.wall_us};
   if (wants_reload()) {

@@ -75,10 +75,7 @@ class ClusterDriver final : public PeerEvents, public ClusterAdmin {
   void OnReply(const Reply& reply, const Output& output) { forwarding_->OnReply(reply, output); }
   void HandOver(std::uint64_t to) override { hands_over_ = NodeId{to}; }
   // The process will end: it hands its role over, and takes none any more.
-  void Stop() {
-    stops_ = true;
-    hands_over_ = NodeId{};
-  }
+  void Stop();
   void Leave(std::uint64_t node) override { leaving_.emplace_back(node); }
   void AddNode(std::string_view address) override;
   [[nodiscard]] const Member& member() const { return *member_; }

@@ -21,6 +21,15 @@ std::string ViewKey(DatabaseId database, std::string_view key) {
   return std::to_string(database.value) + " " + std::string(key);
 }
 
+PersistenceOptions LogOf(const FleetOptions& options) {
+  const LogKeep all{.bytes = UINT64_MAX, .age_us = INT64_MAX};
+  const LogKeep none{.bytes = 1, .age_us = 1};
+  // One frame of records finds a place in a segment.
+  return {.segment_bytes = 300'000,
+          .snapshot_every_bytes = 100'000,
+          .keep = options.cleans ? none : all};
+}
+
 }  // namespace
 
 FleetReport SimulateFleet(const FleetOptions& options) {
@@ -81,13 +90,7 @@ void Fleet::Start(std::size_t index) {
                                .bulk = machine.bulk,
                                .clock = machine.clock,
                                .random = machine.random};
-  // One frame of records finds a place in a segment.
-  PersistenceOptions options{.segment_bytes = 300'000,
-                             .snapshot_every_bytes = 100'000,
-                             .keep = {.bytes = UINT64_MAX, .age_us = INT64_MAX}};
-  if (options_.cleans) {
-    options.keep = {.bytes = 1, .age_us = 1};
-  }
+  const PersistenceOptions options = LogOf(options_);
   Result<Recovered> recovered = Recover(
       world, options.segment_bytes, machine.node->store(), [](const auto&) {},
       index == 0 ? FirstStart::kOwnCluster : FirstStart::kJoins);

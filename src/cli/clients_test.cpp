@@ -420,9 +420,9 @@ Script AnswerPeer(std::string answer) {
 }
 
 TEST(FindCluster, AsksAgainUntilADoorIsThatOfAMember) {
-  ScriptedServer server({AnswerPeer("error this server is a member of no cluster \n"),
-                         AnswerPeer("peer-address\nno address\n"),
-                         AnswerPeer("peer-address\nn:3015\nok \n")});
+  const ScriptedServer server({AnswerPeer("error this server is a member of no cluster \n"),
+                               AnswerPeer("peer-address\nno address\n"),
+                               AnswerPeer("peer-address\nn:3015\nok \n")});
   const FileDescriptor stop(eventfd(0, EFD_CLOEXEC));
   const std::vector<std::string> doors{ToText(NobodyThere()), ToText(server.address())};
   std::vector<std::string> said;

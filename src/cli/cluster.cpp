@@ -286,17 +286,13 @@ ExitCode Remove(const std::string& node, const ClusterAsk& server, const Printer
 }
 
 ExitCode Add(const std::string& address, const ClusterAsk& server, const Printer& printer) {
-  const Result<SeenCluster> before = See(server);
-  if (!before) {
-    return SayWhyNot(before.error(), printer);
-  }
   std::string added;
   const Result<SeenCluster> seen = Make(
       {.command = "add-node " + address,
        .is_done =
            [&](const SeenCluster& now) {
              for (const SeenMember& member : now.members) {
-               if (before->Find(member.id) == nullptr) {
+               if (member.peer == address) {
                  added = member.id;
                  return member.standing != "joining";
                }

@@ -39,6 +39,11 @@ struct Found {
 };
 
 Result<void> CheckMember(Disk& data, const IntactPrefix& prefix) {
+  if (prefix.arbiter_node) {
+    return Fail(Fault::kInvalid, data.PathOf("") +
+                                     " is an arbiter node's, which holds no data: recover the "
+                                     "folder of one of the two others");
+  }
   if (!prefix.is_member) {
     return Fail(Fault::kInvalid, data.PathOf("") +
                                      " is in no cluster, so nothing was lost with others: start "

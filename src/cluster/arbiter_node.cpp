@@ -93,6 +93,11 @@ void Member::Receive(NodeId peer, Term term, const Floor& floor) {
     Close(peer, told ? "it tells a floor of a term that has not begun" : told.error().detail);
     return;
   }
+  const MemberInfo* self = told->Find(name_);
+  if (self != nullptr && !self->arbiter_node) {
+    Close(peer, "it takes this node, which holds no log, for one that does");
+    return;
+  }
   Follow(peer);
   std::get<Secondary>(role_).stamp_us = floor.stamp_us;
   if (configs_.empty() || !(configs_.back().members == *told)) {

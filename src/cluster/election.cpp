@@ -58,7 +58,7 @@ void Member::HastenElection(NodeId gone) {
 bool Member::MayCampaign() const {
   const MemberInfo* self = members().Find(name_);
   return self != nullptr && self->standing == Standing::kVoter && self->priority.value > 0 &&
-         !stops_ && !left_;
+         !stops_ && !left_ && !arbiter_node_;
 }
 
 bool Member::HearsPrimary() const {

@@ -158,6 +158,7 @@ class Member {
   void CheckTakeOver();
   [[nodiscard]] std::optional<NodeId> TakeOverTarget() const;
   [[nodiscard]] bool MayChangeMembers() const;
+  [[nodiscard]] bool KeepsMajority(const Members& members) const;
   void ChangeMembers(const Members& members, NodeId asked_by);
   void UseConfig(ConfigAt config);
   [[nodiscard]] std::uint64_t BehindBy(const PeerProgress& progress) const;

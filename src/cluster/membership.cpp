@@ -51,6 +51,19 @@ void Member::UseConfig(ConfigAt config) {
   configs_.push_back(std::move(config));
 }
 
+// Of those that are linked; else a change would be the last one.
+bool Member::KeepsMajority(const Members& members) const {
+  std::size_t voters = 0;
+  std::size_t linked = 0;
+  for (const MemberInfo& member : members.list) {
+    if (member.standing == Standing::kVoter) {
+      ++voters;
+      linked += member.name == name_ || IsLinked(member.name) ? 1U : 0U;
+    }
+  }
+  return linked > voters / 2;
+}
+
 bool Member::MayChangeMembers() const {
   const auto* primary = std::get_if<Primary>(&role_);
   // What no election can lose is enough: else nobody could come in place of the one that is gone.
@@ -114,10 +127,13 @@ void Member::Receive(NodeId peer, Term /*term*/, const Leave& leave) {
   if (!MayChangeMembers() || leave.name == name_) {
     return;
   }
+  const Members left = WithoutMember(members(), leave.name);
   if (members().Find(leave.name) == nullptr) {
     Send(leave.name.id, Refused{.reason = Refusal::kNotAMember});
+  } else if (!KeepsMajority(left)) {
+    Send(leave.name.id, Refused{.reason = Refusal::kNoSuchChange});
   } else {
-    ChangeMembers(WithoutMember(members(), leave.name), leave.name.id);
+    ChangeMembers(left, leave.name.id);
   }
 }
 
@@ -128,6 +144,7 @@ void Member::Receive(NodeId /*peer*/, Term term, const Refused& refused) {
     left_ = true;
   } else {
     refused_ = refused.reason;
+    leave_ = false;  // nobody expects it later
   }
 }
 
@@ -180,7 +197,10 @@ void Member::RemoveLeaving() {
   const NodeId node = *primary->leaving.begin();
   primary->leaving.erase(node);
   if (const MemberInfo* member = members().Find(node)) {
-    ChangeMembers(WithoutMember(members(), member->name), node);
+    const Members left = WithoutMember(members(), member->name);
+    if (KeepsMajority(left)) {
+      ChangeMembers(left, node);
+    }
   }
 }
 

@@ -34,6 +34,7 @@ struct ClusterShown {
     std::uint64_t id = 0;
     std::uint32_t priority = 0;
     std::string_view standing{};  // voter, joining or learner; kArbiterNodeStanding
+    bool arbiter_node = false;    // it may be joining yet
     std::string peer{};           // its address for other nodes
     std::string client{};         // its TCP door
     bool linked = false;          // there is a link with it; this node always is

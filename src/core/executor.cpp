@@ -230,7 +230,7 @@ void Executor::Execute(SessionId id, const Command& command, Output& output) {
   const bool forwards = follows_ && row.effect != Effect::kReads;
   const bool again = command.retry.sequence != 0 && row.effect != Effect::kReads && !forwards;
   if (!refusal && again && MayBeRetried(command.verb) &&
-      AnswerRetry({*session, command}, store_.retries(), recorder_, output)) {
+      AnswerRetry({*session, command, store_.revision()}, store_.retries(), recorder_, output)) {
     return recorder_.Finish(output);
   }
   if (!refusal && !forwards && row.effect != Effect::kReads) {

@@ -73,7 +73,7 @@ bool MayLead(const ShownMember& member) {
 
 bool HasArbiterNode(const ClusterShown& shown, std::uint64_t beside) {
   return std::ranges::any_of(shown.members, [beside](const ShownMember& member) {
-    return member.id != beside && member.standing == kArbiterNodeStanding;
+    return member.id != beside && member.arbiter_node;
   });
 }
 
@@ -175,7 +175,11 @@ void Executor::AskCluster(Session& session, const Command& command, Output& outp
   const bool goes_itself =
       command.verb == Verb::kLeave && member != nullptr && member->id == shown.id;
   if (follows_ && !goes_itself) {
-    return Forward(session, command, output);
+    // What the primary answers is given here when this node has applied it: one without data never
+    // does.
+    return options_.cluster->holds_data()
+               ? Forward(session, command, output)
+               : Error(session, ErrorCode::kNotPrimary, output, primary_);
   }
   if (!any && member == nullptr) {
     return Error(session, ErrorCode::kUnknownMember, output, output.Keep(IdsOf(shown)));

@@ -111,7 +111,8 @@ TEST_F(ExecutorClusterTest, AnArbiterNodeSaysOfAllThatIsAboutDataWhereThePrimary
 TEST_F(ExecutorClusterTest, NobodyElseLeavesBeforeAnArbiterNode) {
   executor_.SetCluster(cluster_);
   cluster_.shown.members[1].linked = true;
-  cluster_.shown.members[2].standing = kArbiterNodeStanding;
+  cluster_.shown.members[2].standing = "joining";
+  cluster_.shown.members[2].arbiter_node = true;
   EXPECT_EQ(Run(admin_, ask::Named(Verb::kLeave, "1")), ErrorCode::kOperationFailed);
   EXPECT_TRUE(cluster_.left.empty());
   cluster_.shown.members.pop_back();

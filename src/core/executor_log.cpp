@@ -13,7 +13,7 @@ std::optional<ErrorCode> Executor::CheckSpace(const Session& session, const Comm
     return ErrorCode::kDiskFull;
   }
   if (effect == Effect::kRemoves ||
-      store_.bytes() + bytes + kRecordBytesAround <= options_.memory_bytes_max) {
+      store_.entry_bytes() + bytes + kRecordBytesAround <= options_.memory_bytes_max) {
     return std::nullopt;
   }
   // Near the limit what does not grow may still change.

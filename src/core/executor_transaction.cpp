@@ -74,8 +74,8 @@ void Executor::Exec(Session& session, const Command& command, Output& output) {
   if (follows_) {
     return Forward(session, command, output, transaction);
   }
-  if (command.retry.sequence != 0 &&
-      AnswerRetry({session, command, transaction}, store_.retries(), recorder_, output)) {
+  if (command.retry.sequence != 0 && AnswerRetry({session, command, store_.revision(), transaction},
+                                                 store_.retries(), recorder_, output)) {
     return;
   }
   const std::size_t room =

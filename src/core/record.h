@@ -85,6 +85,7 @@ struct DatabaseSpec {
 struct RetryId {
   std::uint64_t session = 0;   // SessionName::owner
   std::uint64_t sequence = 0;  // 1 and up, rising within the session
+  bool begins = false;         // it is the first one of the session in that database
 
   friend bool operator==(const RetryId&, const RetryId&) = default;
 };

@@ -47,11 +47,12 @@ std::uint32_t NextRequestMark(std::uint32_t before, std::string_view key, bool r
       HashBytes(key, (std::uint64_t{before} << 1U) | (removes ? 1U : 0U)));
 }
 
-Retries::Found Retries::Find(DatabaseId database, const RetryName& name) const {
+Retries::Found Retries::Find(DatabaseId database, const RetryName& name, Revision newest) const {
   const auto found = sessions_.find({database, name.session.owner()});
   if (found == sessions_.end()) {
     // What a name says of its beginning: core/ids.h.
-    return {.known = name.session.low < forgotten_.value ? Known::kForgotten : Known::kNew};
+    const Revision began{name.session.low};
+    return {.known = began < forgotten_ || began > newest ? Known::kForgotten : Known::kNew};
   }
   const RetryState& session = found->second;
   const auto result =
@@ -65,6 +66,10 @@ Retries::Found Retries::Find(DatabaseId database, const RetryName& name) const {
 
 Retries::Was Retries::Note(const Record& record) {
   const Key key{record.database, record.retry.session};
+  if (!record.retry.begins && !sessions_.contains(key)) {
+    forgotten_ = std::max(forgotten_, record.revision);
+    return {.database = record.database, .id = record.retry, .noted = false};
+  }
   const auto [found, began] = sessions_.try_emplace(key);
   RetryState& session = found->second;
   Was was{.database = record.database,
@@ -118,9 +123,13 @@ void Retries::ForgetOld(std::int64_t now_us) {
     }
     ForgetOldest();
   }
-  while (results_ > results_max_ && by_newest_.size() > 1) {
+  while (IsFull() && by_newest_.size() > 1) {
     ForgetOldest();
   }
+}
+
+bool Retries::IsFull() const {
+  return results_ > results_max_ || sessions_.size() > results_max_;
 }
 
 void Retries::ForgetOldest() {
@@ -139,7 +148,7 @@ void Retries::Erase(Sessions::iterator session) {
 
 void Retries::TakeBack(const Was& was) {
   const auto found = sessions_.find({was.database, was.id.session});
-  if (found == sessions_.end()) {
+  if (!was.noted || found == sessions_.end()) {
     return;
   }
   if (was.began) {
@@ -150,13 +159,18 @@ void Retries::TakeBack(const Was& was) {
   session.floor = was.floor;
   const auto result =
       std::ranges::lower_bound(session.results, was.id.sequence, {}, &RetryResult::sequence);
-  if (result != session.results.end() && result->sequence == was.id.sequence) {
+  const bool is_there = result != session.results.end() && result->sequence == was.id.sequence;
+  // Lost, and not there: it was below the window itself.
+  const bool comes_back = was.lost && (is_there || was.lost->sequence != was.id.sequence);
+  if (is_there) {
     results_ -= result->versions.size();
     session.results.erase(result);
   }
-  if (was.lost && was.lost->sequence != was.id.sequence) {
+  if (comes_back) {
     results_ += was.lost->versions.size();
-    session.results.insert(session.results.begin(), *was.lost);
+    session.results.insert(
+        std::ranges::lower_bound(session.results, was.lost->sequence, {}, &RetryResult::sequence),
+        *was.lost);
   }
 }
 
@@ -170,7 +184,7 @@ bool Retries::Load(DatabaseId database, RetryState state) {
     results_ += result.versions.size();
   }
   sessions_.emplace(key, std::move(state));
-  while (results_ > results_max_ && by_newest_.size() > 1) {
+  while (IsFull() && by_newest_.size() > 1) {
     ForgetOldest();
   }
   return true;

@@ -1,11 +1,10 @@
 // What came of the newest writes that clients may send again: the retry table.
 //
 // Shape:   by database and session, the results of its highest sequences. All of it follows from
-// the
-//          records that bear a session and a sequence, so every node has it, and a snapshot tells
-//          it. What is forgotten is known to be so: of a session up to its floor; of whole sessions
-//          up to a revision. A session that is not known here, but has begun behind that revision
-//          (its name says so), has made no record; any other one may have.
+//          the records that bear a session and a sequence, so every node has it, and a snapshot
+//          tells it. What is forgotten is known to be so: of a session up to its floor; of whole
+//          sessions up to a revision. A session that is not known here, but has begun behind that
+//          revision (its name says so), has made no record; any other one may have.
 // Units:   times in microseconds since 1970, of the records: no clock is asked.
 // Limits:  kRetriesPerSessionMax, kRetriesMax, kRetryAgeUsMax: the oldest is forgotten.
 // Owner:   Store; loop thread only.
@@ -48,6 +47,7 @@ struct RetryState {
   std::int64_t time_us = 0;
   std::vector<RetryResult> results{};  // by sequence
 
+  [[nodiscard]] bool empty() const { return results.empty() && floor == 0; }
   friend bool operator==(const RetryState&, const RetryState&) = default;
 };
 
@@ -65,19 +65,22 @@ class Retries {
     const RetryState* session = nullptr;  // null: not known
     const RetryResult* result = nullptr;  // of kDone
   };
-  [[nodiscard]] Found Find(DatabaseId database, const RetryName& name) const;
+  // `newest`: of the records. A session that says it began behind that is of another history.
+  [[nodiscard]] Found Find(DatabaseId database, const RetryName& name, Revision newest) const;
 
   // What it was before a record.
   struct Was {
     DatabaseId database{};
     RetryId id{};
+    bool noted = true;
     bool began = false;  // the session, with that record
     std::uint64_t floor = 0;
     Revision newest{};
     std::int64_t time_us = 0;
     std::optional<RetryResult> lost{};  // what had its place, or was the lowest
   };
-  // Of a record that bears one.
+  // Of a record that bears one. Where its session is not known and does not begin with it, nothing
+  // is noted: it was forgotten here and not where the record comes from, so it stays forgotten.
   Was Note(const Record& record);
   // The newest that has not been taken back. Sessions that are forgotten stay so.
   void TakeBack(const Was& was);
@@ -110,6 +113,7 @@ class Retries {
   void ForgetLowest(RetryState& session, Was& was);
   void ForgetOld(std::int64_t now_us);
   void ForgetOldest();
+  [[nodiscard]] bool IsFull() const;
   void Touch(const Key& key, RetryState& session, Revision newest, std::int64_t time_us);
   void Erase(Sessions::iterator session);
 

@@ -25,17 +25,20 @@ class RetriesTest : public testing::Test {
   }
   Retries::Was NoteItems(std::uint64_t session, std::uint64_t sequence,
                          const std::vector<RecordItem>& items) {
+    const bool begins = Find(session, sequence).session == nullptr;
     ++revision_;
-    return retries_.Note({.type = RecordType::kBatch,
-                          .database = kShop,
-                          .revision = {revision_},
-                          .time_us = time_us_,
-                          .items = items,
-                          .retry = {.session = kFirstBit | session, .sequence = sequence}});
+    return retries_.Note(
+        {.type = RecordType::kBatch,
+         .database = kShop,
+         .revision = {revision_},
+         .time_us = time_us_,
+         .items = items,
+         .retry = {.session = kFirstBit | session, .sequence = sequence, .begins = begins}});
   }
   [[nodiscard]] Retries::Found Find(std::uint64_t session, std::uint64_t sequence,
                                     std::uint64_t began = 0) const {
-    return retries_.Find(kShop, {.session = {.high = session, .low = began}, .sequence = sequence});
+    return retries_.Find(kShop, {.session = {.high = session, .low = began}, .sequence = sequence},
+                         Revision{revision_});
   }
   [[nodiscard]] Known KnownOf(std::uint64_t session, std::uint64_t sequence,
                               std::uint64_t began = 0) const {
@@ -66,7 +69,7 @@ TEST_F(RetriesTest, WhatARecordSaysIsKnownUnderItsName) {
   EXPECT_EQ(found.result->request, NextRequestMark(0, "k", false));
   EXPECT_EQ(KnownOf(1, 4), Known::kNew);  // it may come later than the next one
   EXPECT_EQ(KnownOf(2, 5), Known::kNew);
-  EXPECT_EQ(retries_.Find({3}, {.session = {.high = 1}, .sequence = 5}).known, Known::kNew);
+  EXPECT_EQ(retries_.Find({3}, {.session = {.high = 1}, .sequence = 5}, {}).known, Known::kNew);
 }
 
 TEST_F(RetriesTest, ATransactionIsOneResultWithAllItsVersions) {
@@ -112,6 +115,48 @@ TEST_F(RetriesTest, WhatComesBelowTheWindowIsForgottenAtOnce) {
   Note(1, 1);
   EXPECT_EQ(KnownOf(1, 1), Known::kForgotten);
   EXPECT_EQ(KnownOf(1, 2), Known::kDone);
+}
+
+// It was forgotten here and not where the record was made: after a rewind, or where a snapshot has
+// been loaded.
+TEST_F(RetriesTest, ASessionThatIsNotKnownAndDoesNotBeginStaysForgotten) {
+  Note(1, 1);
+  const std::uint64_t began = revision_;
+  const RecordItem item{.type = RecordType::kSet, .key = "k", .value = "1", .version = 7};
+  const Retries::Was was = retries_.Note({.type = RecordType::kSet,
+                                          .database = kShop,
+                                          .revision = {++revision_},
+                                          .time_us = time_us_,
+                                          .items = {&item, 1},
+                                          .retry = {.session = kFirstBit | 2, .sequence = 70}});
+  EXPECT_EQ(KnownOf(2, 69, began), Known::kForgotten);
+  EXPECT_EQ(KnownOf(2, 70, began), Known::kForgotten);
+  EXPECT_EQ(KnownOf(1, 1), Known::kDone);
+  retries_.TakeBack(was);
+  EXPECT_EQ(All().size(), 1U);
+}
+
+TEST_F(RetriesTest, ASessionThatBeganBehindTheNewestRecordIsOfAnotherHistory) {
+  EXPECT_EQ(KnownOf(1, 1, revision_), Known::kNew);
+  EXPECT_EQ(KnownOf(1, 1, revision_ + 1), Known::kForgotten);
+}
+
+TEST_F(RetriesTest, AResultThatWasReplacedComesBack) {
+  Note(1, 5, "1");
+  const Retries::Was was = Note(1, 5, "2");
+  EXPECT_EQ(Find(1, 5).result->number, 2);
+  retries_.TakeBack(was);
+  ASSERT_EQ(KnownOf(1, 5), Known::kDone);
+  EXPECT_EQ(Find(1, 5).result->number, 1);
+  EXPECT_EQ(retries_.results(), 1U);
+}
+
+TEST_F(RetriesTest, SoManySessionsWithoutResultsAreLoadedToo) {
+  retries_ = Retries(2);
+  for (std::uint64_t session = 1; session <= 3; ++session) {
+    EXPECT_TRUE(retries_.Load(kShop, {.session = session, .floor = 1, .newest = {session}}));
+  }
+  EXPECT_EQ(All().size(), 2U);
 }
 
 TEST_F(RetriesTest, SoManyAreKnownInAllAndOneMoreForgetsTheSessionThatIsOldest) {
@@ -212,8 +257,10 @@ TEST_F(RetriesTest, WhatIsLoadedIsWhatWasThere) {
   EXPECT_EQ(loaded.results(), retries_.results());
   EXPECT_EQ(loaded.bytes(), retries_.bytes());
   EXPECT_EQ(loaded.forgotten(), Revision{50});
-  EXPECT_EQ(loaded.Find(kShop, {.session = {.high = 1}, .sequence = 2}).known, Known::kDone);
-  EXPECT_EQ(loaded.Find(kShop, {.session = {.high = 3}, .sequence = 2}).known, Known::kForgotten);
+  EXPECT_EQ(loaded.Find(kShop, {.session = {.high = 1}, .sequence = 2}, Revision{revision_}).known,
+            Known::kDone);
+  EXPECT_EQ(loaded.Find(kShop, {.session = {.high = 3}, .sequence = 2}, Revision{revision_}).known,
+            Known::kForgotten);
   loaded.Clear();
   EXPECT_EQ(loaded.bytes(), 0U);
 }

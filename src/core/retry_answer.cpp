@@ -85,9 +85,11 @@ bool AnswerRetry(const AskedWrite& asked, const Retries& retries, Recorder& reco
     return true;
   }
   const Database& database = *session.database;
-  const Retries::Found found = retries.Find(database.id(), name);
+  const Retries::Found found = retries.Find(database.id(), name, asked.newest);
   if (found.known == Retries::Known::kNew) {
-    recorder.SetRetry({.session = name.session.owner(), .sequence = name.sequence});
+    recorder.SetRetry({.session = name.session.owner(),
+                       .sequence = name.sequence,
+                       .begins = found.session == nullptr});
     return false;
   }
   // What is told rests on the records of the session, and on those of its keys.

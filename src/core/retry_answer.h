@@ -3,8 +3,7 @@
 // Shape:   asked before the write is run, and for `exec` before its transaction is. False: run it;
 //          its record bears the name.
 // Errors:  as kError replies: what came of it is not known any more, the name is another write's,
-// or
-//          it is none.
+//          or it is none.
 // Owner:   Executor.
 // Source:  docs/protocol.md (writes that are sent again).
 #pragma once
@@ -21,6 +20,7 @@ namespace nunc {
 struct AskedWrite {
   const Session& session;  // has selected a database
   const Command& command;
+  Revision newest{};                         // of all records
   const Transaction* transaction = nullptr;  // of exec; else null
 };
 

@@ -205,7 +205,8 @@ TEST_F(RetryAnswerTest, RightsAreAskedForFirstAndSpaceIsNot) {
 
 TEST_F(RetryAnswerTest, TheRecordBearsTheName) {
   Run(client_, As(ask::Set("k", "1"), 9));
-  EXPECT_EQ(output_.records[0].record.retry, (RetryId{.session = kAnn.owner(), .sequence = 9}));
+  EXPECT_EQ(output_.records[0].record.retry,
+            (RetryId{.session = kAnn.owner(), .sequence = 9, .begins = true}));
   Run(client_, ask::Set("k", "1"));
   EXPECT_EQ(output_.records[0].record.retry, RetryId{});
 }

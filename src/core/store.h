@@ -101,7 +101,9 @@ class Store {
   // The record, which bears a sequence, is the newest one and has been done.
   void NoteRetry(const Record& record);
 
-  // Memory of all entries, their places in the orders included, and of the retry table.
+  // Memory of all entries, their places in the orders included; and that of the retry table, which
+  // has limits of its own.
+  [[nodiscard]] std::size_t entry_bytes() const { return bytes_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_ + retries_.bytes(); }
 
   // Forgets everything that is there.

@@ -1,6 +1,7 @@
 #include "core/store_walk.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/planted.h"
@@ -55,24 +56,23 @@ StoreWalk::Item StoreWalk::Next() {
   return dropped;
 }
 
-// What a session has done meanwhile is left out: the log says it again.
+// What a session has done meanwhile is left out: the log says it again. One that has begun
+// meanwhile is told as empty, for the caller looks at its clock now and then.
 std::optional<RetryState> StoreWalk::NextRetries() {
   const DatabaseId database = databases_[position_ - 1].state.id;
-  while (store_.Find(database) != nullptr && !Planted(Bug::kFleetRetriesLost)) {
-    const RetryState* next = store_.retries().NextOf(database, *after_session_);
-    if (next == nullptr) {
-      break;
-    }
-    after_session_ = next->session;
-    RetryState told = *next;
-    std::erase_if(told.results,
-                  [&](const RetryResult& result) { return result.revision > up_to_; });
-    told.newest = std::min(told.newest, up_to_);
-    if (!told.results.empty() || told.floor > 0) {
-      return told;
-    }
+  const bool is_told = store_.Find(database) != nullptr && !Planted(Bug::kFleetRetriesLost);
+  const RetryState* next = is_told ? store_.retries().NextOf(database, *after_session_) : nullptr;
+  if (next == nullptr) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  after_session_ = next->session;
+  RetryState told{.session = next->session,
+                  .floor = next->floor,
+                  .newest = std::min(next->newest, up_to_),
+                  .time_us = next->time_us};
+  std::ranges::copy_if(next->results, std::back_inserter(told.results),
+                       [&](const RetryResult& result) { return result.revision <= up_to_; });
+  return told;
 }
 
 }  // namespace nunc

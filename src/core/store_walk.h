@@ -1,7 +1,8 @@
 // Goes through everything in the store up to a revision, in pieces, while the store changes.
 //
 // Shape:   Next tells a database, then its entries and tombstones in revision order, then what it
-//          has in the retry table by session, then the next database. What changes meanwhile has
+//          has in the retry table by session (where one is empty, there is nothing to keep), then
+//          the next database. What changes meanwhile has
 //          moved beyond the revision and is left out: who walks gets it from the log. A database
 //          that is dropped meanwhile is told without the rest of its entries: records of it, up to
 //          its drop, stand in that log.

@@ -1,5 +1,6 @@
 // The links of a member: who is at the other end, and who is to be dialed.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/limits.h"
@@ -250,8 +251,16 @@ void ClusterDriver::DialWhoIsMissing() {
   const bool is_member = self != nullptr;
   const bool is_known = is_member && self->address == options_.address;
   const bool leads = member_->role() == RoleName::kPrimary;
+  // Another one may have taken the place of a member that is gone: to dial it would end its link.
+  std::set<std::string_view> taken;
   for (const MemberInfo& info : member_->members().list) {
-    if (info.name.id != name.id && !by_peer_.contains(info.name.id)) {
+    if (by_peer_.contains(info.name.id)) {
+      taken.insert(ParseMemberAddress(info.address).peer);
+    }
+  }
+  for (const MemberInfo& info : member_->members().list) {
+    if (info.name.id != name.id && !by_peer_.contains(info.name.id) &&
+        !taken.contains(ParseMemberAddress(info.address).peer)) {
       const bool learns = leads && info.standing != Standing::kVoter;
       const bool is_dialed = is_known && info.name.id < name.id && !learns && !info.arbiter_node;
       DialAt(ParseMemberAddress(info.address).peer, is_dialed);

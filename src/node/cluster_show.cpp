@@ -58,6 +58,7 @@ ClusterShown ClusterDriver::Show() const {
         shown.members.emplace_back(ClusterShown::Member{.id = info.name.id.value,
                                                         .priority = info.priority.value,
                                                         .standing = StandingOf(info),
+                                                        .arbiter_node = info.arbiter_node,
                                                         .peer = std::string(address.peer),
                                                         .client = std::string(address.client),
                                                         .linked = self || IsLinked(info.name.id)});

@@ -405,7 +405,8 @@ Result<IntactPrefix> Recovery::RunRepair(RepairMode mode) {
                       .committed = meta_.commit,
                       .term = out_.terms.empty() ? Term{} : out_.terms.back().term,
                       .known_term = meta_.term,
-                      .is_member = !store_.members().empty()};
+                      .is_member = !store_.members().empty(),
+                      .arbiter_node = meta_.arbiter_node};
 }
 
 // The newest snapshot that is whole and has the log it needs, or the log alone.
@@ -419,6 +420,7 @@ Result<void> Recovery::FindPrefix() {
     start_ = {};
     snapshot_end_ = {};
     out_.report = {};
+    out_.terms.clear();
     Result<void> tried;
     if (i < snapshots->size()) {
       const Result<SnapshotSummary> loaded = LoadSnapshot((*snapshots)[i]);

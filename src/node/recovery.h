@@ -83,11 +83,12 @@ struct IntactPrefix {
   RecoveryReport report;
   Revision revision;  // of its newest record
   std::int64_t time_us = 0;
-  Revision durable;        // what is known to have been there
-  Revision committed;      // all up to there was, as far as the node knew
-  Term term;               // of its newest record
-  Term known_term;         // the newest that the node has heard of
-  bool is_member = false;  // of a cluster
+  Revision durable;           // what is known to have been there
+  Revision committed;         // all up to there was, as far as the node knew
+  Term term;                  // of its newest record
+  Term known_term;            // the newest that the node has heard of
+  bool is_member = false;     // of a cluster
+  bool arbiter_node = false;  // which has no log
 };
 
 // Into `store`; nothing on the disks is changed. What is behind the prefix is left out.

@@ -29,7 +29,9 @@ bool AddItem(BlockBuilder& builder, const StoreWalk::Item& item) {
     return true;
   }
   if (const auto* retries = std::get_if<RetryState>(&item); retries != nullptr) {
-    builder.Add(*retries);
+    if (!retries->empty()) {
+      builder.Add(*retries);
+    }
     return true;
   }
   if (const auto* database = std::get_if<DatabaseState>(&item); database != nullptr) {

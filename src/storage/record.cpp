@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/little_endian.h"
 #include "base/planted.h"
+#include "core/conflicts.h"
 
 namespace nunc {
 
@@ -39,8 +40,9 @@ constexpr std::uint8_t kFlagExpires = 2;
 constexpr std::uint8_t kFlagQuiet = 4;
 constexpr std::uint8_t kFlagInConflict = 8;
 constexpr std::uint8_t kFlagOwned = 16;
+constexpr std::uint8_t kFlagBegins = 32;
 constexpr std::uint8_t kFlagsKnown =
-    kFlagSession | kFlagExpires | kFlagQuiet | kFlagInConflict | kFlagOwned;
+    kFlagSession | kFlagExpires | kFlagQuiet | kFlagInConflict | kFlagOwned | kFlagBegins;
 constexpr std::uint8_t kItemFlagsKnown = kFlagExpires | kFlagInConflict | kFlagOwned;
 
 // One item of a batch: type, flags, key length, value length, version, previous; expires; owner,
@@ -245,6 +247,13 @@ bool MayBearSequence(const Record& record) {
   return writes && record.retry.session != 0 && record.retry.sequence != 0;
 }
 
+// As many writes as one request may ask for, beside the entries of the queue of conflicts.
+bool IsOneRequest(const Record& record) {
+  const auto writes = std::ranges::count_if(
+      record.items, [](const RecordItem& item) { return !ParseConflictKey(item.key); });
+  return writes > 0 && static_cast<std::size_t>(writes) <= kTransactionWritesMax;
+}
+
 tl::unexpected<Error> Damaged(std::string detail) {
   return Fail(Fault::kDamaged, std::move(detail));
 }
@@ -340,6 +349,7 @@ void AppendRecord(std::string& out, const Record& record, Term term, std::uint64
   PutLittle(header.data() + kKeyLengthAt, KeyLength(sizes.key));
   PutLittle(header.data() + kValueLengthAt, Length(sizes.value));
   unsigned flags = record.retry.session != 0 ? kFlagSession : 0U;
+  flags |= record.retry.begins ? kFlagBegins : 0U;
   if (IsOfOneKey(record.type)) {
     const RecordItem& item = record.items.front();
     flags |= FlagsOf(item);
@@ -463,15 +473,21 @@ Result<DecodedRecord> RecordDecoder::Fields(std::string_view bytes) {
   std::size_t at = kRecordHeaderBytes;
   if ((flags & kFlagSession) != 0) {
     decoded.record.retry = {.session = GetLittle<std::uint64_t>(bytes, at),
-                            .sequence = GetLittle<std::uint64_t>(bytes, at + 8)};
+                            .sequence = GetLittle<std::uint64_t>(bytes, at + 8),
+                            .begins = (flags & kFlagBegins) != 0};
     at += kSessionBytes;
     if (!MayBearSequence(decoded.record)) {
       return Damaged("a session and a sequence that cannot be those of a write");
     }
+  } else if ((flags & kFlagBegins) != 0) {
+    return Damaged("a session begins that is not there");
   }
   const auto content = Content(decoded, bytes, at);
   if (!content) {
     return Fail(content.error().fault, content.error().detail);
+  }
+  if ((flags & kFlagSession) != 0 && !IsOneRequest(decoded.record)) {
+    return Damaged("a session and a sequence that cannot be those of so many writes");
   }
   return decoded;
 }

@@ -176,8 +176,8 @@ TEST(Record, ATypeOfANewerVersionIsNamed) {
 
 TEST(Record, UnknownFlagsAreRefused) {
   std::string bytes = SetBytes();
-  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{32});
-  EXPECT_EQ(RefusalOfResealed(bytes), "flags 32 are not known to this version");
+  PutLittle(bytes.data() + kFlagsAt, std::uint8_t{64});
+  EXPECT_EQ(RefusalOfResealed(bytes), "flags 64 are not known to this version");
 }
 
 TEST(Record, PaddingMustBeZero) {
@@ -240,14 +240,14 @@ TEST(Record, SessionSequenceExpiryAndOwnerAreReadWhereTheirFlagsSaySo) {
 }
 
 TEST(Record, ASequenceIsWrittenAndReadAgainWithEachKindOfWrite) {
-  const RetryId retry{.session = 101, .sequence = 102};
+  const RetryId retry{.session = 101, .sequence = 102, .begins = true};
   const RecordItem set{.type = RecordType::kSet, .key = "k", .value = "v", .version = 3};
   const RecordItem remove{.type = RecordType::kRemove, .key = "l"};
   for (const auto& [type, items] : std::vector<std::pair<RecordType, std::vector<RecordItem>>>{
            {RecordType::kSet, {set}},
            {RecordType::kRemove, {remove}},
            {RecordType::kBatch, {set, remove}}}) {
-    OwnedRecord plain({.type = type, .database = {3}, .revision = {9}, .time_us = 9}, items);
+    const OwnedRecord plain({.type = type, .database = {3}, .revision = {9}, .time_us = 9}, items);
     Record record = plain.get();
     const std::string without = Encode(record, kTerm, kChain);
     record.retry = retry;
@@ -266,8 +266,8 @@ TEST(Record, ASequenceIsWrittenAndReadAgainWithEachKindOfWrite) {
 TEST(Record, ASequenceThatCannotBeAWritesIsRefused) {
   const std::string refusal = "a session and a sequence that cannot be those of a write";
   const RecordItem set{.type = RecordType::kSet, .key = "k", .value = "v"};
-  OwnedRecord plain({.type = RecordType::kSet, .database = {3}, .revision = {9}, .time_us = 9},
-                    {set});
+  const OwnedRecord plain(
+      {.type = RecordType::kSet, .database = {3}, .revision = {9}, .time_us = 9}, {set});
   Record record = plain.get();
   record.retry = {.session = 1, .sequence = 1};
   std::string bytes = Encode(record, kTerm, kChain);
@@ -280,6 +280,23 @@ TEST(Record, ASequenceThatCannotBeAWritesIsRefused) {
   PutLittle(bytes.data() + 64, std::uint64_t{1});
   PutLittle(bytes.data() + kTypeAt, std::to_underlying(RecordType::kExpire));
   EXPECT_EQ(RefusalOfResealed(bytes), refusal);
+}
+
+TEST(Record, ASequenceIsOfAsManyWritesAsARequestMayHave) {
+  const auto refusal_of = [](std::size_t writes) {
+    std::vector<RecordItem> items(writes, {.type = RecordType::kSet, .key = "k", .value = "v"});
+    items.push_back({.type = RecordType::kSet, .key = "$conflicts_k_7", .value = "resolve"});
+    const OwnedRecord owned({.type = RecordType::kBatch, .database = {3}, .revision = {9}}, items);
+    Record record = owned.get();
+    record.retry = {.session = 1, .sequence = 1};
+    RecordDecoder decoder;
+    const auto decoded = decoder.Decode(Encode(record, kTerm, kChain), kChain);
+    return decoded ? std::string() : decoded.error().detail;
+  };
+  const std::string refusal = "a session and a sequence that cannot be those of so many writes";
+  EXPECT_EQ(refusal_of(0), refusal);
+  EXPECT_EQ(refusal_of(kTransactionWritesMax), "");
+  EXPECT_EQ(refusal_of(kTransactionWritesMax + 1), refusal);
 }
 
 TEST(Record, ALifetimeThatCannotBeOneIsRefused) {

@@ -197,6 +197,7 @@ bool TakeResult(Cursor& cursor, RetryResult& result) {
 }
 
 // What TakeRetries has read could be in the table.
+constexpr std::int64_t kTimeUsMax = std::int64_t{1} << 60U;
 bool IsGood(const RetryState& retries) {
   std::uint64_t before = retries.floor;
   for (const RetryResult& result : retries.results) {
@@ -205,7 +206,8 @@ bool IsGood(const RetryState& retries) {
     }
     before = result.sequence;
   }
-  return retries.session != 0 && (before > 0);
+  return retries.session != 0 && before > 0 && retries.time_us >= 0 &&
+         retries.time_us <= kTimeUsMax;
 }
 
 Result<void> TakeRetries(std::string_view& left, SnapshotVisitor& visitor) {

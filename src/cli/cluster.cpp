@@ -286,13 +286,18 @@ ExitCode Remove(const std::string& node, const ClusterAsk& server, const Printer
 }
 
 ExitCode Add(const std::string& address, const ClusterAsk& server, const Printer& printer) {
+  const Result<SeenCluster> before = See(server);
+  if (!before) {
+    return SayWhyNot(before.error(), printer);
+  }
   std::string added;
   const Result<SeenCluster> seen = Make(
       {.command = "add-node " + address,
+       // It may be called otherwise by the others than here, or come in place of one of its id.
        .is_done =
            [&](const SeenCluster& now) {
              for (const SeenMember& member : now.members) {
-               if (member.peer == address) {
+               if (member.peer == address || before->Find(member.id) == nullptr) {
                  added = member.id;
                  return member.standing != "joining";
                }

@@ -76,8 +76,9 @@ std::optional<ErrorCode> Executor::CheckImport(const Database* database,
   if (!recorder_.HasRoom(bytes + kRecordBytesAround)) {
     return ErrorCode::kDiskFull;
   }
-  return store_.bytes() + bytes > options_.memory_bytes_max ? std::optional(ErrorCode::kMemoryFull)
-                                                            : std::nullopt;
+  return store_.entry_bytes() + bytes > options_.memory_bytes_max
+             ? std::optional(ErrorCode::kMemoryFull)
+             : std::nullopt;
 }
 
 // The first part makes the database; what an import that was broken off has left goes away.

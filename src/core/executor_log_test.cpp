@@ -336,6 +336,34 @@ TEST(ExecutorMemory, PastItsLimitOnlyWhatDoesNotGrowIsWritten) {
   EXPECT_EQ(run(ask::Set("another", value)), std::nullopt);
 }
 
+TEST(ExecutorMemory, WhatIsKnownOfWritesThatMayComeAgainIsNotPartOfTheLimit) {
+  constexpr std::size_t kMemory = 100'000;
+  Executor executor({.user = "admin",
+                     .password = "pwd",
+                     .address = "x",
+                     .value_bytes_max = 1 << 20,
+                     .memory_bytes_max = kMemory});
+  Output output;
+  executor.CreateDatabase({.name = "db", .token = "t"}, output);
+  const SessionId id{.slot = 0, .generation = 1};
+  executor.Open(id, SessionKind::kConnection);
+  const auto does = [&](const Command& command) {
+    output.Clear();
+    executor.Execute(id, command, output);
+    return std::get<Reply>(output.items.back()).kind != ReplyKind::kError;
+  };
+  EXPECT_TRUE(does(ask::UseDb("db", "t")));
+  for (std::uint64_t session = 1; executor.store().retries().bytes() <= kMemory; ++session) {
+    Command again = ask::Set("k", "1");
+    again.retry = {.session = {.high = session}, .sequence = 1};
+    ASSERT_TRUE(does(again));
+  }
+  EXPECT_TRUE(does(ask::Set("another", "1")));
+  EXPECT_TRUE(does({.verb = Verb::kMulti}));
+  EXPECT_TRUE(does(ask::Set("third", "1")));
+  EXPECT_TRUE(does({.verb = Verb::kExec}));
+}
+
 TEST(ExecutorRecords, ADecisionTooLargeForOneRecordIsTwo) {
   Executor executor({.user = "admin",
                      .password = "pwd",

@@ -83,7 +83,7 @@ void Executor::Exec(Session& session, const Command& command, Output& output) {
   if (!recorder_.HasRoom(room)) {
     return Error(session, ErrorCode::kDiskFull, output);
   }
-  if (store_.bytes() + room > options_.memory_bytes_max) {
+  if (store_.entry_bytes() + room > options_.memory_bytes_max) {
     return Error(session, ErrorCode::kMemoryFull, output, {}, LimitOf(ErrorCode::kMemoryFull));
   }
   std::vector<PlannedWrite> plan;

@@ -427,8 +427,10 @@ class SmallDisk {
     return disk;
   }
 
-  /** Leaves nothing free. */
-  fill() {
+  /** Leaves nothing free, and nobody who would give something back: a spare that finds no place. */
+  async fill() {
+    const data = path.join(this.inside, 'data');
+    await until(async () => filesIn(data, /^spare-\d+$/).length > 0, 'a spare to be whole');
     const ballast = path.join(this.inside, 'ballast');
     for (const bytes of [kMiB, 4096]) {
       for (;;) {
@@ -488,7 +490,7 @@ describe('a full disk', { skip: SmallDisk.way ? false : 'no mount namespace here
     ];
     await watcher.expectOk('watch $connections');
     const admin = await openAdmin(server);
-    disk.fill();
+    await disk.fill();
     const acked = await writeUntilRefused(client);
     assert.ok(acked.length > 100, `only ${acked.length} writes found their place`);
     for (const line of ['set small 1', 'remove first', 'increment n']) {
@@ -520,7 +522,7 @@ describe('a full disk', { skip: SmallDisk.way ? false : 'no mount namespace here
     let server = await startServer({ data, wrap });
     await createDatabase(server, 'full');
     const client = await TcpClient.open(server.tcp, 'full');
-    disk.fill();
+    await disk.fill();
     const acked = await writeUntilRefused(client);
     await server.stop('SIGKILL');
     const { code, message } = await refusedStart(data, { wrap });

@@ -18,12 +18,6 @@ constexpr std::int64_t kTimeoutUsMin = 1'000;
 // In place of addresses: `nunc cluster add` says where this node is.
 constexpr std::string_view kJoinWaits = "wait";
 
-Result<bool> ReadBool(std::string_view text) {
-  const bool yes = text == "true" || text == "1";
-  return yes || text == "false" || text == "0" ? Result<bool>(yes)
-                                               : Fail(Fault::kInvalid, "allowed is true or false");
-}
-
 Result<std::string> AddressOf(std::string_view text) {
   const Result<HostPort> address = ParseHostPort(text);
   if (!address) {
@@ -51,16 +45,13 @@ Result<std::vector<std::string>> AddressesOf(std::string_view text) {
   return addresses;
 }
 
-template <class T>
-Result<void> Set(Result<T> value, T& into) {
-  if (!value) {
-    return tl::unexpected(value.error());
-  }
-  into = *std::move(value);
-  return {};
-}
-
 }  // namespace
+
+Result<bool> ReadBool(std::string_view text) {
+  const bool yes = text == "true" || text == "1";
+  return yes || text == "false" || text == "0" ? Result<bool>(yes)
+                                               : Fail(Fault::kInvalid, "allowed is true or false");
+}
 
 Result<bool> ReadSwitch(std::string_view text) {
   return text == "on" || text == "off" ? Result<bool>(text == "on")

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -22,6 +23,18 @@ struct Config;
 Result<std::int64_t> ReadDuration(std::string_view text, std::int64_t min_us, std::int64_t max_us);
 // `on`, `off`.
 Result<bool> ReadSwitch(std::string_view text);
+// `true`, `false`, `1`, `0`.
+Result<bool> ReadBool(std::string_view text);
+
+// What was read, into its place; or why it could not be.
+template <class T, class Place>
+Result<void> Set(Result<T> value, Place& into) {
+  if (!value) {
+    return tl::unexpected(value.error());
+  }
+  into = *std::move(value);
+  return {};
+}
 
 struct ClusterConfig {
   NodeId id{};                // 0: the folder's

@@ -35,24 +35,12 @@ Result<void> SetNumber(std::string_view text, Config& config) {
 
 template <auto Field>
 Result<void> SetAddress(std::string_view text, Config& config) {
-  Result<HostPort> address = ParseHostPort(text);
-  if (!address) {
-    return tl::unexpected(address.error());
-  }
-  config.*Field = *std::move(address);
-  return {};
+  return Set(ParseHostPort(text), config.*Field);
 }
 
 template <auto Field>
 Result<void> SetSwitch(std::string_view text, Config& config) {
-  if (text == "true" || text == "1") {
-    config.*Field = true;
-  } else if (text == "false" || text == "0") {
-    config.*Field = false;
-  } else {
-    return Fail(Fault::kInvalid, "allowed is true or false");
-  }
-  return {};
+  return Set(ReadBool(text), config.*Field);
 }
 
 Result<void> SetExternalAddress(std::string_view text, Config& config) {
@@ -150,50 +138,25 @@ Result<std::uint64_t> ReadBytes(std::string_view text, std::uint64_t min, std::u
 
 template <auto Field, std::uint64_t Min, std::uint64_t Max>
 Result<void> SetPersistenceBytes(std::string_view text, Config& config) {
-  const Result<std::uint64_t> bytes = ReadBytes(text, Min, Max);
-  if (!bytes) {
-    return tl::unexpected(bytes.error());
-  }
-  config.persistence.*Field = *bytes;
-  return {};
+  return Set(ReadBytes(text, Min, Max), config.persistence.*Field);
 }
 
 Result<void> SetMemoryMax(std::string_view text, Config& config) {
-  const Result<std::uint64_t> bytes = ReadBytes(text, kMemoryBytesMaxMin, SIZE_MAX);
-  if (!bytes) {
-    return tl::unexpected(bytes.error());
-  }
-  config.memory_bytes_max = *bytes;
-  return {};
+  return Set(ReadBytes(text, kMemoryBytesMaxMin, SIZE_MAX), config.memory_bytes_max);
 }
 
 template <auto Field>
 Result<void> SetTiming(std::string_view text, Config& config) {
-  const Result<std::int64_t> duration = ReadDuration(text, 1'000, kElectionTimingUsMax);
-  if (!duration) {
-    return tl::unexpected(duration.error());
-  }
-  config.cluster.timing.*Field = *duration;
-  return {};
+  return Set(ReadDuration(text, 1'000, kElectionTimingUsMax), config.cluster.timing.*Field);
 }
 
 template <auto Field, std::int64_t Min, std::int64_t Max>
 Result<void> SetPersistenceDuration(std::string_view text, Config& config) {
-  const Result<std::int64_t> duration = ReadDuration(text, Min, Max);
-  if (!duration) {
-    return tl::unexpected(duration.error());
-  }
-  config.persistence.*Field = *duration;
-  return {};
+  return Set(ReadDuration(text, Min, Max), config.persistence.*Field);
 }
 
 Result<void> SetSyncPoll(std::string_view text, Config& config) {
-  const Result<bool> polls = ReadSwitch(text);
-  if (!polls) {
-    return tl::unexpected(polls.error());
-  }
-  config.persistence.polls_for_sync = *polls;
-  return {};
+  return Set(ReadSwitch(text), config.persistence.polls_for_sync);
 }
 
 // `1GiB`, `24h`, or both with a comma.

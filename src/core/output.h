@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -178,5 +179,10 @@ struct Output {
   }
   std::string_view Keep(std::string text) { return texts.emplace_back(std::move(text)); }
 };
+
+// Those of a reply.
+inline std::span<const Output::Row> RowsOf(const Reply& reply, const Output& output) {
+  return std::span(output.rows).subspan(reply.first_row, reply.row_count);
+}
 
 }  // namespace nunc

@@ -43,10 +43,6 @@ void AppendValue(std::string& out, std::string_view value) {
             out.end());
 }
 
-std::span<const Output::Row> RowsOf(const Reply& reply, const Output& output) {
-  return std::span(output.rows).subspan(reply.first_row, reply.row_count);
-}
-
 void AppendRows(std::string& out, std::span<const Output::Row> rows, std::string_view before,
                 std::string_view between) {
   for (const Output::Row& row : rows) {

@@ -120,10 +120,6 @@ void AppendRevision(std::string& out, Revision revision) {
   }
 }
 
-std::span<const Output::Row> RowsOfReply(const Reply& reply, const Output& output) {
-  return std::span(output.rows).subspan(reply.first_row, reply.row_count);
-}
-
 void AppendHello(std::string& out, const Reply& reply) {
   out += "\"ok\":{\"session\":";
   AppendJsonString(out, reply.text);
@@ -418,20 +414,20 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
       out += "\"ok\":{\"queued\":true}";
       return;
     case ReplyKind::kExecuted:
-      return AppendVersions(out, reply, RowsOfReply(reply, output));
+      return AppendVersions(out, reply, RowsOf(reply, output));
     case ReplyKind::kEntries:
     case ReplyKind::kScan:
-      return AppendEntries(out, reply, RowsOfReply(reply, output));
+      return AppendEntries(out, reply, RowsOf(reply, output));
     case ReplyKind::kWhoami:
-      return AppendWhoami(out, RowsOfReply(reply, output));
+      return AppendWhoami(out, RowsOf(reply, output));
     case ReplyKind::kExplain:
-      return AppendExplanation(out, RowsOfReply(reply, output));
+      return AppendExplanation(out, RowsOf(reply, output));
     case ReplyKind::kKeys:
-      return AppendList(out, "keys", RowsOfReply(reply, output));
+      return AppendList(out, "keys", RowsOf(reply, output));
     case ReplyKind::kDatabases:
     case ReplyKind::kConflicts:
     case ReplyKind::kLines:
-      return AppendList(out, "lines", RowsOfReply(reply, output));
+      return AppendList(out, "lines", RowsOf(reply, output));
     case ReplyKind::kCommands:
       return AppendCommandWordList(out);
     case ReplyKind::kPendingOps:
@@ -440,9 +436,9 @@ void Nunc1Writer::AppendData(std::string& out, const Reply& reply, const Output&
     case ReplyKind::kCluster:
       return AppendNqlLines(out, reply, output);
     case ReplyKind::kMetricsJson:
-      return AppendMetrics(out, output.counters, RowsOfReply(reply, output));
+      return AppendMetrics(out, output.counters, RowsOf(reply, output));
     case ReplyKind::kClusterJson:
-      return AppendCluster(out, RowsOfReply(reply, output));
+      return AppendCluster(out, RowsOf(reply, output));
   }
 }
 

@@ -32,20 +32,6 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kBackupMode = 0600;  // it holds tokens
 
-ExitCode CodeOf(Fault fault, ExitCode unavailable) {
-  switch (fault) {
-    case Fault::kDamaged:
-      return ExitCode::kDamaged;
-    case Fault::kUnavailable:
-      return unavailable;
-    case Fault::kInvalid:
-    case Fault::kNotFound:
-      return ExitCode::kUsage;
-    default:
-      return ExitCode::kFault;
-  }
-}
-
 ExitCode Complain(const Printer& printer, const Error& error,
                   ExitCode unavailable = ExitCode::kUnreachable) {
   printer.say(error.detail);

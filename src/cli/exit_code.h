@@ -1,6 +1,8 @@
 // What the process says to the shell that started it; docs/operations.md has the same list.
 #pragma once
 
+#include "base/result.h"
+
 namespace nunc {
 
 enum class ExitCode : int {
@@ -11,5 +13,20 @@ enum class ExitCode : int {
   kFault = 4,        // the system failed while running
   kDamaged = 5,      // the data folder or a backup is damaged, or of another version
 };
+
+// Of a command that reads or makes files. `unavailable`: what that means to it.
+constexpr ExitCode CodeOf(Fault fault, ExitCode unavailable) {
+  switch (fault) {
+    case Fault::kDamaged:
+      return ExitCode::kDamaged;
+    case Fault::kUnavailable:
+      return unavailable;
+    case Fault::kInvalid:
+    case Fault::kNotFound:
+      return ExitCode::kUsage;
+    default:
+      return ExitCode::kFault;
+  }
+}
 
 }  // namespace nunc

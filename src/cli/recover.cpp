@@ -17,20 +17,6 @@
 namespace nunc {
 namespace {
 
-ExitCode CodeOfRecovery(Fault fault) {
-  switch (fault) {
-    case Fault::kDamaged:
-      return ExitCode::kDamaged;
-    case Fault::kUnavailable:
-      return ExitCode::kCannotBind;
-    case Fault::kInvalid:
-    case Fault::kNotFound:
-      return ExitCode::kUsage;
-    default:
-      return ExitCode::kFault;
-  }
-}
-
 // What the member's folder holds. The lock is held, so that no server changes it meanwhile.
 struct Found {
   std::unique_ptr<PosixDisk> data;
@@ -142,7 +128,7 @@ ExitCode RecoverCluster(const RecoverArguments& arguments, const Printer& printe
   const Result<Found> found = Find(arguments, clock, random, store);
   if (!found) {
     printer.say(found.error().detail);
-    return CodeOfRecovery(found.error().fault);
+    return CodeOf(found.error().fault, ExitCode::kCannotBind);
   }
   TellWhatThereIs(arguments.folder, found->prefix, printer);
   if (!arguments.accepts_loss || arguments.into.empty()) {
@@ -155,7 +141,7 @@ ExitCode RecoverCluster(const RecoverArguments& arguments, const Printer& printe
   if (const Result<void> written = WriteAnew(arguments, found->prefix, clock, random, store);
       !written) {
     printer.say(written.error().detail);
-    return CodeOfRecovery(written.error().fault);
+    return CodeOf(written.error().fault, ExitCode::kCannotBind);
   }
   printer.print(arguments.into +
                 " holds that as another cluster: start it with --bootstrap, let the others join "

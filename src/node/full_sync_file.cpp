@@ -34,8 +34,7 @@ std::string WhyNot(const SnapshotHead& head, const ChainEnd& end, const Meta& me
 
 class Installation {
  public:
-  Installation(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store,
-               const Meta& meta)
+  Installation(const PersistenceWorld& world, std::uint64_t segment_bytes, Store& store, Meta& meta)
       : world_(world), segment_bytes_(segment_bytes), store_(store), meta_(meta) {}
 
   // Empty: the file may not be used, and the log has said why.
@@ -47,12 +46,12 @@ class Installation {
   Result<void> RemoveOldSnapshots(const FullState& state);
   Result<void> ReplaceLog(const FullState& state);
   Result<void> RemoveOldLog();
-  static Result<void> StoreMeta(const FullState& state, MetaFile& file);
+  Result<void> StoreMeta(const FullState& state, MetaFile& file);
 
   PersistenceWorld world_;
   std::uint64_t segment_bytes_;
   Store& store_;
-  const Meta& meta_;
+  Meta& meta_;
 };
 
 Result<std::optional<FullState>> Installation::Load(const ShowProgress& show) {
@@ -93,9 +92,9 @@ Result<void> Installation::Install(const FullState& state) {
       return removed;
     }
   }
-  const Result<std::unique_ptr<MetaFile>> meta = MetaFile::Load(world_.data);
-  if (!meta) {
-    return tl::unexpected(meta.error());
+  const Result<std::unique_ptr<MetaFile>> file = MetaFile::Load(world_.data);
+  if (!file) {
+    return tl::unexpected(file.error());
   }
   Result<void> done = WriteNewSnapshot(state);
   if (done) {
@@ -105,7 +104,7 @@ Result<void> Installation::Install(const FullState& state) {
     done = ReplaceLog(state);
   }
   if (done) {
-    done = StoreMeta(state, **meta);
+    done = StoreMeta(state, **file);
   }
   return done;
 }
@@ -174,14 +173,13 @@ Result<void> Installation::ReplaceLog(const FullState& state) {
 }
 
 Result<void> Installation::StoreMeta(const FullState& state, MetaFile& file) {
-  Meta meta = file.value();
   const Revision end = state.end.revision;
-  meta.cluster = state.summary.head.cluster;
-  meta.durable = end;
+  meta_.cluster = state.summary.head.cluster;
+  meta_.durable = end;
   // The log is that of the primary who said so.
-  meta.commit = std::max(meta.commit, std::min(state.summary.head.committed, end));
-  meta.damaged = false;
-  return file.Store(meta);
+  meta_.commit = std::max(meta_.commit, std::min(state.summary.head.committed, end));
+  meta_.damaged = false;
+  return file.Store(meta_);
 }
 
 }  // namespace
@@ -198,7 +196,7 @@ Result<void> RemoveFullSync(Disk& disk) {
 }
 
 Result<void> InstallFullSync(const PersistenceWorld& world, std::uint64_t segment_bytes,
-                             Store& store, const Meta& meta, const ShowProgress& show) {
+                             Store& store, Meta& meta, const ShowProgress& show) {
   Installation installation(world, segment_bytes, store, meta);
   const Result<std::optional<FullState>> state = installation.Load(show);
   if (!state) {

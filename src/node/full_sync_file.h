@@ -26,8 +26,8 @@ inline constexpr std::string_view kFullSyncPartName = "full-sync.part";
 Result<void> RemoveFullSync(Disk& disk);
 
 // The folder is the state of `full-sync` afterwards, if there is one that may be installed. What is
-// left in `store` is of no use. `meta`: the folder's, which may be another one then.
+// left in `store` is of no use. `meta`: the folder's, as it was and as it is then.
 Result<void> InstallFullSync(const PersistenceWorld& world, std::uint64_t segment_bytes,
-                             Store& store, const Meta& meta, const ShowProgress& show);
+                             Store& store, Meta& meta, const ShowProgress& show);
 
 }  // namespace nunc

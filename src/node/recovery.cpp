@@ -101,9 +101,6 @@ Result<Recovered> Recovery::Run(FirstStart first) {
     return tl::unexpected(synced.error());
   }
   if (!out_.report.fresh) {
-    if (Result<void> read = ReadMeta(); !read) {
-      return tl::unexpected(read.error());
-    }
     store_.StartLoading();
     if (Result<void> loaded = LoadSnapshots(); !loaded) {
       return tl::unexpected(loaded.error());

@@ -123,13 +123,13 @@ void Retries::ForgetOld(std::int64_t now_us) {
     }
     ForgetOldest();
   }
-  while (IsFull() && by_newest_.size() > 1) {
-    ForgetOldest();
-  }
+  ForgetWhatIsTooMuch();
 }
 
-bool Retries::IsFull() const {
-  return results_ > results_max_ || sessions_.size() > results_max_;
+void Retries::ForgetWhatIsTooMuch() {
+  while ((results_ > results_max_ || sessions_.size() > results_max_) && by_newest_.size() > 1) {
+    ForgetOldest();
+  }
 }
 
 void Retries::ForgetOldest() {
@@ -184,9 +184,7 @@ bool Retries::Load(DatabaseId database, RetryState state) {
     results_ += result.versions.size();
   }
   sessions_.emplace(key, std::move(state));
-  while (IsFull() && by_newest_.size() > 1) {
-    ForgetOldest();
-  }
+  ForgetWhatIsTooMuch();
   return true;
 }
 

@@ -113,7 +113,7 @@ class Retries {
   void ForgetLowest(RetryState& session, Was& was);
   void ForgetOld(std::int64_t now_us);
   void ForgetOldest();
-  [[nodiscard]] bool IsFull() const;
+  void ForgetWhatIsTooMuch();
   void Touch(const Key& key, RetryState& session, Revision newest, std::int64_t time_us);
   void Erase(Sessions::iterator session);
 

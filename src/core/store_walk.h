@@ -2,10 +2,9 @@
 //
 // Shape:   Next tells a database, then its entries and tombstones in revision order, then what it
 //          has in the retry table by session (where one is empty, there is nothing to keep), then
-//          the next database. What changes meanwhile has
-//          moved beyond the revision and is left out: who walks gets it from the log. A database
-//          that is dropped meanwhile is told without the rest of its entries: records of it, up to
-//          its drop, stand in that log.
+//          the next database. What changes meanwhile has moved beyond the revision and is left
+//          out: who walks gets it from the log. A database that is dropped meanwhile is told
+//          without the rest of its entries: records of it, up to its drop, stand in that log.
 // Owner:   whoever takes a snapshot; loop thread only. The store outlives it.
 // Source:  docs/cluster.md §11.
 #pragma once

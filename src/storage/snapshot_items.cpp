@@ -196,8 +196,9 @@ bool TakeResult(Cursor& cursor, RetryResult& result) {
   });
 }
 
-// What TakeRetries has read could be in the table.
 constexpr std::int64_t kTimeUsMax = std::int64_t{1} << 60U;
+
+// What TakeRetries has read could be in the table.
 bool IsGood(const RetryState& retries) {
   std::uint64_t before = retries.floor;
   for (const RetryResult& result : retries.results) {

@@ -130,11 +130,13 @@ std::int64_t Hub::WaitUs() const {
 
 // A core that sleeps while a short sync runs hears of its end late.
 bool Hub::PollForSync() {
-  if (persistence_ == nullptr || persistence_->poll_until_us() <= now_.mono_us) {
+  const std::int64_t poll_until_us =
+      persistence_ == nullptr ? INT64_MIN : persistence_->poll_until_us();
+  if (poll_until_us <= now_.mono_us) {
     return false;
   }
   const std::int64_t wait_us = WaitUs();
-  const std::int64_t until_us = std::min(persistence_->poll_until_us(), MonotonicUs() + wait_us);
+  const std::int64_t until_us = std::min(poll_until_us, MonotonicUs() + wait_us);
   return wait_us > 0 && loop_.Poll(until_us) > 0;
 }
 
